@@ -1,0 +1,361 @@
+"""Training and evaluation: ``fit`` and ``evaluate`` for notebooks, ``python -m mee.train FILE.h5`` for the shell (lesson 07).
+
+The paper's recipe is the default: Adam, max margin 0.2, learning rate times 0.95 an epoch, NetVLAD with 32 centres on
+words and 16 on sequences. The best epoch is chosen on the validation split; the test split is looked at once, at the end.
+"""
+
+import argparse
+import json
+import pickle
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from mee.data import ClipFileError, Clips, Mixed, Words, atomic
+from mee.loss import InfoNCELoss, MaxMarginRankingLoss
+from mee.metrics import chance, retrieval_metrics
+from mee.model import VideoTextMEE
+
+MODEL, STATE, METRICS = "model.pt", "last.pt", "metrics.json"  # what --out DIR holds
+LOSSES = {"max-margin": MaxMarginRankingLoss, "info-nce": InfoNCELoss}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file, what is wrong, and the mend."""
+
+
+@dataclass
+class Run:
+    """What :func:`fit` gives back.
+
+    model    the network after its best epoch, in evaluation mode
+    words    :class:`mee.data.Words`, or None where captions came as vectors
+    history  a dict an epoch: epoch, loss, seconds and, with a validation split, its metrics
+    config   every choice that made the model
+    best     the epoch that ``model`` is from (counted from 1)
+    """
+
+    model: VideoTextMEE
+    words: Words | None
+    history: list
+    config: dict
+    best: int
+    metrics: dict = field(default_factory=dict)
+
+
+def build(config):
+    """The network that ``config`` (see :func:`fit`) describes, with weights drawn by its seed."""
+    torch_state = torch.get_rng_state()
+    torch.manual_seed(config["seed"])
+    model = VideoTextMEE(**{name: config[name] for name in ARCHITECTURE})
+    torch.set_rng_state(torch_state)  # a library leaves the caller's random numbers alone
+    return model
+
+
+ARCHITECTURE = ("experts", "word_dim", "text_clusters", "clusters", "gating", "learned_weights")
+
+
+def fit(
+    clips,
+    images=None,
+    image_rate=0.0,
+    experts=None,
+    train=None,
+    val=None,
+    epochs=100,
+    batch_size=64,
+    lr=4e-4,
+    lr_decay=0.95,
+    loss="max-margin",
+    margin=0.2,
+    temperature=0.05,
+    seed=0,
+    device=None,
+    stream=False,
+    out=None,
+    resume=False,
+    dim=None,
+    text_clusters=32,
+    sequence_clusters=16,
+    max_words=30,
+    max_rows=None,
+    gating=True,
+    learned_weights=True,
+    progress=True,
+):
+    """Train a network on ``clips``; gives a :class:`Run`.
+
+    clips, images   :class:`mee.data.Clips` or paths; ``images`` is the incomplete second file, mixed in at
+                    ``image_rate`` images a clip (lesson 09)
+    experts         names to use (default: all in the file)
+    train, val      clip numbers instead of the file's splits; an empty ``val`` keeps the last epoch
+    loss            ``"max-margin"`` (with ``margin``) or ``"info-nce"`` (with ``temperature``)
+    seed            of weights, order and drawn captions
+    device          default: a GPU if there is one. ``stream`` leaves the features in the file instead of moving the
+                    whole set there
+    out             folder for ``last.pt`` (everything, each epoch) and ``model.pt`` (the best epoch so far)
+    resume          go on from ``out/last.pt``: on the same machine bit for bit as if never stopped
+    dim             embedding dimensions of each expert (default: those of its features, as in the paper)
+    max_words, max_rows  longer captions and sequences are cut
+    """
+    given = dict(locals())  # the arguments, before anything else has a name here
+    clips = clips if isinstance(clips, Clips) else Clips(clips)
+    images = images if images is None or isinstance(images, Clips) else Clips(images)
+    if loss not in LOSSES:
+        raise ValueError(f"loss is one of {', '.join(LOSSES)}; got {loss!r}")
+    if resume and out is None:
+        raise ValueError("resume needs out, the folder of the run to go on with")
+    names = sorted(clips.experts if experts is None else experts)
+    missing = [name for name in names if name not in clips.experts]
+    if missing or not names:
+        raise ValueError(f"{clips.path} has no expert {missing}; it has {list(clips.experts)}")
+    config = {key: given[key] for key in OPTIONS}
+    config.update(
+        experts={name: (clips.experts[name].dim, dim or clips.experts[name].dim) for name in names},
+        clusters={name: sequence_clusters for name in names if clips.experts[name].kind == "sequence"},
+        word_dim=clips.word_dim,
+        data=clips.title or clips.path.name,
+        images=None if images is None else images.title or images.path.name,
+    )
+    train = clips.trainable(clips.clips_in("train") if train is None else train, names)
+    val = clips.clips_in("val") if val is None else torch.as_tensor(val, dtype=torch.long)
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if not stream:
+        clips.to(device)
+        images = images and images.to(device)
+
+    model = build(config).to(device)
+    criterion = MaxMarginRankingLoss(margin) if loss == "max-margin" else InfoNCELoss(temperature)
+    adam = torch.optim.Adam(model.parameters(), lr, fused=True)
+    generator = torch.Generator().manual_seed(seed)
+    cut = {"experts": names, "max_words": max_words, "max_rows": max_rows}
+    batches = Mixed(clips, train, batch_size, generator, images, image_rate, **cut)
+    run = Run(model, clips.words, [], config, 0)
+    best_state, best_score = None, float("-inf")
+    if resume:
+        state = _load(Path(out) / STATE, "state")
+        changed = [key for key in config if key != "epochs" and config[key] != state["config"].get(key)]
+        if changed:
+            raise CheckpointError(f"{Path(out) / STATE}: made with another {', '.join(changed)}; start afresh, or keep it")
+        model.load_state_dict(state["model"])
+        adam.load_state_dict(state["adam"])
+        generator.set_state(state["generator"])
+        run.history, run.best, best_state, best_score = (state[key] for key in ("history", "best", "best_model", "score"))
+
+    bar = tqdm(total=epochs, initial=len(run.history), disable=not progress, unit="epoch", desc="training")
+    while len(run.history) < epochs:
+        began = time.perf_counter()
+        total = 0.0
+        model.train()
+        for batch in batches:
+            batch = batch.to(device)
+            scores = model(*batch.text, *batch.video)
+            value = criterion(scores, batch.clip, batch.sentence)
+            adam.zero_grad()
+            value.backward()
+            adam.step()
+            total += value.detach()
+        for group in adam.param_groups:
+            group["lr"] *= lr_decay
+        row = {"epoch": len(run.history) + 1, "loss": float(total) / len(batches)}
+        if not row["loss"] < float("inf"):
+            raise FloatingPointError(f"epoch {row['epoch']}: the loss is {row['loss']}; a smaller lr may help")
+        if len(val):
+            row["val"] = evaluate(model, clips, val, bootstrap=0, **cut)
+            score = _score(row["val"])
+        else:
+            score = row["epoch"]  # without validation the last epoch is the best that is known
+        row["seconds"] = round(time.perf_counter() - began, 3)
+        run.history.append(row)
+        improved = score > best_score
+        if improved:
+            best_score, run.best = score, row["epoch"]
+            best_state = {key: value.detach().clone() for key, value in model.state_dict().items()}
+        if out is not None and improved:
+            _save(Path(out) / MODEL, "model", {"model": best_state, "config": config, **_vocabulary(clips.words)})
+        if out is not None:
+            everything = {"model": model.state_dict(), "adam": adam.state_dict(), "generator": generator.get_state()}
+            everything |= {"config": config, "history": run.history, "best": run.best, "best_model": best_state}
+            _save(Path(out) / STATE, "state", everything | {"score": best_score})
+        shown = {"loss": f"{row['loss']:.4f}"}
+        if len(val):
+            shown["val R@10"] = f"{row['val']['t2v']['R@10'][0]:.1f}"
+        bar.set_postfix(shown, refresh=False)
+        bar.update()
+    bar.close()
+    if best_state is not None:
+        model.load_state_dict(best_state)
+    model.eval()
+    return run
+
+
+#: arguments of :func:`fit` that make the model what it is, and so must be the same again to resume
+OPTIONS = (
+    "image_rate epochs batch_size lr lr_decay loss margin temperature seed text_clusters max_words max_rows gating "
+    "learned_weights"
+).split()
+
+
+def _score(metrics):
+    """What the best epoch is best in: the mean of R@1, R@5 and R@10 over both directions."""
+    return sum(metrics[way][name][0] for way in ("t2v", "v2t") for name in ("R@1", "R@5", "R@10")) / 6
+
+
+@torch.no_grad()
+def evaluate(model, clips, rows, experts=None, max_words=30, max_rows=None, bootstrap=1000, seed=0, chunk=512):
+    """Retrieval both ways among some clips: every caption of theirs is a query, as :func:`mee.metrics.retrieval_metrics`.
+
+    rows   a split's name, or clip numbers
+    chunk  texts and clips that are embedded and scored together; no result depends on it
+
+    Beside "t2v" and "v2t" the result has "chance": the same metrics for a random order.
+    """
+    rows = clips.clips_in(rows) if isinstance(rows, str) else torch.as_tensor(rows)
+    captions, truth = clips.captions_of(rows)
+    if not len(captions):
+        raise ValueError(f"{clips.path}: {len(rows)} clips to evaluate on, none with a caption")
+    training = model.training
+    model.eval()
+    text, video = embed(model, clips, captions, rows, experts or model.experts, max_words, max_rows, chunk)
+
+    def block(texts, videos):
+        (t, weights), (v, mask) = text, video
+        t, v = {name: x[texts] for name, x in t.items()}, {name: x[videos] for name, x in v.items()}
+        return model.score((t, weights[texts]), (v, mask[videos]))
+
+    both = (lambda texts: block(texts, slice(None)), lambda videos: block(slice(None), videos).T)
+    metrics = retrieval_metrics(both, truth, bootstrap=bootstrap, seed=seed, chunk=chunk)
+    model.train(training)
+    count = torch.bincount(truth, minlength=len(rows))
+    metrics["chance"] = {"t2v": chance(len(rows), 1), "v2t": chance(len(captions), count[count > 0])}
+    return metrics
+
+
+@torch.no_grad()
+def embed(model, clips, captions, rows, experts=None, max_words=30, max_rows=None, chunk=512):
+    """What ``model.embed_text`` gives for ``captions`` and ``model.embed_video`` for clips ``rows``, in chunks."""
+    device = next(model.parameters()).device
+    texts = [model.embed_text(*clips.text(part, max_words)) for part in captions.split(chunk)]
+    videos = [model.embed_video(*clips.video(part, experts or model.experts, max_rows)) for part in rows.split(chunk)]
+    return tuple(
+        ({name: torch.cat([part[0][name] for part in parts]).to(device) for name in model.experts},
+         torch.cat([part[1] for part in parts]))
+        for parts in (texts, videos)
+    )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------- checkpoints
+
+
+def _vocabulary(words):
+    return {"words": words and words.words, "vectors": words and words.vectors.cpu()}
+
+
+def _save(path, kind, content):
+    with atomic(path) as temporary:
+        torch.save({"format": f"mee-{kind}", "version": 1, **content}, temporary)
+
+
+def _load(path, kind):
+    """A file that :func:`_save` wrote, by PyTorch's restricted unpickler: tensors and plain values, no code."""
+    if not Path(path).exists():
+        raise CheckpointError(f"{path}: no such file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({str(error).splitlines()[0]})") from None
+    if not isinstance(content, dict) or content.get("format") != f"mee-{kind}" or content.get("version") != 1:
+        raise CheckpointError(f"{path}: not a {kind} file of this library")
+    return content
+
+
+def load_model(path, device="cpu"):
+    """The network and its vocabulary from a ``model.pt``: (:class:`~mee.model.VideoTextMEE`, :class:`~mee.data.Words`).
+
+    >>> model, words = load_model("run/model.pt")                               # doctest: +SKIP
+    >>> model.embed_text(*words.batch(["a dog barks at the sea"]))              # doctest: +SKIP
+    """
+    content = _load(path, "model")
+    try:
+        model = VideoTextMEE(**{name: content["config"][name] for name in ARCHITECTURE})
+        model.load_state_dict(content["model"])
+        words = content["words"] and Words(content["words"], content["vectors"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its parts do not fit together ({error})") from None
+    return model.to(device).eval(), words
+
+
+# ------------------------------------------------------------------------------------------------------- the shell
+
+
+def table(metrics):
+    """``evaluate``'s result as lines of text, each value with its 95 % interval and chance beside it."""
+    lines = [f"{'':<8}" + "".join(f"{name:>22}" for name in metrics["t2v"])]
+    for way in ("t2v", "v2t"):
+        cells = [f"{v:.1f} [{low:.1f}, {high:.1f}]" for v, low, high in metrics[way].values()]
+        lines.append(f"{way:<8}" + "".join(f"{cell:>22}" for cell in cells))
+        lines.append(f"{'chance':<8}" + "".join(f"{v:>22.1f}" for v in metrics["chance"][way].values()))
+    return "\n".join(lines)
+
+
+def main(arguments=None):
+    options = parser().parse_args(arguments)
+    began = time.perf_counter()
+    try:
+        clips = Clips(options.file)
+        choices = {name: value for name, value in vars(options).items() if name not in ("file", "no_progress")}
+        run = fit(clips, **choices, progress=not options.no_progress)
+        cut = {"max_words": options.max_words, "max_rows": options.max_rows}
+        print(f"{len(run.history)} epochs, the best is {run.best}; {time.perf_counter() - began:.0f} s")
+        results = {}
+        for split in ("val", "test"):
+            rows = clips.clips_in(split)
+            if len(clips.captions_of(rows)[0]):
+                results[split] = evaluate(run.model, clips, rows, **cut)
+                print(f"\n{split}: {len(rows)} clips, {len(clips.captions_of(rows)[0])} captions")
+                print(table(results[split]))
+    except (ClipFileError, CheckpointError, FloatingPointError, ValueError, OSError) as error:
+        sys.exit(f"mee.train: {error}")
+    if options.out is not None:
+        report = {"config": run.config, "best": run.best, "history": run.history, **results}
+        report |= {"torch": torch.__version__, "seconds": round(time.perf_counter() - began, 1)}
+        with atomic(options.out / METRICS) as temporary:
+            temporary.write_text(json.dumps(report, indent=1))
+        print(f"\nwritten to {options.out}: {MODEL}, {STATE}, {METRICS}")
+
+
+def parser():
+    p = argparse.ArgumentParser(prog="python -m mee.train", description="Train MEE on a clip file, then test it.")
+    p.add_argument("file", type=Path, metavar="FILE.h5")
+    p.add_argument("--images", type=Path, metavar="FILE.h5", help="a second, incomplete file to mix in")
+    p.add_argument("--image-rate", type=float, default=0.5, help="images for each clip (default 0.5)")
+    p.add_argument("--experts", nargs="+", metavar="NAME", help="use only these")
+    p.add_argument("--epochs", type=int, default=100)
+    p.add_argument("--batch-size", type=int, default=64)
+    p.add_argument("--lr", type=float, default=4e-4)
+    p.add_argument("--lr-decay", type=float, default=0.95, help="factor on lr after each epoch (default 0.95)")
+    p.add_argument("--loss", choices=list(LOSSES), default="max-margin")
+    p.add_argument("--margin", type=float, default=0.2)
+    p.add_argument("--temperature", type=float, default=0.05, help="of info-nce")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
+    p.add_argument("--stream", action="store_true", help="leave features in the file instead of moving them to the device")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write model, checkpoint and metrics there")
+    p.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    p.add_argument("--dim", type=int, help="embedding dimensions of each expert (default: those of its features)")
+    p.add_argument("--text-clusters", type=int, default=32)
+    p.add_argument("--sequence-clusters", type=int, default=16)
+    p.add_argument("--max-words", type=int, default=30)
+    p.add_argument("--max-rows", type=int, help="rows of a sequence that are used (default: all)")
+    p.add_argument("--no-gating", dest="gating", action="store_false", help="leave context gating out")
+    p.add_argument("--uniform-weights", dest="learned_weights", action="store_false", help="trust all experts alike")
+    p.add_argument("--no-progress", action="store_true")
+    return p
+
+
+if __name__ == "__main__":
+    main()
