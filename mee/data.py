@@ -133,10 +133,10 @@ def _vectors_in(path):
                     if not char:
                         raise ValueError(f"{path}: ends in the middle of a word; is the download complete?")
                     word += char
-                vector = np.frombuffer(file.read(4 * dim), "<f4")
-                if len(vector) != dim:
+                raw = file.read(4 * dim)
+                if len(raw) != 4 * dim:
                     raise ValueError(f"{path}: ends in the middle of a vector; is the download complete?")
-                yield word.decode("utf-8", "replace").strip(), vector
+                yield word.decode("utf-8", "replace").strip(), np.frombuffer(raw, "<f4")
             return
         dim = int(header[1]) if has_header else None
         for number, line in enumerate(file if has_header else [first, *file], start=1 + has_header):
@@ -465,15 +465,13 @@ class Mixed:
         for i in range(len(self)):
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
             ours = rows < len(self.clips)
-            batch = None
-            if ours.any():
-                batch = self.clips.batch(rows[ours], generator=self.generator, **self.options)
-            if not ours.all():
+            batch = self.clips.batch(rows[ours], generator=self.generator, **self.options)
+            if self.drawn:
                 options = dict(self.options, experts=self.options.get("experts") or list(self.clips.experts))
                 other = self.images.batch(rows[~ours] - len(self.clips), generator=self.generator, **options)
                 other.clip += len(self.clips)
                 other.caption += len(self.clips.caption_clip)
-                batch = other if batch is None else Batch.join(batch, other)
+                batch = Batch.join(batch, other)
             yield batch
 
 
@@ -560,7 +558,7 @@ class _Reader:
         if len(split) != clips:
             self.say("clips/split", f"{len(split)} entries for {clips} clips")
             raise _Stop
-        for name in sorted(set(split) - set(SPLITS)):
+        for name in sorted(set(split.tolist()) - set(SPLITS)):
             self.say("clips/split", f"{name!r} is not one of {', '.join(SPLITS)}")
         out.update(ids=ids, split=split)
         facts = self.strings("clips/facts", optional=True)
@@ -638,7 +636,9 @@ class _Reader:
             for start in range(0, len(array), step):
                 bad = ~np.isfinite(array[start : start + step]).all(1)
                 if bad.any():
-                    self.say(name, f"{int(bad.sum())} rows hold NaN or Inf, the first is row {start + int(bad.argmax())}")
+                    self.say(
+                        name, f"{int(bad.sum())} rows hold NaN or Inf, the first is row {start + int(bad.argmax())}"
+                    )
                     break
         return torch.from_numpy(array)
 
@@ -707,7 +707,11 @@ class _Reader:
         ):
             if ((values < 0) | (values >= limit)).any():
                 self.say(f"choices/{name}", f"a number outside 0 to {limit - 1}")
-        return {"clip": torch.from_numpy(clip), "captions": torch.from_numpy(options), "answer": torch.from_numpy(answer)}
+        return {
+            "clip": torch.from_numpy(clip),
+            "captions": torch.from_numpy(options),
+            "answer": torch.from_numpy(answer),
+        }
 
     def boards(self, clips):
         out = {"_jpeg": None, "_frames": None, "_board_offsets": None}
@@ -815,7 +819,9 @@ class ClipWriter:
             raise ClipFileError(f"{self.path}: clip {id!r}: an id, and a split of {', '.join(SPLITS)}; got {split!r}")
         unknown = set(features) - set(self.experts)
         if unknown:
-            raise ClipFileError(f"{self.path}: clip {id!r}: no expert {sorted(unknown)}; there are {list(self.experts)}")
+            raise ClipFileError(
+                f"{self.path}: clip {id!r}: no expert {sorted(unknown)}; there are {list(self.experts)}"
+            )
         if about is not None and len(about) != len(captions):
             raise ClipFileError(f"{self.path}: clip {id!r}: {len(captions)} captions, {len(about)} times about")
         # everything is looked at before anything is kept, so that a refused clip leaves no trace
@@ -853,10 +859,13 @@ class ClipWriter:
         if values is None:
             return np.zeros((0, dim))
         values = np.asarray(values)
-        values = values[None] if values.ndim == 1 and len(values) else values.reshape(0, dim) if not values.size else values
+        values = (
+            values[None] if values.ndim == 1 and len(values) else values.reshape(0, dim) if not values.size else values
+        )
         if values.ndim != 2 or values.shape[1] != dim or (kind == "vector" and len(values) > 1):
             raise ClipFileError(f"{self.path}: clip {id!r}, expert {name!r}: a {kind} of {dim}; got {values.shape}")
-        kept = values.astype(self.dtype)
+        with np.errstate(over="ignore"):  # what overflows is refused in the next line
+            kept = values.astype(self.dtype)
         if not np.isfinite(kept).all():
             raise ClipFileError(
                 f"{self.path}: clip {id!r}, expert {name!r}: NaN, Inf or too large for {self.dtype}; leave an absent "
@@ -878,7 +887,9 @@ class ClipWriter:
         if vectors.ndim != 2 or not np.isfinite(vectors).all():
             raise ClipFileError(f"{self.path}: clip {id!r}: word vectors {vectors.shape}; expected finite (words, dim)")
         if self.vectors is not None and vectors.shape[1] != self.vectors.dim:
-            raise ClipFileError(f"{self.path}: clip {id!r}: word vectors of {vectors.shape[1]}, before {self.vectors.dim}")
+            raise ClipFileError(
+                f"{self.path}: clip {id!r}: word vectors of {vectors.shape[1]}, before {self.vectors.dim}"
+            )
         return text, vectors
 
     def _keep_caption(self, clip, caption, about):

@@ -13,7 +13,9 @@ from torch import nn
 
 def _square(scores):
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or not len(scores):
-        raise ValueError(f"a loss takes a square matrix of scores, right pairs on its diagonal; got {tuple(scores.shape)}")
+        raise ValueError(
+            f"a loss takes a square matrix of scores, right pairs on its diagonal; got {tuple(scores.shape)}"
+        )
 
 
 def _ids(clip_ids, caption_ids, like):

@@ -76,33 +76,36 @@ def summarise(ranks, groups=None, bootstrap=1000, seed=0):
         raise ValueError("no queries to summarise")
     if torch.isnan(ranks).any():
         raise ValueError("ranks hold NaN")
-    value = _statistics(ranks[None])[:, 0]
+    ranks, order = ranks.sort()
+    value = _statistics(ranks, torch.ones(1, len(ranks), dtype=torch.float64))[0]
     if not bootstrap:
         low = high = torch.full_like(value, torch.nan)
     else:
         generator = torch.Generator().manual_seed(seed)
         groups = torch.arange(len(ranks)) if groups is None else torch.as_tensor(groups).cpu()
-        order = torch.argsort(groups, stable=True)
-        count = torch.unique(groups, return_counts=True)[1]
-        start = count.cumsum(0) - count
+        group, of_query = torch.unique(groups, return_inverse=True)
         resampled = []
-        for _ in range(bootstrap):
-            drawn = torch.randint(len(count), (len(count),), generator=generator)
-            size = count[drawn]
-            within = torch.arange(int(size.sum())) - torch.repeat_interleave(size.cumsum(0) - size, size)
-            rows = order[torch.repeat_interleave(start[drawn], size) + within]
-            resampled.append(_statistics(ranks[rows][None])[:, 0])
-        low, high = torch.stack(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0)
+        step = max(1, 2**22 // len(ranks))  # resamples at a time: bounded memory
+        for start in range(0, bootstrap, step):
+            drawn = torch.randint(len(group), (min(step, bootstrap - start), len(group)), generator=generator)
+            times = torch.zeros(drawn.shape, dtype=torch.float64)
+            times.scatter_add_(1, drawn, torch.ones_like(times))  # how often each group was drawn
+            resampled.append(_statistics(ranks, times[:, of_query[order]]))
+        low, high = torch.cat(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0)
     return {name: (float(value[i]), float(low[i]), float(high[i])) for i, name in enumerate(NAMES)}
 
 
 NAMES = ("R@1", "R@5", "R@10", "MdR", "MnR")
 
 
-def _statistics(ranks):
-    """(5, samples) of ``ranks`` (samples, queries), in the order of NAMES."""
-    recalls = [100 * (ranks <= k).double().mean(1) for k in (1, 5, 10)]
-    return torch.stack([*recalls, ranks.quantile(0.5, dim=1), ranks.mean(1)])
+def _statistics(ranks, times):
+    """(samples, 5), in the order of NAMES, of sorted ``ranks`` (queries,) that count ``times`` (samples, queries)."""
+    total = times.sum(1, keepdim=True)
+    columns = [100 * times[:, ranks <= k].sum(1, keepdim=True) / total for k in (1, 5, 10)]
+    reached = times.cumsum(1)  # the median is where half of all is reached, or the mean of the two around it
+    at = torch.cat([(reached < total / 2).sum(1, keepdim=True), (reached <= total / 2).sum(1, keepdim=True)], 1)
+    columns += [ranks[at].mean(1, keepdim=True), (times @ ranks)[:, None] / total]
+    return torch.cat(columns, 1)
 
 
 def chance(items, right=1):

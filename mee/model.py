@@ -150,7 +150,10 @@ class MEE(nn.Module):
         if not videos:
             raise ValueError(f"videos is empty: give at least one of the experts {self.experts}")
         videos = {name: self._tensor(x, f"videos[{name!r}]", None) for name, x in videos.items()}
-        clips = len(next(iter(videos.values())))
+        sizes = {name: len(x) for name, x in videos.items()}
+        clips = max(sizes.values())
+        if min(sizes.values()) < clips:
+            raise ValueError(f"videos has different numbers of clips: {sizes}")
         device = self.moe_fc.weight.device
         embeddings, mask = {}, torch.zeros(clips, len(self.experts), dtype=torch.bool, device=device)
         for i, name in enumerate(self.experts):
@@ -160,10 +163,7 @@ class MEE(nn.Module):
                 embeddings[name] = torch.zeros(clips, unit.fc.out_features, device=device)
                 continue
             if x.shape != (clips, unit.fc.in_features):
-                raise ValueError(
-                    f"videos[{name!r}] is (clips, {unit.fc.in_features}), the clips as many as in the other experts "
-                    f"({clips}); got {tuple(x.shape)}"
-                )
+                raise ValueError(f"videos[{name!r}] is (clips, {unit.fc.in_features}); got {tuple(x.shape)}")
             there = _availability(ind.get(name), name, clips, device)
             mask[:, i] = there
             if bool(there.all()):

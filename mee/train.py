@@ -140,11 +140,15 @@ def fit(
         state = _load(Path(out) / STATE, "state")
         changed = [key for key in config if key != "epochs" and config[key] != state["config"].get(key)]
         if changed:
-            raise CheckpointError(f"{Path(out) / STATE}: made with another {', '.join(changed)}; start afresh, or keep it")
+            raise CheckpointError(
+                f"{Path(out) / STATE}: made with another {', '.join(changed)}; start afresh, or keep it"
+            )
         model.load_state_dict(state["model"])
         adam.load_state_dict(state["adam"])
         generator.set_state(state["generator"])
-        run.history, run.best, best_state, best_score = (state[key] for key in ("history", "best", "best_model", "score"))
+        run.history, run.best, best_state, best_score = (
+            state[key] for key in ("history", "best", "best_model", "score")
+        )
 
     bar = tqdm(total=epochs, initial=len(run.history), disable=not progress, unit="epoch", desc="training")
     while len(run.history) < epochs:
@@ -267,7 +271,8 @@ def _load(path, kind):
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({str(error).splitlines()[0]})") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({reason})") from None
     if not isinstance(content, dict) or content.get("format") != f"mee-{kind}" or content.get("version") != 1:
         raise CheckpointError(f"{path}: not a {kind} file of this library")
     return content
@@ -343,7 +348,9 @@ def parser():
     p.add_argument("--temperature", type=float, default=0.05, help="of info-nce")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
-    p.add_argument("--stream", action="store_true", help="leave features in the file instead of moving them to the device")
+    p.add_argument(
+        "--stream", action="store_true", help="leave features in the file instead of moving them to the device"
+    )
     p.add_argument("--out", type=Path, metavar="DIR", help="write model, checkpoint and metrics there")
     p.add_argument("--resume", action="store_true", help="go on with the run in --out")
     p.add_argument("--dim", type=int, help="embedding dimensions of each expert (default: those of its features)")
