@@ -1,12 +1,12 @@
 """The clip file: one HDF5 format for every source of clips, and the batches that training reads from it.
 
 A clip file holds clips, what each *expert* saw or heard in them, and captions. An expert that has nothing to say about
-a clip has **no rows** for it: absence has one representation, and a batch carries it as a boolean mask (lessons 01, 05).
+a clip has **no rows** for it: absence has one representation, which a batch carries as a mask (lessons 01, 05).
 
 ======================  ============================================================================================
 ``/`` attributes        ``format``, ``version``, ``title``, ``source``, ``licence``, ``made_by``
 ``clips/``              ``id``, ``split`` (train, val, test), optional ``facts`` (JSON, where the truth is known)
-``experts/NAME/``       ``features`` (rows, dim), ``offsets`` (clips + 1); attribute ``kind``: ``vector`` or ``sequence``
+``experts/NAME/``       ``features`` (rows, dim), ``offsets`` (clips + 1); attribute ``kind``: vector or sequence
 ``captions/``           ``clip`` (-1: only a candidate in ``choices``), ``offsets``, ``tokens`` or ``vectors``; optional
                         ``text``, and ``about`` (captions, experts): which experts the caption talks about
 ``vocabulary/``         ``word``, ``vectors``: what ``tokens`` point into
@@ -807,7 +807,7 @@ class ClipWriter:
     def add(self, id, split, features, captions=(), about=None, storyboard=(), facts=None):
         """Add one clip.
 
-        features    expert -> (dim,), or (rows, dim) for a sequence; an expert left out, or None, or without rows is absent
+        features    expert -> (dim,), or (rows, dim) for a sequence; left out, None, or without rows: absent
         captions    sentences; or (words, dim) vectors; or pairs (sentence, vectors)
         about       for each caption the experts that it talks about, where that is known
         storyboard  JPEG pictures, as bytes
@@ -980,8 +980,10 @@ def describe(clips):
         if clips.attributes.get(key):
             lines.append(f"{key}: {clips.attributes[key]}")
     if clips.texts:
-        lines += ["", "for example:"] + [f"  {clips.ids[int(clips.caption_clip[i])]}: {clips.texts[i]}" for i in range(0, 3)
-                                         if i < len(clips.texts)]  # fmt: skip
+        lines += ["", "for example:"]
+        lines += [
+            f"  {clips.ids[int(clips.caption_clip[i])]}: {clips.texts[i]}" for i in range(min(3, len(clips.texts)))
+        ]
     return "\n".join(lines)
 
 

@@ -84,7 +84,7 @@ class _MaxMargin(torch.autograd.Function):
 
 
 class MaxMarginRankingLoss(nn.Module):
-    """Every wrong pair at least ``margin`` below the right ones, both directions (eq. 8, lesson 06).
+    """Every wrong pair at least ``margin`` below the right ones, both directions: the paper's loss (lesson 06).
 
     The mean over the wrong pairs (i, j) of max(0, margin + s_ij - s_ii) and max(0, margin + s_ij - s_jj).
 

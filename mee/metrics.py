@@ -64,7 +64,7 @@ def ranks(scores, truth=None, ties="mean", chunk=1024):
 
 
 def summarise(ranks, groups=None, bootstrap=1000, seed=0):
-    """R@1, R@5, R@10 (percent), MdR, MnR of ``ranks`` (queries,), each with its 95 % interval: name -> (value, low, high).
+    """R@1, R@5, R@10 (percent), MdR, MnR of ``ranks`` (queries,) with 95 % intervals: name -> (value, low, high).
 
     groups     (queries,) int: queries of one group (the captions of one clip) succeed and fail together, so the
                bootstrap draws groups, not queries. None: every query by itself.
@@ -144,6 +144,23 @@ def several(clip_of_text, clips):
     return out
 
 
+def ranks_both_ways(scores, truth=None, ties="mean", chunk=1024):
+    """(t2v (texts,), v2t (clips that have a text,), truth (texts,)): arguments as in :func:`retrieval_metrics`."""
+    if isinstance(scores, tuple):
+        by_text, by_clip = scores
+    else:
+        by_text = torch.as_tensor(scores)
+
+        def by_clip(clips):
+            return by_text.T[clips.to(by_text.device)]
+
+    t2v = ranks(by_text, truth, ties, chunk)
+    truth = torch.arange(len(t2v)) if truth is None else torch.as_tensor(truth).cpu()
+    asking = torch.unique(truth)
+    texts = several(truth, int(truth.max()) + 1)[asking]
+    return t2v, ranks(lambda rows: by_clip(asking[rows]), texts, ties, chunk), truth
+
+
 def retrieval_metrics(scores, truth=None, ties="mean", bootstrap=1000, seed=0, chunk=1024):
     """Both directions of a (texts, clips) matrix: {"t2v": ..., "v2t": ...}, each as :func:`summarise` gives it.
 
@@ -160,17 +177,5 @@ def retrieval_metrics(scores, truth=None, ties="mean", bootstrap=1000, seed=0, c
     >>> metrics["t2v"]["R@1"]
     (100.0, 100.0, 100.0)
     """
-    if isinstance(scores, tuple):
-        by_text, by_clip = scores
-    else:
-        by_text = torch.as_tensor(scores)
-
-        def by_clip(clips):
-            return by_text.T[clips.to(by_text.device)]
-
-    t2v = ranks(by_text, truth, ties, chunk)
-    truth = torch.arange(len(t2v)) if truth is None else torch.as_tensor(truth).cpu()
-    asking = torch.unique(truth)
-    texts = several(truth, int(truth.max()) + 1)[asking]
-    v2t = ranks(lambda rows: by_clip(asking[rows]), texts, ties, chunk)
+    t2v, v2t, truth = ranks_both_ways(scores, truth, ties, chunk)
     return {"t2v": summarise(t2v, truth, bootstrap, seed), "v2t": summarise(v2t, None, bootstrap, seed)}

@@ -65,7 +65,7 @@ class NetVLAD(nn.Module):
 
 
 class ContextGating(nn.Module):
-    """Each dimension times a gate between 0 and 1 that sees all of them: x * sigmoid(BN(W x + b)) (eq. 3, lesson 03)."""
+    """The MEE block: scores sentences, one vector each, with clips, one vector an expert (sec. 3, lessons 04, 05).
 
     def __init__(self, dim):
         super().__init__()
@@ -77,7 +77,7 @@ class ContextGating(nn.Module):
 
 
 class GatedEmbeddingUnit(nn.Module):
-    """A linear layer, context gating, and scaling to length 1: (rows, in_dim) to (rows, out_dim) (eq. 2-4, lesson 03).
+    """A linear layer, context gating, and scaling to length 1: (rows, in_dim) to (rows, out_dim) (eq. 1-3, lesson 03).
 
     ``gating=False`` leaves the gate out, for comparison.
     """
@@ -92,7 +92,7 @@ class GatedEmbeddingUnit(nn.Module):
 
 
 class MEE(nn.Module):
-    """The MEE block: sentences and clips, already one vector each (per expert), into scores (section 3, lessons 04, 05).
+    """The MEE block: scores sentences, one vector each, with clips, one vector an expert (section 3, lessons 04, 05).
 
     video_modality_dim  expert -> (dimensions of its features, dimensions of its embedding)
     text_dim            dimensions of a sentence
@@ -174,7 +174,7 @@ class MEE(nn.Module):
         return embeddings, mask
 
     def score(self, text, video, conf=True):
-        """Join what ``embed_text`` and ``embed_video`` gave: (texts, clips), or (n,) pairs with ``conf=False`` (eq. 5-7).
+        """Join what ``embed_text`` and ``embed_video`` gave: (texts, clips), or (n,) pairs with ``conf=False``.
 
         s(t, v) = sum_e a_e(v) w_e(t) <t_e, v_e>  /  sum_e a_e(v) w_e(t),  a_e(v) = 1 if clip v has expert e, else 0.
 

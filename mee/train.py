@@ -1,7 +1,7 @@
-"""Training and evaluation: ``fit`` and ``evaluate`` for notebooks, ``python -m mee.train FILE.h5`` for the shell (lesson 07).
+"""Training and evaluation: ``fit`` and ``evaluate`` in notebooks, ``python -m mee.train`` in the shell (lesson 07).
 
 The paper's recipe is the default: Adam, max margin 0.2, learning rate times 0.95 an epoch, NetVLAD with 32 centres on
-words and 16 on sequences. The best epoch is chosen on the validation split; the test split is looked at once, at the end.
+words and 16 on sequences. The best epoch is chosen on validation; the test split is looked at once, at the end.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mee.data import ClipFileError, Clips, Mixed, Words, atomic
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
-from mee.metrics import chance, retrieval_metrics
+from mee.metrics import chance, ranks_both_ways, summarise
 from mee.model import VideoTextMEE
 
 MODEL, STATE, METRICS = "model.pt", "last.pt", "metrics.json"  # what --out DIR holds
@@ -73,6 +73,7 @@ def fit(
     loss="max-margin",
     margin=0.2,
     temperature=0.05,
+    expert_loss=0.0,
     seed=0,
     device=None,
     stream=False,
@@ -86,6 +87,7 @@ def fit(
     gating=True,
     learned_weights=True,
     progress=True,
+    network=None,
 ):
     """Train a network on ``clips``; gives a :class:`Run`.
 
@@ -94,6 +96,8 @@ def fit(
     experts         names to use (default: all in the file)
     train, val      clip numbers instead of the file's splits; an empty ``val`` keeps the last epoch
     loss            ``"max-margin"`` (with ``margin``) or ``"info-nce"`` (with ``temperature``)
+    expert_loss     also rank by each expert alone, among the clips that have it: the weight of these losses. The paper
+                    has none (0); with it, clips that lack an expert help the others (lesson 05, :func:`batch_loss`)
     seed            of weights, order and drawn captions
     device          default: a GPU if there is one. ``stream`` leaves the features in the file instead of moving the
                     whole set there
@@ -101,6 +105,7 @@ def fit(
     resume          go on from ``out/last.pt``: on the same machine bit for bit as if never stopped
     dim             embedding dimensions of each expert (default: those of its features, as in the paper)
     max_words, max_rows  longer captions and sequences are cut
+    network         a function of ``config`` that makes another network with the same three methods, for experiments
     """
     given = dict(locals())  # the arguments, before anything else has a name here
     clips = clips if isinstance(clips, Clips) else Clips(clips)
@@ -128,7 +133,7 @@ def fit(
         clips.to(device)
         images = images and images.to(device)
 
-    model = build(config).to(device)
+    model = (network or build)(config).to(device)
     criterion = MaxMarginRankingLoss(margin) if loss == "max-margin" else InfoNCELoss(temperature)
     adam = torch.optim.Adam(model.parameters(), lr, fused=True)
     generator = torch.Generator().manual_seed(seed)
@@ -157,8 +162,7 @@ def fit(
         model.train()
         for batch in batches:
             batch = batch.to(device)
-            scores = model(*batch.text, *batch.video)
-            value = criterion(scores, batch.clip, batch.sentence)
+            value = batch_loss(criterion, model, batch, expert_loss)
             adam.zero_grad()
             value.backward()
             adam.step()
@@ -197,10 +201,28 @@ def fit(
     return run
 
 
+def batch_loss(criterion, model, batch, expert_loss=0.0):
+    """The loss of one batch: the mixture's, and ``expert_loss`` times that of each expert alone.
+
+    A score is normalised over the experts that a clip has, so a clip without motion is on another scale than one with
+    it, and its caption's weights cancel in its own score: the mixture's loss alone teaches little from such clips.
+    Ranked by each expert among the clips that have it, cosines meet only cosines of the same kind.
+    """
+    text, video = model.embed_text(*batch.text), model.embed_video(*batch.video)
+    value = criterion(model.score(text, video), batch.clip, batch.sentence)
+    if expert_loss:
+        for i, name in enumerate(model.experts):
+            there = video[1][:, i]
+            if int(there.sum()) > 1:
+                scores = text[0][name][there] @ video[0][name][there].T
+                value = value + expert_loss * criterion(scores, batch.clip[there], batch.sentence[there])
+    return value
+
+
 #: arguments of :func:`fit` that make the model what it is, and so must be the same again to resume
 OPTIONS = (
-    "image_rate epochs batch_size lr lr_decay loss margin temperature seed text_clusters max_words max_rows gating "
-    "learned_weights"
+    "image_rate epochs batch_size lr lr_decay loss margin temperature expert_loss seed text_clusters max_words "
+    "max_rows gating learned_weights"
 ).split()
 
 
@@ -209,9 +231,8 @@ def _score(metrics):
     return sum(metrics[way][name][0] for way in ("t2v", "v2t") for name in ("R@1", "R@5", "R@10")) / 6
 
 
-@torch.no_grad()
 def evaluate(model, clips, rows, experts=None, max_words=30, max_rows=None, bootstrap=1000, seed=0, chunk=512):
-    """Retrieval both ways among some clips: every caption of theirs is a query, as :func:`mee.metrics.retrieval_metrics`.
+    """Retrieval both ways among some clips, as :func:`mee.metrics.retrieval_metrics`; each caption is a query.
 
     rows   a split's name, or clip numbers
     chunk  texts and clips that are embedded and scored together; no result depends on it
@@ -219,6 +240,19 @@ def evaluate(model, clips, rows, experts=None, max_words=30, max_rows=None, boot
     Beside "t2v" and "v2t" the result has "chance": the same metrics for a random order.
     """
     rows = clips.clips_in(rows) if isinstance(rows, str) else torch.as_tensor(rows)
+    t2v, v2t, truth = rank(model, clips, rows, experts, max_words, max_rows, chunk)
+    count = torch.bincount(truth)
+    return {
+        "t2v": summarise(t2v, truth, bootstrap, seed),
+        "v2t": summarise(v2t, None, bootstrap, seed),
+        "chance": {"t2v": chance(len(rows), 1), "v2t": chance(len(truth), count[count > 0])},
+    }
+
+
+@torch.no_grad()
+def rank(model, clips, rows, experts=None, max_words=30, max_rows=None, chunk=512):
+    """The ranks behind :func:`evaluate`: (t2v (captions,), v2t (captioned clips,), truth (captions,) rows of clips)."""
+    rows = torch.as_tensor(rows)
     captions, truth = clips.captions_of(rows)
     if not len(captions):
         raise ValueError(f"{clips.path}: {len(rows)} clips to evaluate on, none with a caption")
@@ -232,11 +266,9 @@ def evaluate(model, clips, rows, experts=None, max_words=30, max_rows=None, boot
         return model.score((t, weights[texts]), (v, mask[videos]))
 
     both = (lambda texts: block(texts, slice(None)), lambda videos: block(slice(None), videos).T)
-    metrics = retrieval_metrics(both, truth, bootstrap=bootstrap, seed=seed, chunk=chunk)
+    found = ranks_both_ways(both, truth, chunk=chunk)
     model.train(training)
-    count = torch.bincount(truth, minlength=len(rows))
-    metrics["chance"] = {"t2v": chance(len(rows), 1), "v2t": chance(len(captions), count[count > 0])}
-    return metrics
+    return found
 
 
 @torch.no_grad()
@@ -346,6 +378,7 @@ def parser():
     p.add_argument("--loss", choices=list(LOSSES), default="max-margin")
     p.add_argument("--margin", type=float, default=0.2)
     p.add_argument("--temperature", type=float, default=0.05, help="of info-nce")
+    p.add_argument("--expert-loss", type=float, default=0.0, help="weight of each expert's own loss (the paper: 0)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
     p.add_argument(

@@ -90,8 +90,8 @@ def test_network_and_thirty_steps_of_adam():
         losses.append(loss.item())
     assert_close(torch.tensor(losses), torch.as_tensor(gold["train/losses"]), rtol=1e-4, atol=1e-4)
     net.eval()
-    # Not to 1e-5: the biases in front of a batch norm have gradient zero but for rounding, and Adam scales that rounding
-    # up to whole steps. Training cancels the drift, evaluation does not: float64 is as far from the record as this.
+    # Not to 1e-5: biases in front of a batch norm have gradient zero but for rounding, and Adam scales that rounding up
+    # to whole steps. Training cancels the drift, evaluation does not: float64 is as far from the record as this.
     assert_close(net(text[:8], None, eight), torch.as_tensor(gold["trained/matrix"]), rtol=0, atol=2e-3)
 
 

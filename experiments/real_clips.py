@@ -1,0 +1,73 @@
+"""The real clips of data_scripts/convert_memad.py: motion, audio, both, and both with the clips that lack motion.
+
+    python experiments/real_clips.py validate memad.h5     # cross-validation inside the training clips: to choose by
+    python experiments/real_clips.py test memad.h5         # the test split, once the choice is made
+
+The question is the paper's promise: do 410 clips without motion, added to 588 complete ones, help? The complete clips
+of both the train and the val split are the 588; the number of epochs is fixed, so that none of them is needed to stop.
+"""
+
+import argparse
+
+import torch
+
+from mee.compare import compare, difference, table
+from mee.data import Clips
+
+EPOCHS = 40
+
+
+def settings(complete, incomplete):
+    """name -> arguments of fit, for training on ``complete`` clips and on those with ``incomplete`` ones added."""
+    everything = torch.cat([complete, incomplete])
+    return {
+        "motion alone": {"experts": ["motion"], "train": complete},
+        "audio alone": {"experts": ["audio"], "train": complete},
+        "both, complete clips": {"train": complete},
+        "both, and 410 without motion": {"train": everything},
+        "both, complete clips, expert loss": {"train": complete, "expert_loss": 1.0},
+        "both, and 410 without motion, expert loss": {"train": everything, "expert_loss": 1.0},
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("validate", "test"))
+    parser.add_argument("file")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--folds", type=int, default=3, help="of the cross-validation")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    options = parser.parse_args()
+    clips = Clips(options.file)
+    motion = clips.present[:, list(clips.experts).index("motion")]
+    learn = torch.cat([clips.clips_in("train"), clips.clips_in("val")])
+    complete, incomplete = learn[motion[learn]], learn[~motion[learn]]
+    print(f"{len(complete)} clips with motion, {len(incomplete)} without")
+    common = {"experts": ["audio", "motion"], "val": [], "epochs": options.epochs}
+    if options.what == "test":
+        results = compare(clips, settings(complete, incomplete), options.seeds, "test", **common)
+        report(results)
+        return
+    for seed in options.seeds:
+        order = complete[torch.randperm(len(complete), generator=torch.Generator().manual_seed(seed))]
+        for fold in range(options.folds):
+            held = order[fold :: options.folds]
+            rest = order[~torch.isin(order, held)]
+            print(f"\nseed {seed}, fold {fold + 1} of {options.folds}: {len(rest)} to train on, {len(held)} to rank")
+            report(compare(clips, settings(rest, incomplete), [seed], held, progress=False, **common))
+
+
+def report(results):
+    print(table(results))
+    for more, less in (
+        ("both, and 410 without motion", "both, complete clips"),
+        ("both, and 410 without motion, expert loss", "both, complete clips, expert loss"),
+        ("both, and 410 without motion, expert loss", "both, complete clips"),
+    ):
+        for way in ("t2v", "v2t"):
+            value, low, high = difference(results[more], results[less], way)
+            print(f"{more} - {less}, {way} R@10: {value:+.1f} [{low:+.1f}, {high:+.1f}]")
+
+
+if __name__ == "__main__":
+    main()
