@@ -40,8 +40,8 @@ def read_bin(path, labels):
     begin, dim = header[2], header[4]
     if begin < HEADER.size or dim < 1 or len(raw) != begin + 4 * dim * len(labels):
         raise ClipFileError(
-            f"{path}: {len(raw)} bytes; its header ({begin} bytes before rows of {dim}) and {len(labels)} labels ask for "
-            f"{begin + 4 * dim * len(labels)}. A Git LFS pointer, or an incomplete download?"
+            f"{path}: {len(raw)} bytes; its header ({begin} bytes, then rows of {dim}) and {len(labels)} labels ask "
+            f"for {begin + 4 * dim * len(labels)}. A Git LFS pointer, or an incomplete download?"
         )
     rows = np.frombuffer(raw, "<f4", offset=begin).reshape(len(labels), dim)
     return dict(zip(labels, rows, strict=True))

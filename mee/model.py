@@ -65,7 +65,7 @@ class NetVLAD(nn.Module):
 
 
 class ContextGating(nn.Module):
-    """The MEE block: scores sentences, one vector each, with clips, one vector an expert (sec. 3, lessons 04, 05).
+    """Each dimension times a gate, 0 to 1, that sees all of them: x * sigmoid(BN(W x + b)) (eq. 2, lesson 03)."""
 
     def __init__(self, dim):
         super().__init__()
