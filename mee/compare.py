@@ -42,16 +42,17 @@ def compare(clips, variants, seeds=(0, 1, 2), split="test", progress=True, **com
     """Train each variant with each seed and rank ``split`` (a name, or clip numbers): name -> :class:`Result`.
 
     clips     :class:`mee.data.Clips` or a path, for the variants that bring no ``clips`` of their own
-    variants  name -> dict of arguments of ``fit``; besides, ``clips`` (train and test on these instead)
+    variants  name -> dict of arguments of ``fit``, or a function of the seed that gives one; besides, ``clips`` (train
+              and test on these instead)
     common    arguments of ``fit`` for all
     """
     clips = clips if isinstance(clips, Clips) else Clips(clips)
     results = {}
-    for name, options in variants.items():
-        options = {**common, **options}
-        own = options.pop("clips", clips)
+    for name, variant in variants.items():
         found, began = [], time.perf_counter()
         for seed in seeds:
+            options = {**common, **(variant(seed) if callable(variant) else variant)}
+            own = options.pop("clips", clips)
             run = fit(own, seed=seed, progress=False, **options)
             cut = {key: options[key] for key in ("experts", "max_words", "max_rows") if key in options}
             rows = own.clips_in(split) if isinstance(split, str) else split

@@ -257,7 +257,8 @@ def test_the_shell(path, capsys):
 
 
 def test_tokens():
-    assert tokenize("It's a RED ball, number 2; naïve_ou!") == ["it", "s", "a", "red", "ball", "number", "2", "naïve", "ou"]
+    words = ["it", "s", "a", "red", "ball", "number", "2", "naïve", "ou"]
+    assert tokenize("It's a RED ball, number 2; naïve_ou!") == words
 
 
 def test_sentences_into_vectors():
@@ -272,7 +273,8 @@ def test_sentences_into_vectors():
     assert words.batch(["zebra"])[0].shape == (1, 1, 3)
 
 
-TABLE = {"the": [1.0, 2.0], "Red": [3.0, 4.0], "ball": [5.0, 6.0], ",": [0.0, 0.0], "red": [7.0, 8.0], "rare": [9.0, 1.5]}
+TABLE = {"the": [1.0, 2.0], "Red": [3.0, 4.0], "ball": [5.0, 6.0]}
+TABLE |= {",": [0.0, 0.0], "red": [7.0, 8.0], "rare": [9.0, 1.5]}
 
 
 def glove_text(header):

@@ -1,0 +1,182 @@
+"""What each part of MEE buys, on TinyClips, whose truth is known.
+
+    python experiments/tinyclips.py            # everything, three seeds, the test split
+    python experiments/tinyclips.py --split val parts weights
+
+parts    all experts against each alone, concatenated features, uniform weights, no gate
+weights  does a caption that talks about one expert trust that expert most?
+faces    missing in half of the clips: the mask, zeros instead, dropping, and the wrong mask of before 2019
+stills   200 films with and without 1,000 stills mixed in
+"""
+
+import argparse
+import copy
+
+import torch
+
+from mee.compare import compare, difference, table
+from mee.data import Clips, Expert
+from mee.metrics import summarise
+from mee.model import MEE, NetVLAD, VideoTextMEE
+from mee.train import embed, fit
+
+FILMS, STILLS = "notebooks/data/tinyclips.h5", "notebooks/data/tinyclips_stills.h5"
+COMMON = {"epochs": 30, "dim": 256, "text_clusters": 16, "sequence_clusters": 8}
+
+
+class Concatenation(torch.nn.Module):
+    """One gated pair over all features side by side, zeros where one is missing: what MEE is not."""
+
+    def __init__(self, config):
+        super().__init__()
+        torch.manual_seed(config["seed"])
+        self.experts = sorted(config["experts"])
+        self.text_pooling = NetVLAD(config["text_clusters"], config["word_dim"])
+        dims = {name: dim for name, (dim, _) in config["experts"].items()}
+        self.pooling = torch.nn.ModuleDict({n: NetVLAD(k, dims[n]) for n, k in config["clusters"].items()})
+        width = sum(dims[name] * config["clusters"].get(name, 1) for name in self.experts)
+        out = sum(dim for _, dim in config["experts"].values())  # as many dimensions as the mixture has in all
+        self.mee = MEE({"all": (width, out)}, self.text_pooling.out_dim)
+
+    def embed_text(self, words, mask=None):
+        return self.mee.embed_text(self.text_pooling(words, mask))
+
+    def embed_video(self, videos, ind=None, masks=None):
+        parts = []
+        for name in self.experts:
+            x = self.pooling[name](videos[name], masks[name]) if name in self.pooling else videos[name]
+            parts.append(x * ind[name][:, None])
+        return self.mee.embed_video({"all": torch.cat(parts, 1)})
+
+    def score(self, text, video, conf=True):
+        return self.mee.score(text, video, conf)
+
+
+class Leaky(VideoTextMEE):
+    """The original's scores before November 2019: row i is normalised with the mask of clip i, for all clips."""
+
+    def score(self, text, video, conf=True):
+        scores = super().score(text, video, conf)
+        if not conf or scores.shape[0] != scores.shape[1]:
+            return scores
+        weights, mask = text[1], video[1].to(text[1])
+        right = weights @ mask.T  # (texts, clips): what each pair is to be divided by
+        return scores * right / right.diagonal()[:, None]
+
+
+def leaky(config):
+    torch.manual_seed(config["seed"])
+    names = ("experts", "word_dim", "text_clusters", "clusters", "gating", "learned_weights")
+    return Leaky(**{name: config[name] for name in names})
+
+
+def zero_filled(clips, name):
+    """The same clips, where those without ``name`` have a row of zeros that counts as seen."""
+    out, expert = copy.copy(clips), clips.experts[name]
+    column = list(clips.experts).index(name)
+    features = torch.zeros(len(clips), expert.dim, dtype=expert.features.dtype)
+    features[clips.present[:, column]] = expert.features
+    out.experts = {**clips.experts, name: Expert("vector", features, torch.arange(len(clips) + 1))}
+    out.present = clips.present.clone()
+    out.present[:, column] = True
+    return out
+
+
+def parts(clips, options):
+    alone = {f"{name} alone": {"experts": [name]} for name in clips.experts}
+    variants = {"MEE, all experts": {}, **alone}
+    variants |= {
+        "concatenation": {"network": Concatenation},
+        "uniform weights": {"learned_weights": False},
+        "no gate": {"gating": False},
+        "with expert loss": {"expert_loss": 1.0},
+    }
+    print(table(compare(clips, variants, options.seeds, options.split, **COMMON), "MEE, all experts"))
+
+
+def weights(clips, options):
+    rows = clips.clips_in(options.split)
+    captions, _ = clips.captions_of(rows)
+    single = captions[clips.about[captions].sum(1) == 1]
+    about = clips.about[single].float().argmax(1)
+    names = list(clips.experts)
+    for label, extra in (("MEE", {}), ("with expert loss", {"expert_loss": 1.0})):
+        shares = []
+        for seed in options.seeds:
+            model = fit(clips, seed=seed, progress=False, **COMMON, **extra).model
+            (_, weight), _ = embed(model, clips, single, rows[:2])
+            chosen = weight.argmax(1)
+            shares.append(
+                [(chosen == about).double().mean()]
+                + [(chosen[about == i] == i).double().mean() for i in range(len(names))]
+            )
+        shares = 100 * torch.tensor(shares)
+        print(f"\n{label}: captions about one expert alone ({len(single)}) whose largest weight is that expert's, "
+              f"{len(options.seeds)} seeds (chance {100 / len(names):.0f} %)")  # fmt: skip
+        for name, column in zip(["all", *names], shares.T, strict=True):
+            print(f"  {name:<12} {column.mean():5.1f} %   seeds {', '.join(f'{x:.1f}' for x in column)}")
+
+
+def faces(clips, options):
+    train = clips.clips_in("train")
+    faced = train[clips.present[train, list(clips.experts).index("face")]]
+    variants = {
+        "the mask": {},
+        "zeros instead": {"clips": zero_filled(clips, "face")},
+        "incomplete dropped": {"train": faced},
+        "the wrong mask": {"network": leaky},
+    }
+    results = compare(clips, variants, options.seeds, options.split, **COMMON)
+    print(table(results, "the mask"))
+    # the leak needs pairs: one caption a clip, row i belongs to column i
+    rows = clips.clips_in(options.split)
+    captions, truth = clips.captions_of(rows)
+    first = captions[torch.searchsorted(truth, torch.arange(len(rows)))]
+    print("\none caption a clip, t2v R@1 / R@10, the same weights scored with either mask:")
+    for seed in options.seeds:
+        model = fit(clips, seed=seed, progress=False, network=leaky, **COMMON).model
+        text, video = embed(model, clips, first, rows)
+        for label, scores in (("wrong", model.score(text, video)), ("right", model.mee.score(text, video))):
+            found = summarise(1 + (scores > scores.diagonal()[:, None]).sum(1), bootstrap=0)
+            print(f"  seed {seed}, {label} mask: {found['R@1'][0]:.1f} / {found['R@10'][0]:.1f}")
+
+
+def stills(clips, options):
+    images = Clips(options.stills)
+
+    def few(seed):
+        train = clips.clips_in("train")
+        return train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:200]]
+
+    variants = {
+        "200 films": lambda seed: {"train": few(seed)},
+        "200 films and stills": lambda seed: {"train": few(seed), "images": images, "image_rate": 5.0},
+        "200 films, expert loss": lambda seed: {"train": few(seed), "expert_loss": 1.0},
+        "200 films and stills, expert loss": lambda seed: {
+            "train": few(seed), "images": images, "image_rate": 5.0, "expert_loss": 1.0},
+    }  # fmt: skip
+    results = compare(clips, variants, options.seeds, options.split, **COMMON)
+    print(table(results, "200 films"))
+    a, b = results["200 films and stills, expert loss"], results["200 films, expert loss"]
+    print("with expert loss, the stills' gain in t2v R@10: {:+.1f} [{:+.1f}, {:+.1f}]".format(*difference(a, b)))
+
+
+EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "stills": stills}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; default: all")
+    parser.add_argument("--films", default=FILMS)
+    parser.add_argument("--stills", default=STILLS)
+    parser.add_argument("--split", default="test", choices=("val", "test"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options = parser.parse_args()
+    clips = Clips(options.films)
+    for name in options.what or EXPERIMENTS:
+        print(f"\n## {name} ({options.split}, seeds {options.seeds})\n", flush=True)
+        EXPERIMENTS[name](clips, options)
+
+
+if __name__ == "__main__":
+    main()

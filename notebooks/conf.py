@@ -1,0 +1,84 @@
+"""Sphinx's settings for the book. `make book` builds it, without a network and with warnings as errors."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+project = "Find videos with a sentence"
+author = "the mee contributors"
+copyright = "the mee contributors. Code: Apache-2.0; prose and figures: CC BY 4.0"
+language = "en"  # not en_GB: half of Sphinx's British words are missing, and its search page then stumbles
+
+extensions = [
+    "myst_nb",
+    "sphinx_external_toc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "py"]
+
+# The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.
+nb_execution_mode = "off"
+nb_merge_streams = True
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "smartquotes"]
+myst_heading_anchors = 3
+external_toc_path = "_toc.yml"
+
+# Docstrings are the only source of the API pages.
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_inherit_docstrings = False  # PyTorch's own words about forward() say nothing about ours
+
+# MathJax travels with the book: one file of the package that carries it, fonts included. The package is found, not
+# imported, as its own extension would copy all of MathJax's 25 MB.
+_mathjax = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+html_static_path = ["_static", str(_mathjax)]
+mathjax_path = _mathjax.name
+
+html_theme = "sphinx_book_theme"
+html_title = project
+html_css_files = ["book.css"]
+html_theme_options = {
+    "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search box of the side bar is enough
+    "show_toc_level": 2,
+    "use_download_button": True,
+    "use_fullscreen_button": False,
+}
+
+
+def plain_docstring(app, what, name, obj, options, lines):
+    """Show our docstrings as they are meant, by turning two of their habits into reStructuredText, in place.
+
+    A line ``name  what it is`` (two spaces or more) and the indented lines below it are a list entry. An indented
+    block after a blank line is a figure in letters, its spaces kept.
+    """
+    out, inside = [], False  # inside a list entry
+    for line in lines:
+        entry = re.match(r"([\w*][\w*., ]*?) {2,}(\S.*)", line)
+        if entry:
+            if not inside and out and out[-1]:
+                out.append("")
+            out += [f"``{entry[1]}``", "    " + entry[2]]
+            inside = True
+        elif inside and line.startswith(" "):
+            out.append("    " + line.strip())
+        else:
+            if inside and line:
+                out.append("")
+            if line.startswith(" ") and out and not out[-1] and not inside:
+                before = next((text for text in reversed(out) if text), "")
+                if not before.startswith((" ", ".. ")) and not before.endswith("::"):
+                    out += [".. code-block:: text", ""]
+            out.append(line)
+            inside = False
+    # R@10 is a metric, not an e-mail address; what is code already (``...``, >>>) is safe
+    lines[:] = [
+        line if line.lstrip().startswith(">>>") else re.sub(r"(?<!`)\bR@(?=\d)", r"R\@", line) for line in out
+    ]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", plain_docstring)

@@ -1,0 +1,223 @@
+"""The book builds without a warning, its links lead somewhere, and it shows without a network."""
+
+import functools
+import http.server
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+API = sorted(path.stem for path in (NOTEBOOKS / "api").glob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The folder of the built book: built once, as `make test` gives a whole file to one worker (--dist loadfile)."""
+    out = tmp_path_factory.mktemp("book") / "html"
+    command = [sys.executable, "-m", "sphinx", "-E", "-W", "--keep-going", "-q", "-b", "html", NOTEBOOKS, out]
+    build = subprocess.run(command, capture_output=True, text=True)
+    assert build.returncode == 0, build.stderr
+    return out
+
+
+class Page(HTMLParser):
+    """What a built page holds: text, ids, terms of definition lists, pictures, links, and what it loads."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.loads, self.images, self.text, self.terms = set(), [], [], [], [], []
+        self.skip, self.tag, self.within = 0, None, None
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = " ".join("".join(self.text).split())
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.within, self.tag = (self.tag, tag) if tag != "span" else (self.within, self.tag)
+        self.ids |= {attributes.get("id"), attributes.get("name")} - {None}
+        if tag == "a" and "href" in attributes:
+            self.links.append(attributes["href"])
+        if tag == "link" and attributes.get("rel") in ("stylesheet", "preload", "icon", "preconnect"):
+            self.loads.append(attributes["href"])
+        if "src" in attributes:
+            self.loads.append(attributes["src"])
+        if tag in ("img", "svg") and attributes.get("aria-hidden") != "true":
+            self.images.append((tag, attributes))
+        self.skip += tag in ("script", "style")
+
+    def handle_endtag(self, tag):
+        self.skip -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self.skip:
+            self.text.append(data)
+            if (self.within, self.tag) == ("dt", "code"):
+                self.terms.append(data)
+
+
+@pytest.fixture(scope="module")
+def pages(book):
+    """path in the book -> Page."""
+    found = (path for path in book.rglob("*.html") if "_static" not in path.parts)
+    return {path.relative_to(book).as_posix(): Page(path) for path in found}
+
+
+def test_every_page_in_the_table_of_contents_is_built(pages):
+    def files(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("root", "file"):
+                    yield value
+                else:
+                    yield from files(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from files(value)
+
+    listed = list(files(yaml.safe_load((NOTEBOOKS / "_toc.yml").read_text())))
+    assert "index" in listed and {f"api/{module}" for module in API} <= set(listed)
+    assert {f"{name}.html" for name in listed} <= set(pages)
+
+
+@pytest.mark.parametrize("module", API)
+def test_an_api_page_has_every_public_name(pages, module):
+    page, module = pages[f"api/{module}.html"], import_module(f"mee.{module}")
+    public = {
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_")
+        and (inspect.isclass(thing) or inspect.isfunction(thing))
+        and thing.__module__ == module.__name__
+        and name not in ("main", "parser")  # the ends of a command, for the shell
+    }
+    assert public
+    missing = {name for name in public if f"{module.__name__}.{name}" not in page.ids}
+    assert not missing, f"no docstring, so not on the page: {missing}"
+
+
+def test_docstrings_are_shown_as_they_are_meant(pages):
+    # an argument is an entry of a list, not a word in a paragraph that runs on
+    for module, argument in (("metrics", "scores"), ("loss", "margin"), ("model", "text_dim"), ("data", "path")):
+        assert argument in pages[f"api/{module}.html"].terms, f"{module}: {argument}"
+    # and R@10 is no e-mail address
+    assert not [link for page in pages.values() for link in page.links if link.startswith("mailto:")]
+    assert not [name for name, page in pages.items() if "R\\@" in page.text]
+
+
+def test_links_inside_the_book_lead_somewhere(book, pages):
+    checked = 0
+    for name, page in pages.items():
+        for link in page.links + page.loads:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or link == "#":
+                continue
+            target = (book / name).parent / unquote(parts.path) if parts.path else book / name
+            target = Path(os.path.normpath(target))
+            assert target.exists(), f"{name} links to {link}, which is not there"
+            if parts.fragment and target.suffix == ".html":
+                assert parts.fragment in pages[target.relative_to(book).as_posix()].ids, f"{name}: no {link}"
+            checked += 1
+    assert checked > 50
+
+
+def test_nothing_is_loaded_from_elsewhere(book, pages):
+    for name, page in pages.items():
+        far = [load for load in page.loads if urlsplit(load).netloc]
+        assert not far, f"{name} loads {far}: without a network it is not there"
+    assert any("tex-svg-full.js" in load for load in pages["index.html"].loads), "the first page has formulas"
+
+
+def test_every_picture_has_words(pages):
+    seen = 0
+    for name, page in pages.items():
+        for tag, attributes in page.images:
+            seen += 1
+            if tag == "img":
+                assert attributes.get("alt", "").strip(), f"{name}: {attributes.get('src')} has no alt text"
+            elif attributes.get("role") == "img":
+                assert set(attributes["aria-labelledby"].split()) <= page.ids, name
+            else:
+                raise AssertionError(f"{name}: an svg without role and title")
+    assert seen
+
+
+def test_the_picture_of_the_model_says_what_it_draws():
+    svg = (NOTEBOOKS / "_static" / "mee.svg").read_text()
+    drawn = re.sub(r"<(title|desc|style)\b.*?</\1>", "", svg, flags=re.S)
+    drawn = [float(number) for number in re.findall(r">\s*(\d\.\d+)\s*<", drawn)]
+    *rows, absent, score = drawn
+    weights, likeness, products = rows[0::3], rows[1::3], rows[2::3]
+    assert len(products) == 3
+    assert products == pytest.approx([w * s for w, s in zip(weights, likeness, strict=True)])
+    assert score == pytest.approx(sum(products) / sum(weights))
+    assert sum(weights) + absent == pytest.approx(1)
+    (description,) = re.findall(r"<desc.*?>(.*?)</desc>", svg, re.S)
+    assert set(re.findall(r"\d\.\d+", description)) >= {str(number) for number in (*weights, *likeness, score)}
+
+
+@pytest.fixture
+def browser():
+    """Chromium of this machine, which looks nothing up by itself."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def address(book):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=book))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_formulas_and_search_work_without_a_network(browser, address, width):
+    page = browser.new_page(viewport={"width": width, "height": 850})
+    far, faults = [], []
+    page.route(lambda url: not url.startswith((address, "data:")), lambda route: (far.append(1), route.abort()))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+
+    page.goto(f"{address}/index.html")
+    page.wait_for_selector("mjx-container svg")
+    assert page.locator("mjx-container").count() >= 5
+    assert page.locator("mjx-merror").count() == 0
+    assert page.locator("#mee-picture").bounding_box()["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+
+    page.goto(f"{address}/search.html?q=NetVLAD")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a[href*='api/model']").count()
+    assert not far and not faults
+
+
+def test_the_picture_of_the_model_is_light_in_the_dark(browser, address):
+    for scheme, bright in (("light", False), ("dark", True)):
+        page = browser.new_page(color_scheme=scheme)
+        for target in ("index.html", "_static/mee.svg"):  # in the page, and alone
+            page.goto(f"{address}/{target}")
+            style = "getComputedStyle(document.querySelector('#mee-picture text')).fill"
+            red, green, blue = map(int, re.findall(r"\d+", page.evaluate(style))[:3])
+            assert (red + green + blue > 384) == bright, f"{target}: letters {red, green, blue} on {scheme}"
