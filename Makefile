@@ -12,25 +12,44 @@ BOOK_READY := $(VENV)/.book-ready
 TESTS_READY := $(VENV)/.tests-ready
 LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help book test lab clean distclean
+.PHONY: help book lessons slides test lab tinyclips clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
-book: $(BOOK_READY)  ## build the book into notebooks/_build/html; a warning is an error
-	$(BIN)/sphinx-build -E -W --keep-going -q -b html notebooks notebooks/_build/html
+# The lessons are executed into a copy: a picture's bytes differ from machine to machine, and building the book is not
+# to change files of a clone. `make lessons` does, for those who write them.
+book: $(BOOK_READY)  ## run all lessons and build the book into notebooks/_build/html; a warning is an error
+	$(BIN)/python notebooks/build.py --book
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html notebooks/_build/source notebooks/_build/html
 	@echo "The book is built: open notebooks/_build/html/index.html in a browser."
+
+lessons: $(BOOK_READY)  ## run all lessons in place, after a change of their scripts (notebooks/TEMPLATE.md)
+	$(BIN)/python notebooks/build.py
+
+slides: $(BOOK_READY)  ## make slides of the lessons that are meant to be shown, into notebooks/_build/slides
+	$(BIN)/python notebooks/build.py --slides
 
 test: $(TESTS_READY)  ## check style, run the tests and, once there are some, the lessons
 	$(BIN)/ruff check .
 	$(BIN)/pytest -n auto --dist loadfile tests
 ifneq ($(LESSONS),)
-	$(BIN)/pytest --nbval -n auto --ignore=notebooks/_build notebooks
+	$(BIN)/pytest --nbval -n auto --dist loadscope notebooks
 endif
 
 lab: $(BOOK_READY)  ## open JupyterLab, on the first lesson if there is one
-	$(BIN)/jupyter lab $(or $(firstword $(LESSONS)),notebooks)
+	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(notdir $(firstword $(LESSONS)))
+
+FILMS := build/tinyclips
+tinyclips: $(TESTS_READY)  ## make the book's films and their clip files anew: render, extract, pack (half an hour)
+	$(BIN)/python data_scripts/make_tinyclips.py films $(FILMS)
+	$(BIN)/python data_scripts/extract_features.py $(FILMS) $(FILMS)/captions.csv -o build/films.h5 --only-named \
+		--title "TinyClips" --source "data_scripts/make_tinyclips.py" --licence "CC-BY-4.0"
+	$(BIN)/python data_scripts/extract_features.py $(FILMS) $(FILMS)/stills.csv -o build/stills.h5 --only-named \
+		--title "TinyClips, stills" --source "data_scripts/make_tinyclips.py" --licence "CC-BY-4.0"
+	$(BIN)/python data_scripts/make_tinyclips.py pack build/films.h5 notebooks/data/tinyclips.h5 --facts $(FILMS)/scripts.jsonl
+	$(BIN)/python data_scripts/make_tinyclips.py pack build/stills.h5 notebooks/data/tinyclips_stills.h5 --facts $(FILMS)/scripts.jsonl
 
 clean:  ## remove what was built; the environment stays
 	rm -rf notebooks/_build build mee.egg-info .pytest_cache .ruff_cache .hypothesis

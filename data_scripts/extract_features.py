@@ -353,7 +353,10 @@ def _network(name):
         raise ClipError(f"--model {name}: timm could not make it ({error}); weights need a network") from None
     config = timm.data.resolve_model_data_config(network)
     mean, std = (np.array(config[key], np.float32) for key in ("mean", "std"))
-    return network, config["input_size"][1:], mean, std, network.num_features
+    height, width = config["input_size"][1:]
+    with torch.inference_mode():  # some models' last layers are wider than their num_features
+        dim = network(torch.zeros(1, 3, height, width)).shape[1]
+    return network, (height, width), mean, std, dim
 
 
 def appearance(frames, model="efficientnet-lite0"):

@@ -910,43 +910,49 @@ class ClipWriter:
                 self._write(file)
 
     def _write(self, file):
-        string = h5py.string_dtype()
         file.attrs.update({"format": FORMAT, "version": VERSION, **self.attributes})
-        clips = file.create_group("clips")
-        clips.create_dataset("id", data=list(self.numbers), dtype=string)
-        clips.create_dataset("split", data=self.split, dtype=string)
+        self._put(file, "clips/id", list(self.numbers))
+        self._put(file, "clips/split", self.split)
         if any(facts is not None for facts in self.facts):
-            clips.create_dataset("facts", data=[json.dumps(facts) for facts in self.facts], dtype=string)
+            self._put(file, "clips/facts", [json.dumps(facts) for facts in self.facts])
         for name, (kind, _) in self.experts.items():
             group = file.create_group(f"experts/{name}")
             group.attrs["kind"] = kind
             self.rows[name].write(group, "features", self.compression)
-            group["offsets"] = np.array(self.rows[name].offsets, np.int64)
-        captions = file.create_group("captions")
-        captions["clip"] = np.array(self.caption_clip, np.int64)
-        captions["offsets"] = np.array(self.caption_offsets, np.int64)
+            self._put(file, f"experts/{name}/offsets", self.rows[name].offsets)
+        self._put(file, "captions/clip", self.caption_clip)
+        self._put(file, "captions/offsets", self.caption_offsets)
         if self.texts and all(text is not None for text in self.texts):
-            captions.create_dataset("text", data=self.texts, dtype=string)
+            self._put(file, "captions/text", self.texts)
         if self.about and all(row is not None for row in self.about):
-            captions["about"] = np.array(self.about, bool)
+            self._put(file, "captions/about", np.array(self.about, bool))
         if self.words is not None:
-            captions["tokens"] = np.array(self.tokens, np.int32)
-            vocabulary = file.create_group("vocabulary")
-            vocabulary.create_dataset("word", data=self.words.words, dtype=string)
-            vectors = self.words.vectors.cpu().numpy().astype(self.dtype)
-            vocabulary.create_dataset("vectors", data=vectors, compression=self.compression)
+            self._put(file, "captions/tokens", self.tokens)
+            self._put(file, "vocabulary/word", self.words.words)
+            self._put(file, "vocabulary/vectors", self.words.vectors.cpu().numpy().astype(self.dtype))
         else:
-            (self.vectors or _Rows(1, self.dtype, self.path.parent)).write(captions, "vectors", self.compression)
+            vectors = self.vectors or _Rows(1, self.dtype, self.path.parent)
+            vectors.write(file["captions"], "vectors", self.compression)
         if self.questions:
-            group = file.create_group("choices")
             for name, values in zip(("clip", "captions", "answer"), zip(*self.questions, strict=True), strict=True):
-                group[name] = np.array(values, np.int64)
+                self._put(file, f"choices/{name}", values)
         if self.boards[-1]:
-            group = file.create_group("storyboard")
-            frames = self.jpeg.offsets
             self.jpeg.spool.seek(0)
-            group["jpeg"] = np.frombuffer(self.jpeg.spool.read(), np.uint8)
-            group["frames"], group["offsets"] = np.array(frames, np.int64), np.array(self.boards, np.int64)
+            file["storyboard/jpeg"] = np.frombuffer(self.jpeg.spool.read(), np.uint8)
+            self._put(file, "storyboard/frames", self.jpeg.offsets)
+            self._put(file, "storyboard/offsets", self.boards)
+
+    def _put(self, file, name, values):
+        """Strings or numbers as a data set, compressed if that was asked for and there is something to compress."""
+        dtype = None
+        if not isinstance(values, np.ndarray):
+            values, dtype = list(values), np.int64
+            if values and isinstance(values[0], str):
+                # compression reaches only strings of one length: others lie elsewhere in the file
+                longest = max(1, *(len(text.encode()) for text in values)) if self.compression else None
+                dtype = h5py.string_dtype("utf-8", longest)
+        compression = self.compression if len(values) else None
+        file.create_dataset(name, data=values, dtype=dtype, compression=compression)
 
 
 # ------------------------------------------------------------------------------------------------------- the shell

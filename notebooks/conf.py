@@ -15,7 +15,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "py"]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "TEMPLATE.md"]
+suppress_warnings = ["etoc.glob"]  # lessons join the table of contents as they are written
 
 # The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.
 nb_execution_mode = "off"

@@ -293,9 +293,10 @@ def word2vec_binary():
         ("glove.txt", glove_text(False)),
         ("word2vec.txt", glove_text(True)),
         ("word2vec.bin", word2vec_binary()),
-        ("word2vec.bin.gz", gzip.compress(word2vec_binary())),
-        ("glove.txt.gz", gzip.compress(glove_text(False))),
+        ("word2vec.bin.gz", gzip.compress(word2vec_binary(), mtime=0)),
+        ("glove.txt.gz", gzip.compress(glove_text(False), mtime=0)),
     ],
+    ids=["glove", "word2vec", "binary", "binary-gz", "glove-gz"],
 )
 def test_word_vector_files(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
@@ -313,6 +314,7 @@ def test_word_vector_files(tmp_path, name, content):
         ("v.bin", b"nothing of the kind\n", "begins with"),
         ("v.txt", b"unrelated 1 2\n", "none of the words"),
     ],
+    ids=["short", "no numbers", "cut", "no header", "no word"],
 )
 def test_broken_word_vector_files(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)

@@ -303,8 +303,6 @@ def test_a_model_of_timm_gets_its_own_size_mean_and_deviation(monkeypatch):
     """With a stand-in for timm, which has weights only where there is a network."""
 
     class Model:
-        num_features = 3
-
         def eval(self):
             return self
 

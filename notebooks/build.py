@@ -1,0 +1,420 @@
+"""Turn the lessons' scripts into notebooks with outputs, exercises and slides. TEMPLATE.md says how one is written.
+
+    python notebooks/build.py                 execute all lessons and solutions, in place; generate the exercises
+    python notebooks/build.py 03 05           only these
+    python notebooks/build.py --book          execute all into _build/source, where the book is built from
+    python notebooks/build.py --slides        slides of the lessons that have slide metadata, into _build/slides
+    python notebooks/build.py --address [URL] write the repository's address into every badge and first cell
+
+The address of the repository stands in one place, pyproject.toml's [project.urls].
+"""
+
+import argparse
+import copy
+import hashlib
+import os
+import re
+import shutil
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+BOOK = Path(__file__).resolve().parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KEPT = ("slideshow", "tags")  # of a cell's metadata
+
+SETUP = """\
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "ADDRESS")
+    !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")"""
+
+
+# ---------------------------------------------------------------- the repository's address
+
+
+def address(book=BOOK):
+    """The repository's address, from the one place that holds it."""
+    return tomllib.loads((book.parent / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+
+
+def badges(name, url):
+    """The line of badges of a notebook. name: its path in the book, such as "exercises/03_gating.ipynb"."""
+    pictures = "../" * name.count("/") + "_static"
+    repository = url.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}"
+    binder = f"https://mybinder.org/v2/gh/{repository}/main?labpath=notebooks%2F{name.replace('/', '%2F')}"
+    return (
+        f"[![Open in Colab]({pictures}/colab.svg)]({colab})\n"
+        f"[![Open in Binder]({pictures}/binder.svg)]({binder})"
+    )
+
+
+def setup_cell(url):
+    """The first code cell of every notebook."""
+    return SETUP.replace("ADDRESS", url)
+
+
+def change_address(url=None, book=BOOK):
+    """Write the address (a new one, if url is given) into all badges and first cells; outputs stay as they are."""
+    if url:
+        url = url.removesuffix("/").removesuffix(".git")
+        if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
+            sys.exit(f"{url}: Colab and Binder want an address such as https://github.com/somebody/mee")
+        old, project = address(book), book.parent / "pyproject.toml"
+        line = re.compile(r'^Repository = ".*"', re.M)
+        write(project, line.sub(f'Repository = "{url}"', project.read_text()))
+        for path in [*book.parent.glob("*.md"), *book.parent.glob("*.cff"), *book.glob("*.md")]:
+            write(path, re.sub(re.escape(old) + r"(?![\w-])", url, path.read_text()))
+    url = address(book)
+    template = book / "TEMPLATE.md"
+    scripts = [*book.glob("py/*.py"), *book.glob("solutions/py/*.py"), *template.parent.glob(template.name)]
+    for path in scripts:
+        folder = "solutions/" if path.parts[-3] == "solutions" else ""
+        write(path, with_address(path.read_text(), f"{folder}{path.stem}.ipynb" if path != template else None, url))
+    for name in [*lessons(book), *(f"solutions/{name}" for name in lessons(book))]:
+        path = book / f"{name}.ipynb"
+        if path.exists():
+            notebook = nbformat.read(path, as_version=4)
+            for cell in notebook.cells:
+                if "badges" in tags(cell):
+                    cell.source = badges(f"{name}.ipynb", url)
+                if "setup" in tags(cell):
+                    cell.source = setup_cell(url)
+            write(path, nbformat.writes(tidy(notebook)) + "\n")
+    for name in lessons(book):
+        write_exercise(name, book)
+
+
+def with_address(text, name, url):
+    """A script (or a page with scripts in it) with its cells tagged badges and setup written anew."""
+    cell = r'(^# %% {}tags=\["{}"[^\]\n]*\]\n).*?(?=^(?:# %%|```)|\Z)'
+
+    def new_badges(match):
+        here = name
+        if here is None:  # the page names the notebook in the cell itself
+            here = re.search(r"blob/main/notebooks/([\w/]+\.ipynb)", match[0])[1]
+        return match[1] + "".join(f"# {line}\n" for line in badges(here, url).splitlines()) + "\n"
+
+    def new_setup(match):
+        return match[1] + re.sub(r"^( *)([!%])", r"\1# \2", setup_cell(url), flags=re.M) + "\n\n"
+
+    text = re.sub(cell.format(r"\[markdown\] ", "badges"), new_badges, text, flags=re.M | re.S)
+    return re.sub(cell.format("", "setup"), new_setup, text, flags=re.M | re.S)
+
+
+# ---------------------------------------------------------------- scripts, notebooks, exercises
+
+
+def lessons(book=BOOK):
+    """The names of all lessons, in order: 01_clips_and_experts and so on."""
+    return sorted(path.stem for path in book.glob("py/[0-9][0-9]_*.py"))
+
+
+def script(name, book=BOOK):
+    """Path of the script of a notebook. name: its path in the book, without .ipynb"""
+    path = book / name
+    return path.parent / "py" / f"{path.name}.py"
+
+
+def read(name, book=BOOK):
+    """A notebook without outputs, from its script. name: its path in the book, without .ipynb"""
+    path = script(name, book)
+    return tidy(jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent"))
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def tidy(notebook):
+    """A notebook with the metadata that all of ours have, and an id for each cell that only its content decides."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "jupytext": {
+                "cell_metadata_filter": ",".join(["tags", "slideshow", "-all"]),
+                "formats": "ipynb,py//py:percent",
+                "notebook_metadata_filter": "-all",
+            },
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen = set()
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT if key in cell.metadata})
+        again = 0
+        while not again or cell.id in seen:
+            again += 1
+            cell.id = hashlib.sha256(f"{cell.cell_type} {again} {cell.source}".encode()).hexdigest()[:12]
+        seen.add(cell.id)
+    return notebook
+
+
+def exercise(name, book=BOOK):
+    """The exercise notebook of a lesson, from the script of its solutions.
+
+    A code cell tagged `solution` becomes the comment at its top and three dots; a text cell tagged so is left out.
+
+    Raises ValueError if a solution has no comment at its top.
+    """
+    notebook = copy.deepcopy(read(f"solutions/{name}", book))
+    cells = []
+    for number, cell in enumerate(notebook.cells):
+        if "solution" in tags(cell):
+            if cell.cell_type != "code":
+                continue
+            comment = re.match(r"(#.*\n?)+", cell.source)
+            if not comment:
+                raise ValueError(
+                    f"{script(f'solutions/{name}', book)}, cell {number + 1}: a cell tagged solution starts with a "
+                    "comment that says what to do; the exercise keeps that and nothing else of the cell"
+                )
+            task = comment[0].rstrip().removeprefix("#").strip()
+            cell.source = f"# your turn: {task}\n..."
+            cell.metadata["tags"] = ["your-turn"]
+        elif "badges" in tags(cell):
+            cell.source = badges(f"exercises/{name}.ipynb", address(book))
+        elif cell.cell_type == "markdown":
+            cell.source = re.sub(r"\A# Solutions\b", "# Exercises", cell.source)
+        cells.append(cell)
+    notebook.cells = cells
+    return tidy(notebook)
+
+
+def write_exercise(name, book=BOOK, out=None):
+    if script(f"solutions/{name}", book).exists():
+        write((out or book) / "exercises" / f"{name}.ipynb", nbformat.writes(exercise(name, book)) + "\n")
+
+
+def write(path, text):
+    """Write a file if its text is new, by way of a temporary name."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+# ---------------------------------------------------------------- execution
+
+
+def text_of(output):
+    """All text that an output shows, without the bytes of pictures."""
+    data = {**output.get("data", {})}
+    parts = [output.get("text", ""), output.get("evalue", ""), *output.get("traceback", [])]
+    parts += ["".join(data[kind]) for kind in data if kind.startswith("text/") or kind == "image/svg+xml"]
+    return re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", "\n".join(map("".join, parts)))
+
+
+def machine_paths(notebook):
+    """(number of the cell, path) of each folder of some machine that the outputs mention."""
+    here = {str(Path.home()), str(BOOK.parent), str(Path.cwd()), sys.prefix, sys.base_prefix} - {"/", "/usr"}
+    paths = "|".join(rf"{re.escape(path)}(?![\w-])" for path in here)
+    paths += r"|(?<![\w.~:/}>)-])/(?:home|Users|root|opt|work|mnt|tmp|content|var)/\w[\w./-]*"
+    paths += r"|[A-Z]:\\Users\b|ipykernel_\d"
+    return [
+        (number, match[0])
+        for number, cell in enumerate(notebook.cells, 1)
+        for output in cell.get("outputs", [])
+        for match in re.finditer(paths, text_of(output))
+    ]
+
+
+def execute(name, out=BOOK, book=BOOK, timeout=600):
+    """Execute a script in a fresh kernel, in the notebook's own folder, and write the notebook below `out`.
+
+    name     path in the book, without .ipynb
+    timeout  seconds that one cell may take
+
+    Returns (seconds, None), or (seconds, what went wrong as a text that names lesson, cell and error).
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    # as in conftest.py: one thread a kernel, as they run side by side, and no progress bars, as they tell the time
+    os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1")
+    start, notebook = time.perf_counter(), read(name, book)
+    at = []
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],  # of the kernel itself: it warns about its own transport
+        resources={"metadata": {"path": str((book / name).parent)}},
+        on_cell_start=lambda cell, cell_index: at.append(cell_index),
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        number = at[-1] if at else 0
+        source = notebook.cells[number].source if notebook.cells else ""
+        what = str(error)
+        if isinstance(error, CellExecutionError):
+            what = f"{re.sub(chr(27) + r'.[0-9;]*m', '', error.traceback).strip()}\n"
+        return time.perf_counter() - start, f"{name}, cell {number + 1}:\n{source}\n\n{what}"
+
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        # a widget needs a running kernel: what is kept without one is an error message
+        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
+            if output.output_type == "error":  # meant to happen (tag raises-exception): the last line says it
+                output.traceback = [f"{output.ename}: {output.evalue}"]
+    found = machine_paths(notebook)
+    if found:
+        return time.perf_counter() - start, f"{name}, cell {found[0][0]}: its output mentions {found[0][1]}"
+    write(out / f"{name}.ipynb", nbformat.writes(tidy(notebook)) + "\n")
+    return time.perf_counter() - start, None
+
+
+def execute_all(names, out=BOOK, book=BOOK, jobs=2, timeout=600):
+    """Execute lessons and their solutions, `jobs` at a time, and generate their exercises.
+
+    Prints the seconds of each. Returns the failures, a text each.
+    """
+    every = [folder + name for name in names for folder in ("", "solutions/") if script(folder + name, book).exists()]
+    failures = []
+    for name in names:
+        try:
+            write_exercise(name, book, out)
+        except ValueError as error:
+            failures.append(str(error))
+    with ThreadPoolExecutor(jobs) as pool:  # the work is done by the kernels, processes of their own
+        futures = {name: pool.submit(execute, name, out, book, timeout) for name in every}
+        for name, future in futures.items():
+            seconds, failure = future.result()
+            note = " FAILED" if failure else " (slower than 90 s)" if seconds > 90 else ""
+            print(f"{seconds:7.1f} s  {name}{note}", flush=True)
+            failures += [failure] if failure else []
+    return failures
+
+
+def copy_pages(out, book=BOOK):
+    """Copy what the book is built from, apart from notebooks, which are executed into the copy."""
+    shutil.rmtree(out, ignore_errors=True)
+    ignored = shutil.ignore_patterns("_build", "py", "data", "*.ipynb", ".*", "__pycache__", "*.py[co]", "*.tmp")
+    shutil.copytree(book, out, ignore=ignored)
+
+
+# ---------------------------------------------------------------- slides
+
+SLIDES = """\
+{% extends 'reveal/index.html.j2' %}
+{% block html_head_js %}{% endblock %}
+{% block html_head_js_mathjax %}
+<script>MathJax = {tex: {inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true}}</script>
+<script src="MATHJAX" defer></script>
+{% endblock %}
+{% block html_head_css %}
+<style>
+:root {--r-heading-text-transform: none !important}
+.reveal .slides section section {max-height: 720px; overflow-y: auto}
+</style>
+{% endblock %}
+{% block footer_js %}
+<script src="reveal/dist/reveal.js"></script>
+<script src="reveal/plugin/notes/notes.js"></script>
+<script>
+Reveal.initialize({controls: true, progress: true, hash: true, slideNumber: "c/t", transition: "none",
+                   width: 1100, height: 760, margin: 0.04, plugins: [RevealNotes]});
+</script>
+{% endblock %}
+"""
+
+
+def slides(book=BOOK):
+    """Slides of the lessons that have slide metadata, from their outputs as they are. Returns the files' paths.
+
+    reveal.js and MathJax lie beside them, taken from the packages that carry them: no network is needed.
+    """
+    from nbconvert import SlidesExporter
+
+    out = book / "_build" / "slides"
+    shutil.rmtree(out, ignore_errors=True)
+    mathjax = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+    reveal = Path(find_spec("sphinx_revealjs").origin).parent / "_static" / "revealjs"
+    exporter = SlidesExporter(
+        raw_template=SLIDES.replace("MATHJAX", mathjax.name),
+        reveal_url_prefix="reveal",
+        reveal_theme="white",
+        embed_images=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    made = []
+    for path in sorted(book.glob("[0-9][0-9]_*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        if not any("slideshow" in cell.metadata for cell in notebook.cells):
+            continue
+        notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup"} & set(tags(cell))]
+        for cell in notebook.cells:
+            if "hide-input" in tags(cell):  # folded in the book, not on a slide
+                cell.metadata["transient"] = {"remove_source": True}
+            if cell.cell_type == "markdown":  # a link to a page of the book leads there
+                cell.source = re.sub(r"\]\(([\w/]+)\.(?:ipynb|md)", r"](../html/\1.html", cell.source)
+        notebook.metadata["title"] = re.search(r"^# (.*)", notebook.cells[0].source, re.M)[1]
+        html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"path": str(book), "name": path.stem}})
+        write(out / f"{path.stem}.html", html)
+        made.append(out / f"{path.stem}.html")
+    if made:
+        shutil.copy(mathjax, out)
+        unused = shutil.ignore_patterns("*.map", "*.esm.js")
+        for folder in ("dist", "plugin/notes"):
+            shutil.copytree(reveal / folder, out / "reveal" / folder, ignore=unused)
+        shutil.copy(reveal / "LICENSE", out / "reveal")
+    return made
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons; without any, all")
+    parser.add_argument("--jobs", type=int, default=2, help="how many run at a time (default: 2)")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds that one cell may take (default: 600)")
+    parser.add_argument("--book", action="store_true", help="execute into _build/source instead of in place")
+    parser.add_argument("--slides", action="store_true", help="make slides instead")
+    parser.add_argument("--address", nargs="?", const="", metavar="URL", help="write the repository's address instead")
+    arguments = parser.parse_args()
+
+    if arguments.address is not None:
+        change_address(arguments.address)
+        print(f"All badges and first cells hold {address()}")
+        return
+    if arguments.slides:
+        made = [f"Slides: open {os.path.relpath(path)}" for path in slides()]
+        print("\n".join(made) or "No lesson has slide metadata yet.")
+        return
+    names = lessons()
+    for wanted in arguments.lessons:
+        if not any(name.startswith(f"{wanted:0>2}_") for name in names):
+            sys.exit(f"no lesson {wanted} in {os.path.relpath(BOOK / 'py')}; there are: {', '.join(names) or 'none'}")
+    if arguments.lessons:
+        names = [name for name in names if any(name.startswith(f"{wanted:0>2}_") for wanted in arguments.lessons)]
+    out = BOOK
+    if arguments.book:
+        out = BOOK / "_build" / "source"
+        copy_pages(out)
+    failures = execute_all(names, out, jobs=arguments.jobs, timeout=arguments.timeout)
+    if failures:
+        sys.exit("\n\n".join(["", *failures, f"{len(failures)} of the notebooks failed"]))
+
+
+if __name__ == "__main__":
+    main()

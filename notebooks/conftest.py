@@ -1,0 +1,28 @@
+"""Settings of `pytest --nbval notebooks`: outputs are compared, apart from what sanitize.cfg names."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+collect_ignore_glob = ["_build/*", "exercises/*"]  # exercises wait for a student's code
+
+
+def pytest_configure(config):
+    # as in build.py: one thread a kernel, as they run side by side, and no progress bars, as they tell the time
+    os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1")
+    if getattr(config.option, "nbval", False):
+        config.option.nbval_sanitize_with = str(Path(__file__).parent / "sanitize.cfg")
+        config.option.nbval_current_env = True
+
+
+def pytest_terminal_summary(terminalreporter):
+    seconds = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            name, _, cell = getattr(report, "nodeid", "").partition("::")
+            if cell.startswith("Cell") and hasattr(report, "duration"):
+                seconds[name] += report.duration
+    if seconds:
+        terminalreporter.section("seconds per notebook")
+        for name in sorted(seconds):
+            terminalreporter.line(f"{seconds[name]:7.1f}  {name}")

@@ -1,0 +1,573 @@
+"""Each lesson has what a lesson has (notebooks/TEMPLATE.md), and what checks that notices when it has not.
+
+The checks run over the lessons in notebooks/, then over a small lesson, the template's own, whole and broken.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from jupytext.compare import NotebookDifference, compare_notebooks
+
+ROOT = Path(__file__).parents[1]
+BOOK = ROOT / "notebooks"
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(f"notebooks_{name}", BOOK / f"{name}.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+build, lesson = module("build"), module("lesson")
+
+
+# ---------------------------------------------------------------- the checks: each takes a book and a lesson's name
+
+
+def load(book, name):
+    path = book / f"{name}.ipynb"
+    assert path.exists(), f"{path.name} is missing: python notebooks/build.py {Path(name).name[:2]}"
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    """All text cells in one, without code blocks."""
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+
+
+def headings(notebook):
+    return [(len(marks), title) for marks, title in re.findall(r"^(#{1,6}) (.*)$", prose(notebook), re.M)]
+
+
+def section(notebook, title):
+    """The text below a second-level heading that starts with `title`."""
+    found = re.search(rf"^## {title}\b.*?$(.*?)(?=^## |\Z)", prose(notebook), re.M | re.S)
+    assert found, f"there is no '## {title}'"
+    return found[1]
+
+
+def links(text):
+    """Targets of the links and pictures in a text, one or two deep (a badge is a picture in a link)."""
+    return re.findall(r"\]\(<?([^)\s>]+)", text)
+
+
+class Pictures(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.without_words = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "img" and not (attributes.get("alt") or "").strip():
+            self.without_words += 1
+        if tag == "svg" and not (attributes.get("aria-label") or attributes.get("aria-labelledby")):
+            self.without_words += 1
+
+
+def check_pair(book, name):
+    for each in (name, f"solutions/{name}"):
+        notebook = load(book, each)
+        want = build.read(each, book)
+        try:
+            compare_notebooks(notebook, want, fmt="py:percent", compare_ids=True)
+        except NotebookDifference as error:
+            raise AssertionError(f"{each}.ipynb is not what its script says: {error}") from None
+        assert notebook.metadata == want.metadata, f"{each}.ipynb: metadata that build.py does not write"
+
+
+def check_executed(book, name):
+    for each in (name, f"solutions/{name}"):
+        counts = [cell.execution_count for cell in code(load(book, each))]
+        assert counts == list(range(1, len(counts) + 1)), f"{each}: not executed in one go, top to bottom: {counts}"
+
+
+def check_compared(book, name):
+    for each in (name, f"solutions/{name}"):
+        cells = code(load(book, each))
+        marker = re.compile(r"^\s*#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)\b", re.M)
+        tagged = {"nbval-ignore-output", "nbval-skip", "pytest-validate-ignore-output"}
+        ignored = [cell for cell in cells if tagged & set(build.tags(cell)) or marker.search(cell.source)]
+        assert len(ignored) * 5 <= len(cells), f"{each}: {len(ignored)} of {len(cells)} cells are not compared"
+
+
+def check_length(book, name):
+    count = len(code(load(book, name)))
+    assert 15 <= count <= 35, f"{name} has {count} code cells, not 15 to 35"
+
+
+def check_pictures(book, name):
+    for each in (name, f"solutions/{name}"):
+        notebook = load(book, each)
+        for number, cell in enumerate(notebook.cells, 1):
+            for output in cell.get("outputs", []):
+                data = output.get("data", {})
+                bare = [kind for kind in data if kind.startswith("image/") and "text/html" not in data]
+                assert not bare, f"{each}, cell {number}: a figure without words: show(figure, alt)"
+                assert not Pictures("".join(data.get("text/html", ""))).without_words, f"{each}, cell {number}: no alt"
+            if cell.cell_type == "markdown":
+                assert not re.search(r"!\[\s*\]", cell.source), f"{each}, cell {number}: ![] without words"
+                assert not Pictures(cell.source).without_words, f"{each}, cell {number}: a picture without alt"
+
+
+def check_links(book, name):
+    references = (book / "references.md").read_text()
+    for each in (name, f"solutions/{name}"):
+        notebook = load(book, each)
+        for number, cell in enumerate(notebook.cells, 1):
+            if {"badges", "setup"} & set(build.tags(cell)):
+                continue
+            for link in re.findall(r"https?://[^\s)>\"'`\]]+", cell.source):
+                link = link.rstrip(".,;:")
+                assert link in references, f"{each}, cell {number}: {link} is not in references.md"
+            for link in links(cell.source) if cell.cell_type == "markdown" else []:
+                path = link.partition("#")[0]
+                if path and not re.match(r"\w+:", link):
+                    target = ((book / each).parent / path).resolve()
+                    assert target.is_relative_to(book.resolve()), f"{each}, cell {number}: {link} leaves the book"
+                    assert target.is_file(), f"{each}, cell {number}: {link} leads nowhere"
+
+
+def check_headings(book, name):
+    for each in (name, f"solutions/{name}"):
+        levels = [level for level, _ in headings(load(book, each))]
+        assert levels and levels[0] == 1 and levels.count(1) == 1, f"{each}: one # heading, and that first"
+        for before, after in zip(levels, levels[1:], strict=False):
+            assert after <= before + 1, f"{each}: a heading of level {after} follows one of level {before}"
+
+
+def check_parts(book, name):
+    notebook = load(book, name)
+    opening = notebook.cells[0].source
+    for part in ("You will learn", "You need", "Minutes"):
+        assert f"**{part}**" in opening, f"{name}: the first cell has no **{part}**"
+    assert re.search(r"\*\*Minutes\*\* \d+", opening), f"{name}: **Minutes** is followed by a number"
+    order = [title for _, title in headings(notebook)]
+    parts = ["The trap", "Summary", "Exercises", "Where next"]
+    places = [next((i for i, title in enumerate(order) if title.startswith(part)), None) for part in parts]
+    assert None not in places, f"{name} has no '## {parts[places.index(None)]}'"
+    assert places == sorted(places), f"{name}: the order is {', '.join(parts)}"
+    assert "setup" in build.tags(code(notebook)[0]), f"{name}: the first code cell is the one tagged setup"
+    for folder in ("exercises", "solutions"):
+        assert f"{folder}/{name}.ipynb" in links(section(notebook, "Exercises")), f"{name}: no link to its {folder}"
+    names = build.lessons(book)
+    here = names.index(name)
+    for neighbour in names[max(here - 1, 0) : here] + names[here + 1 : here + 2]:
+        assert f"{neighbour}.ipynb" in links(section(notebook, "Where next")), f"{name}: no link to {neighbour}"
+
+
+def check_exercise(book, name):
+    solution, path = load(book, f"solutions/{name}"), book / "exercises" / f"{name}.ipynb"
+    has = []  # the tags of code cells, exercise by exercise
+    for cell in solution.cells:
+        if cell.source.startswith("## "):
+            has.append(set())
+            assert cell.source.startswith(f"## Exercise {len(has)}"), f"solutions/{name}: {cell.source[:40]}"
+        elif has and cell.cell_type == "code":
+            has[-1] |= set(build.tags(cell))
+    assert len(has) == 3, f"solutions/{name} has {len(has)} exercises, not three"
+    assert all({"solution", "check"} <= each for each in has), f"solutions/{name}: each has a solution and a check"
+    assert path.exists(), f"exercises/{name}.ipynb is missing"
+    want = nbformat.writes(build.exercise(name, book)) + "\n"
+    assert path.read_text() == want, f"exercises/{name}.ipynb is not what the solutions make: build.py {name[:2]}"
+    exercise = nbformat.read(path, as_version=4)
+    assert not any(cell.outputs or cell.execution_count for cell in code(exercise))
+    assert not any("solution" in build.tags(cell) for cell in exercise.cells)
+
+
+def check_outputs(book, name):
+    for each in (name, f"solutions/{name}"):
+        notebook = load(book, each)
+        assert not build.machine_paths(notebook), f"{each}: (cell, path): {build.machine_paths(notebook)}"
+        for number, cell in enumerate(notebook.cells, 1):
+            for output in cell.get("outputs", []):
+                assert output.get("name") != "stderr", f"{each}, cell {number} warns: {output.text[:200]}"
+
+
+def check_address(book, name):
+    url = build.address(book)
+    for each in (name, f"solutions/{name}", f"exercises/{name}"):
+        notebook = load(book, each)
+        for tag, want in (("badges", build.badges(f"{each}.ipynb", url)), ("setup", build.setup_cell(url))):
+            found = [cell.source for cell in notebook.cells if tag in build.tags(cell)]
+            assert found == [want], f"{each}: python notebooks/build.py --address writes the cell tagged {tag}"
+
+
+CHECKS = [check for label, check in list(globals().items()) if label.startswith("check_")]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__[6:])
+@pytest.mark.parametrize("name", build.lessons())
+def test_lesson(name, check):
+    check(BOOK, name)
+
+
+def test_every_notebook_has_a_script():
+    for folder in ("", "solutions", "exercises"):
+        for path in (BOOK / folder).glob("*.ipynb"):
+            home = "solutions" if folder == "exercises" else folder
+            assert (BOOK / home / "py" / f"{path.stem}.py").exists(), f"{folder}/{path.name} has no script"
+            assert path.stem in build.lessons(), f"{folder}/{path.name} belongs to no lesson"
+
+
+# ---------------------------------------------------------------- the same on a small lesson, whole and broken
+
+PADDING = "# %%\nassert 1 + 1 == 2\n\n" * 8
+
+
+def small_book(book, names=("01_one",)):
+    """A book of copies of the template's lesson, as an author would start it. Not executed."""
+    (book / "py").mkdir(parents=True)
+    (book / "solutions" / "py").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", book.parent)
+    for file in ("conf.py", "_toc.yml", "lesson.py", "matplotlibrc", "conftest.py", "sanitize.cfg", "references.md"):
+        shutil.copy(BOOK / file, book)
+    shutil.copytree(BOOK / "_static", book / "_static")
+    (book / "exercises").mkdir()
+    for folder in ("exercises", "solutions"):
+        shutil.copy(BOOK / folder / "index.md", book / folder)
+    (book / "index.md").write_text("# The first page\n\nHello.\n")
+    one, two = re.findall(r"^```python\n(.*?)^```", (BOOK / "TEMPLATE.md").read_text(), re.M | re.S)
+    for name in names:
+        near = " ".join(f"[{other}]({other}.ipynb)" for other in names if other != name)
+        text = one.replace("# Back to [the first page](index.md).", f"# Back to [the first page](index.md). {near}")
+        text = text.replace("# %% [markdown]\n# ## Summary", f"{PADDING}# %% [markdown]\n# ## Summary")
+        (book / "py" / f"{name}.py").write_text(text.replace("00_name", name))
+        (book / "solutions" / "py" / f"{name}.py").write_text(two.replace("00_name", name))
+    build.change_address(book=book)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Two small lessons, executed."""
+    book = tmp_path_factory.mktemp("small") / "notebooks"
+    small_book(book, ("01_one", "02_two"))
+    assert build.execute_all(["01_one", "02_two"], book, book) == []
+    return book
+
+
+@pytest.fixture
+def broken(whole, tmp_path):
+    """A copy of it, to break."""
+    shutil.copytree(whole.parent, tmp_path / "copy")
+    return tmp_path / "copy" / "notebooks"
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__[6:])
+def test_a_whole_lesson_passes(whole, check):
+    check(whole, "01_one")
+    check(whole, "02_two")
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def change(path, function):
+    """Apply a function to a notebook's cells, or to all cells of it that are code."""
+    notebook = nbformat.read(path, as_version=4)
+    function(notebook)
+    path.write_text(nbformat.writes(notebook))
+
+
+def cell_with(notebook, text):
+    return next(cell for cell in notebook.cells if text in cell.source)
+
+
+def add_output(**output):
+    def function(notebook):
+        code(notebook)[4].outputs = [nbformat.v4.new_output(**output)]
+
+    return function
+
+
+def replace(old, new):
+    def function(notebook):
+        cell = cell_with(notebook, old)
+        cell.source = cell.source.replace(old, new)
+
+    return function
+
+
+def not_executed(notebook):
+    code(notebook)[3].execution_count = None
+
+
+def not_compared(notebook):
+    for cell in code(notebook)[2:7]:
+        cell.metadata["tags"] = ["nbval-ignore-output"]
+
+
+def not_compared_by_comment(notebook):
+    for cell in code(notebook)[2:7]:
+        cell.source = "# NBVAL_SKIP\n" + cell.source
+
+
+def no_alt(notebook):
+    for output in cell_with(notebook, "show(figure").outputs:
+        output.data["text/html"] = re.sub('alt=".*?"', 'alt=" "', output.data["text/html"])
+
+
+def solution_inside(notebook):
+    notebook.cells.append(nbformat.v4.new_code_cell("1", metadata={"tags": ["solution"]}))
+
+
+BREAKS = [
+    ("pair", replace("mean score", "score"), "not what its script says"),
+    ("pair", lambda n: n.cells.pop(), "not what its script says"),
+    ("pair", lambda n: n.metadata.update(title="x"), "metadata"),
+    ("pair", lambda n: n.cells[3].metadata.update(tags=["x"]), "not what its script says"),
+    ("executed", not_executed, "not executed"),
+    ("executed", lambda n: code(n)[5].update(execution_count=99), "not executed"),
+    ("compared", not_compared, "5 of 15 cells are not compared"),
+    ("compared", not_compared_by_comment, "5 of 15 cells are not compared"),
+    ("length", lambda n: n.cells.__delitem__(slice(-11, -3)), "not 15 to 35"),
+    ("length", lambda n: n.cells.extend(nbformat.v4.new_code_cell("1") for _ in range(21)), "not 15 to 35"),
+    ("pictures", no_alt, "no alt"),
+    ("pictures", add_output(output_type="display_data", data={"image/png": "AAAA"}), "without words"),
+    ("pictures", add_output(output_type="display_data", data={"text/html": "<svg></svg>"}), "no alt"),
+    ("pictures", replace("Both means", "![](_static/colab.svg)"), "without words"),
+    ("pictures", replace("Both means", "<img src='_static/colab.svg'>"), "without alt"),
+    ("links", replace("Both means", "[x](https://example.com/y)"), "not in references"),
+    ("links", replace("assert 1", "# https://example.com\nassert 1"), "not in references"),
+    ("links", replace("Both means", "[x](nowhere.ipynb)"), "leads nowhere"),
+    ("links", replace("Both means", "[x](../pyproject.toml)"), "leaves the book"),
+    ("headings", replace("## By hand", "### By hand"), "level 3 follows one of level 1"),
+    ("headings", replace("## By hand", "# By hand"), "one # heading"),
+    ("parts", replace("**You need**", "You need"), "You need"),
+    ("parts", replace("**Minutes** 20", "**Minutes** some"), "number"),
+    ("parts", replace("## The trap", "## Oh"), "The trap"),
+    ("parts", replace("## Summary", "## Where next"), "Summary"),
+    ("parts", replace("exercises/01_one.ipynb", "index.md"), "no link to its exercises"),
+    ("parts", replace("(02_two.ipynb)", "(index.md)"), "no link to 02_two"),
+    ("outputs", add_output(output_type="stream", text="in /home/somebody/x.py"), "/home/somebody"),
+    ("outputs", add_output(output_type="stream", text=f"in {Path.home()}/x"), re.escape(str(Path.home()))),
+    ("outputs", add_output(output_type="stream", name="stderr", text="careful"), "warns"),
+    ("address", replace("OWNER", "ELSE"), "--address"),
+]
+
+
+@pytest.mark.parametrize(("check", "mutation", "message"), BREAKS)
+def test_a_broken_lesson_fails(broken, check, mutation, message):
+    change(broken / "01_one.ipynb", mutation)
+    with pytest.raises(AssertionError, match=message):
+        globals()[f"check_{check}"](broken, "01_one")
+
+
+@pytest.mark.parametrize(
+    ("file", "check", "mutation"),
+    [
+        ("solutions/01_one", "pair", replace("The same with weights", "The same")),
+        ("solutions/01_one", "executed", not_executed),
+        ("solutions/01_one", "exercise", replace("## Exercise 3", "## More")),
+        ("solutions/01_one", "exercise", lambda n: n.cells.pop()),
+        ("exercises/01_one", "exercise", replace("...", "42")),
+        ("exercises/01_one", "exercise", solution_inside),
+        ("exercises/01_one", "address", replace("mee/main?labpath", "me/main?labpath")),
+    ],
+)
+def test_broken_solutions_and_exercises_fail(broken, file, check, mutation):
+    change(broken / f"{file}.ipynb", mutation)
+    with pytest.raises(AssertionError):
+        globals()[f"check_{check}"](broken, "01_one")
+
+
+# ---------------------------------------------------------------- build.py and lesson.py
+
+
+def test_building_again_changes_nothing(whole):
+    before = {path: path.read_bytes() for path in whole.rglob("*.ipynb")}
+    assert len(before) == 6
+    assert build.execute_all(["01_one"], whole, whole) == []
+    assert {path: path.read_bytes() for path in whole.rglob("*.ipynb")} == before
+
+
+def test_a_change_of_one_cell_changes_one_id(broken):
+    before = [cell.id for cell in build.read("01_one", broken).cells]
+    edit(broken / "py" / "01_one.py", "mean score", "score")
+    after = [cell.id for cell in build.read("01_one", broken).cells]
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+    assert len(set(after)) == len(after), "cells with the same content have ids of their own"
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("print(1 / 0)", ["01_one, cell 12", "print(1 / 0)", "ZeroDivisionError: division by zero"]),
+        ("import time; time.sleep(30)", ["01_one, cell 12", "timed out"]),
+        ("import os; os._exit(1)", ["01_one, cell 12", "died"]),
+        ("import os; print(os.getcwd())", ["01_one, cell 12", "mentions"]),
+    ],
+)
+def test_a_failure_names_lesson_cell_and_error(broken, cell, words):
+    kept = (broken / "01_one.ipynb").read_bytes()
+    script = broken / "py" / "01_one.py"
+    script.write_text(re.sub(r"(mean = torch.*\n)print\(mean\)", rf"\1{cell}", script.read_text()))
+    number = 1 + next(i for i, c in enumerate(build.read("01_one", broken).cells) if cell in c.source)
+    _, failure = build.execute("01_one", broken, broken, timeout=3 if "sleep" in cell else 60)
+    for word in words:
+        assert word.replace("cell 12", f"cell {number}") in failure
+    assert (broken / "01_one.ipynb").read_bytes() == kept, "a failure leaves the notebook of before"
+
+
+def test_an_exercise_keeps_the_question_and_the_check_and_hides_the_answer(whole):
+    notebook = nbformat.read(whole / "exercises" / "01_one.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    tasks = [cell.source for cell in notebook.cells if cell.source.startswith("# your turn: ")]
+    assert len(tasks) == 3 and all(task.endswith("\n...") for task in tasks)
+    assert text.startswith("# Exercises: ")
+    assert "The same with weights" in text and "exercise 2: right" in text
+    for hidden in ("def mean", "weights[there]", "Indexing by a boolean tensor", 'float("nan")'):
+        assert hidden not in text
+
+
+def test_a_solution_without_a_task_is_refused(broken):
+    script = broken / "solutions" / "py" / "01_one.py"
+    script.write_text(re.sub(r"# write mean\(.*\n", "", script.read_text()))
+    with pytest.raises(ValueError, match=r"01_one\.py, cell \d+: a cell tagged solution starts with a comment"):
+        build.exercise("01_one", broken)
+
+
+def test_one_command_changes_every_address(broken):
+    edit(broken / "py" / "02_two.py", "blob/main/notebooks/02_two", "blob/main/notebooks/01_one")  # copied, not adapted
+    with pytest.raises(SystemExit, match="Colab and Binder want"):
+        build.change_address("https://example.com/x", book=broken)
+    build.change_address("https://github.com/some-body/mee.git", book=broken)
+    assert build.address(broken) == "https://github.com/some-body/mee"
+    for name in ("01_one", "02_two"):
+        for check in (check_address, check_pair, check_exercise, check_executed):
+            check(broken, name)
+    for path in broken.rglob("*"):
+        if path.suffix in (".py", ".ipynb", ".md") and path.is_file():
+            assert "OWNER" not in path.read_text(), path
+
+
+def test_the_template_has_this_address():
+    text = (BOOK / "TEMPLATE.md").read_text()
+    assert build.with_address(text, None, build.address()) == text, "python notebooks/build.py --address"
+
+
+def run(*command, cwd, **environment):
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_nbval_compares(broken):
+    def nbval():
+        return run(sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", broken, cwd=broken)
+
+    shutil.rmtree(broken / "solutions")
+    (broken / "02_two.ipynb").unlink()
+    edit(broken / "py" / "01_one.py", PADDING, "# %%\nprint(object(), 'took 1.2 s')\n\n" + PADDING)
+    _, failure = build.execute("01_one", broken, broken)
+    assert failure is None
+    text = (broken / "01_one.ipynb").read_text()
+    text = re.sub("0x[0-9a-f]+", "0x7f0000000000", text).replace("took 1.2 s", "took 31 ms")
+    (broken / "01_one.ipynb").write_text(re.sub(r"base64,\w+", "base64,AAAA", text))
+    good = nbval()
+    assert good.returncode == 0, good.stdout
+    assert "seconds per notebook" in good.stdout and re.search(r"\d\.\d  .*01_one\.ipynb", good.stdout)
+
+    edit(broken / "01_one.ipynb", "0.40", "0.41")
+    bad = nbval()
+    assert bad.returncode == 1 and "1 failed" in bad.stdout, bad.stdout
+
+
+def test_the_built_book_has_words_for_pictures_and_all_notebooks(broken):
+    import yaml
+
+    toc = yaml.safe_load((broken / "_toc.yml").read_text())
+    toc["parts"] = [part for part in toc["parts"] if part["caption"] == "Lessons"]
+    toc["parts"].append({"caption": "Reference", "chapters": [{"file": "references"}]})
+    (broken / "_toc.yml").write_text(yaml.safe_dump(toc))
+    build.copy_pages(broken / "_build" / "source", broken)
+    for path in broken.glob("*/*.ipynb"):
+        shutil.copy(path, broken / "_build" / "source" / path.parent.name)
+    for path in broken.glob("*.ipynb"):
+        shutil.copy(path, broken / "_build" / "source")
+    html = broken / "_build" / "html"
+    built = run(sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "_build/source", html, cwd=broken)
+    assert built.returncode == 0, built.stderr
+    page = (html / "01_one.html").read_text()
+    assert "The complete clip has 0.6 both ways" in page
+    order = [page.index(f'href="{name}.html"') for name in ("02_two", "exercises/index", "solutions/index")]
+    assert order == sorted(order)
+    for path in ("01_one", "exercises/01_one", "solutions/01_one"):
+        page = (html / f"{path}.html").read_text()
+        assert page.count("<img") and not Pictures(page.partition("<article")[2]).without_words
+
+
+def test_slides_need_no_network(broken):
+    assert build.slides(broken) == [broken / "_build" / "slides" / f"{name}.html" for name in ("01_one", "02_two")]
+    page = (broken / "_build" / "slides" / "01_one.html").read_text()
+    assert page.count("<section") == 6, "three slides (the first has no metadata), each a section in a section"
+    loads = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="([^"]+)"', page)
+    loads += re.findall(r"import .* from '(.*)'", page)
+    for load in loads:
+        assert load.startswith("data:") or (broken / "_build" / "slides" / load).is_file(), load
+    assert "figure, axes" not in re.sub("<[^>]*>", "", page) and "tensor([0.60, 0.40])" in page, "hide-input"
+    assert 'href="../html/exercises/01_one.html"' in page
+    change(broken / "01_one.ipynb", lambda n: [cell.metadata.pop("slideshow", None) for cell in n.cells])
+    assert len(build.slides(broken)) == 1
+
+
+def test_the_first_cell_fetches_the_book_when_the_notebook_came_alone(tmp_path):
+    origin, colab = tmp_path / "origin", tmp_path / "colab"
+    (origin / "notebooks").mkdir(parents=True)
+    colab.mkdir()
+    (origin / "notebooks" / "lesson.py").write_text("import pathlib\npathlib.Path('installed').touch()\n")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        assert run(*git, *command, cwd=origin).returncode == 0
+    cells = [build.setup_cell("https://github.com/OWNER/mee"), "import lesson, os; print(os.getcwd())"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in [*cells, cells[0]]])
+    nbformat.write(notebook, colab / "01_one.ipynb")
+    convert = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", "01_one.ipynb"]
+    for _ in range(2):  # the second time, as after a restart, the clone is there
+        done = run(*convert, cwd=colab, MEE_REPOSITORY=origin.as_uri())
+        assert done.returncode == 0, done.stderr
+        out = code(nbformat.read(colab / "01_one.ipynb", as_version=4))
+        assert out[1].outputs[0].text.strip() == str(colab / "mee-book" / "notebooks")
+        assert out[2].outputs == [], "silent where the book is"
+    assert (colab / "installed").exists()
+
+
+def test_installing_leaves_torch_alone(monkeypatch):
+    import torch
+
+    calls = []
+    monkeypatch.setattr(lesson.subprocess, "run", lambda command, check: calls.append(command))
+    lesson.install()
+    assert f"torch=={torch.__version__}" in calls[0] and str(ROOT) in calls[0]
+    assert not {"--upgrade", "-U", "--force-reinstall"} & set(calls[0])
+
+
+def test_show_wants_words():
+    from matplotlib.figure import Figure
+
+    with pytest.raises(ValueError, match="alt is empty"):
+        lesson.show(Figure(), "  ")
+
+
+def test_scripts_carry_no_header():
+    for name in build.lessons():
+        for path in (build.script(name), build.script(f"solutions/{name}")):
+            assert path.read_text().startswith("# %%"), f"{path.name}: no jupytext header: build.py writes the metadata"
+            assert jupytext.reads(path.read_text(), fmt="py:percent").cells
