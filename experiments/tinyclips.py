@@ -22,7 +22,7 @@ from mee.train import embed, fit
 
 FILMS, STILLS = "notebooks/data/tinyclips.h5", "notebooks/data/tinyclips_stills.h5"
 # chosen on the validation split: the paper's lr (4e-4) is meant for longer training on more clips
-COMMON = {"epochs": 20, "lr": 2e-3, "dim": 256, "text_clusters": 16, "sequence_clusters": 8}
+COMMON = {"epochs": 12, "lr": 2e-3, "dim": 256, "text_clusters": 16, "sequence_clusters": 8}
 
 
 class Concatenation(torch.nn.Module):
@@ -152,10 +152,13 @@ def stills(clips, options):
         return train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:200]]
 
     mixed = {"images": images, "image_rate": options.rate}
+    # alone, the films get as many steps as with the stills, and the same fall of the learning rate over them
+    longer = round(COMMON["epochs"] * (1 + options.rate))
+    alone = {"epochs": longer, "lr_decay": 0.95 ** (COMMON["epochs"] / longer)}
     variants = {
-        "200 films": lambda seed: {"train": few(seed)},
+        "200 films": lambda seed: {"train": few(seed), **alone},
         "200 films and stills": lambda seed: {"train": few(seed), **mixed},
-        "200 films, expert loss": lambda seed: {"train": few(seed), "expert_loss": 1.0},
+        "200 films, expert loss": lambda seed: {"train": few(seed), "expert_loss": 1.0, **alone},
         "200 films and stills, expert loss": lambda seed: {"train": few(seed), "expert_loss": 1.0, **mixed},
     }
     results = compare(clips, variants, options.seeds, options.split, **COMMON)

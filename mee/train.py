@@ -274,14 +274,14 @@ def rank(model, clips, rows, experts=None, max_words=30, max_rows=None, chunk=51
 @torch.no_grad()
 def embed(model, clips, captions, rows, experts=None, max_words=30, max_rows=None, chunk=512):
     """What ``model.embed_text`` gives for ``captions`` and ``model.embed_video`` for clips ``rows``, in chunks."""
-    device = next(model.parameters()).device
     texts = [model.embed_text(*clips.text(part, max_words)) for part in captions.split(chunk)]
     videos = [model.embed_video(*clips.video(part, experts or model.experts, max_rows)) for part in rows.split(chunk)]
-    return tuple(
-        ({name: torch.cat([part[0][name] for part in parts]).to(device) for name in model.experts},
-         torch.cat([part[1] for part in parts]))
-        for parts in (texts, videos)
-    )  # fmt: skip
+
+    def whole(parts):
+        embeddings = {name: torch.cat([part[0][name] for part in parts]) for name in parts[0][0]}
+        return embeddings, torch.cat([part[1] for part in parts])
+
+    return whole(texts), whole(videos)
 
 
 # ----------------------------------------------------------------------------------------------------- checkpoints

@@ -6,6 +6,7 @@
 import base64
 import html
 import importlib.metadata
+import importlib.util
 import io
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def show(figure, alt):
 
 def install():
     """Install mee from this clone. The torch that is there stays: if mee cannot live with it, pip says so and stops."""
-    wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib"]
+    wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib", "av>=14.2"]
+    if importlib.util.find_spec("cv2") is None:  # Colab has OpenCV under another package's name
+        wanted.append("opencv-python-headless")
     try:
         wanted.append(f"torch=={importlib.metadata.version('torch')}")
     except importlib.metadata.PackageNotFoundError:

@@ -1,0 +1,130 @@
+# %% [markdown]
+# # Solutions: What is there to see, hear and miss in a clip?
+#
+# Three exercises to [the lesson](../01_clips_and_experts.ipynb).
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/01_clips_and_experts.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F01_clips_and_experts.ipynb)
+
+# %% tags=["setup"]
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import numpy as np
+
+from mee import Clips
+
+clips = Clips("data/tinyclips.h5")
+print(list(clips.experts), len(clips), "clips")
+
+# %% [markdown]
+# ## Exercise 1
+#
+# Of the test clips, how many have no face? And of the others, no sound? Write it once for any expert and any split.
+# `clips.clips_in(split)` gives the numbers of a split's clips; `clips.present` is the mask (clips, experts), its
+# columns in the order of `clips.experts`.
+
+# %% tags=["solution"]
+# write share_missing(clips, name, split): the share (a float from 0 to 1) of the split's clips without that expert
+def share_missing(clips, name, split):
+    column = list(clips.experts).index(name)
+    return float((~clips.present[clips.clips_in(split), column]).float().mean())
+
+
+# %% tags=["check"]
+for name in clips.experts:
+    given = [share_missing(clips, name, split) * len(clips.clips_in(split)) for split in ("train", "val", "test")]
+    assert all(abs(count - round(count)) < 1e-3 for count in given), f"{name}: a share of the split's own clips"
+    if clips.experts[name].kind == "vector":  # one row a clip that has it, so the rows can be counted
+        assert round(sum(given)) == len(clips) - len(clips.experts[name].features), f"{name}: look again"
+test_faces = sum(clips.facts[i]["face"] is None for i in clips.clips_in("test").tolist())
+assert round(share_missing(clips, "face", "test") * 500) == test_faces, "only clips of the test split count"
+print("exercise 1: right for all experts and splits")
+
+# %% [markdown]
+# ## Exercise 2
+#
+# In the lesson you read rows by offsets. Now write them. You get what one expert says about each clip: a list of
+# arrays (rows, dimensions), some of them without rows. Make the two arrays that go into the file.
+
+# %% tags=["solution"]
+# write pack(per_clip): return features (all rows, dimensions) and offsets (clips + 1,), int64
+def pack(per_clip):
+    lengths = [len(rows) for rows in per_clip]
+    return np.concatenate(per_clip), np.cumsum([0, *lengths])
+
+
+# %% tags=["check"]
+rng = np.random.default_rng(0)
+for lengths in ([2, 0, 3], [0, 0, 1, 0], [1, 1, 1], [0, 5, 0, 0, 2, 0]):
+    per_clip = [rng.normal(size=(n, 4)) for n in lengths]
+    features, offsets = pack(per_clip)
+    assert len(offsets) == len(lengths) + 1, "one offset more than clips: where the last clip ends"
+    assert offsets[0] == 0 and offsets[-1] == len(features), "from 0 to the number of rows"
+    for i, rows in enumerate(per_clip):
+        assert np.array_equal(features[offsets[i] : offsets[i + 1]], rows), f"clip {i} of {lengths} reads back wrongly"
+    assert np.array_equal(np.diff(offsets) > 0, np.array(lengths) > 0), "absent is: the offset does not grow"
+print("exercise 2: what was packed reads back, absent clips too")
+
+# %% [markdown] tags=["solution"]
+# An absent clip adds nothing to `features` and repeats an offset. The running sum does both without a special case.
+
+# %% [markdown]
+# ## Exercise 3
+#
+# A question is a small dictionary of facts, such as `{"colour": "pink", "sound": "drum"}`. `fitting` gives the test
+# clips that it is true of. Look at a few clips' facts, and find two questions: a *precise* one, of at most three
+# facts, that exactly one test clip fits; and a *vague* one that is about two different experts, and still fits thirty
+# clips or more.
+
+# %%
+KNOWS = {
+    "appearance": ("place", "time", "shape", "colour"),
+    "motion": ("motion", "speed"),
+    "audio": ("sound", "pitch"),
+    "face": ("hair", "style", "glasses", "beard", "expression"),
+}
+
+
+def fitting(question):
+    """The numbers of the test clips that a question is true of."""
+
+    def true_of(facts, key, value):
+        places = [facts, facts["face"] or {}, *facts["things"]]
+        return any(key in place and place[key] == value for place in places)
+
+    test = clips.clips_in("test").tolist()
+    return [i for i in test if all(true_of(clips.facts[i], key, value) for key, value in question.items())]
+
+
+print(clips.facts[int(clips.clips_in("test")[5])])
+print(len(fitting({"colour": "pink", "sound": "drum"})), "clips fit a pink thing and a drum")
+
+# %% tags=["solution"]
+# set precise and vague, two dictionaries of facts
+precise = {"place": "room", "shape": "flower", "sound": "drum"}
+vague = {"time": "night", "glasses": True}
+
+# %% tags=["check"]
+known = {key: expert for expert, keys in KNOWS.items() for key in keys}
+for question in (precise, vague):
+    assert set(question) <= set(known), f"facts are among {sorted(known)}"
+assert len(precise) <= 3, "precise: at most three facts"
+assert len(fitting(precise)) == 1, f"precise: {len(fitting(precise))} clips fit; exactly one should"
+assert len({known[key] for key in vague}) == 2, "vague: facts of two different experts"
+assert len(fitting(vague)) >= 30, f"vague: {len(fitting(vague))} clips fit; thirty should, at least"
+print("exercise 3: one question for one clip, one for many")
+
+# %% [markdown] tags=["solution"]
+# Three facts of few clips each are enough for one clip: a place (one in ten), a shape (one in nine or so, as some
+# films have two things) and a sound (one in fifteen) leave 500 / 10 / 9 / 15, less than one other clip. A vague
+# question takes facts that are common: every fourth film shows glasses, every fourth is at night.

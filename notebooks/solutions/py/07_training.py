@@ -1,0 +1,170 @@
+# %% [markdown]
+# # Solutions: How does a random network become a useful one, in a minute?
+#
+# Three exercises to [the lesson](../07_training.ipynb).
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/07_training.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F07_training.ipynb)
+
+# %% tags=["setup"]
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import tempfile
+from pathlib import Path
+
+import torch
+
+from mee.data import Clips, Mixed
+from mee.loss import MaxMarginRankingLoss
+from mee.model import VideoTextMEE
+
+clips = Clips("data/tinyclips.h5")
+
+# %% [markdown]
+# ## Exercise 1
+#
+# How many steps does a run take, and how large is the learning rate in each epoch? A last batch of a single clip is
+# left out; one of two is used.
+
+
+# %% tags=["solution"]
+# write steps(films, batch_size, epochs): the number of steps of the whole run, an int
+# and rates(lr, lr_decay, epochs): the list of learning rates, one an epoch, the first is lr
+def steps(films, batch_size, epochs):
+    whole, rest = divmod(films, batch_size)
+    return epochs * (whole + (rest > 1))
+
+
+def rates(lr, lr_decay, epochs):
+    return [lr * lr_decay**epoch for epoch in range(epochs)]
+
+
+# %% tags=["check"]
+for films, size in ((2000, 64), (128, 64), (129, 64), (130, 64), (5, 64)):
+    batches = len(Mixed(clips, torch.arange(films), size, torch.Generator().manual_seed(0)))
+    assert steps(films, size, 1) == batches, f"{films} films, {size} a batch: not the library's number"
+    assert steps(films, size, 7) == 7 * batches, "each epoch takes as many steps as the first"
+adam = torch.optim.Adam([torch.zeros(1, requires_grad=True)], 2e-3)
+decay = torch.optim.lr_scheduler.ExponentialLR(adam, 0.95)
+for rate in rates(2e-3, 0.95, 8):
+    assert abs(rate - adam.param_groups[0]["lr"]) < 1e-9, "not the rate of PyTorch's exponential schedule"
+    adam.step()
+    decay.step()
+print("exercise 1: right for five sizes, and for eight epochs of decay")
+
+# %% [markdown]
+# ## Exercise 2
+#
+# Make the loop that was written by hand resumable. Here is one epoch of it; three things change while it runs. Save
+# them to a file, and bring them back into *new* objects, so that two epochs, a stop, and two more give the very weights
+# of four epochs in one go.
+
+
+# %%
+def start(seed):
+    torch.manual_seed(seed)
+    experts = {name: (expert.dim, 32) for name, expert in clips.experts.items()}
+    model = VideoTextMEE(experts, clips.word_dim, text_clusters=4, clusters={"audio": 2})
+    adam = torch.optim.Adam(model.parameters(), 2e-3)
+    return model, adam, torch.Generator().manual_seed(seed)
+
+
+def one_epoch(model, adam, generator, rows):
+    criterion = MaxMarginRankingLoss(0.2)
+    model.train()
+    for batch in Mixed(clips, rows, 64, generator):
+        loss = criterion(model(*batch.text, *batch.video), batch.clip, batch.sentence)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    for group in adam.param_groups:
+        group["lr"] *= 0.9
+
+
+# %% tags=["solution"]
+# write save(path, model, adam, generator): everything into one file with torch.save
+# and load(path, model, adam, generator): from that file into these three, which have just been made
+def save(path, model, adam, generator):
+    state = {"model": model.state_dict(), "adam": adam.state_dict(), "generator": generator.get_state()}
+    torch.save(state, path)
+
+
+def load(path, model, adam, generator):
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    adam.load_state_dict(state["adam"])
+    generator.set_state(state["generator"])
+
+
+# %% tags=["check"]
+rows = clips.clips_in("train")[:200]
+in_one_go = start(0)
+for _ in range(4):
+    one_epoch(*in_one_go, rows)
+with tempfile.TemporaryDirectory() as folder:
+    stopped = start(0)
+    for _ in range(2):
+        one_epoch(*stopped, rows)
+    save(Path(folder) / "state.pt", *stopped)
+    resumed = start(5)  # another seed: nothing may be left of it
+    load(Path(folder) / "state.pt", *resumed)
+assert torch.equal(resumed[2].get_state(), stopped[2].get_state()), "the random numbers do not go on where they stood"
+assert resumed[1].param_groups[0]["lr"] == stopped[1].param_groups[0]["lr"], "the learning rate jumped back"
+for _ in range(2):
+    one_epoch(*resumed, rows)
+for name, value in in_one_go[0].state_dict().items():
+    assert torch.equal(value, resumed[0].state_dict()[name]), f"{name} differs: is Adam's state there, and all weights?"
+print("exercise 2: right, bit for bit")
+
+# %% [markdown] tags=["solution"]
+# The learning rate is in Adam's state, among its `param_groups`. What is missing for real use: a temporary name that is
+# renamed when the file is complete, or a stop while saving leaves half a file and no whole one.
+
+# %% [markdown]
+# ## Exercise 3
+#
+# How large is the luck of the best? Twenty networks are equally good; the R@10 of each is measured with a standard
+# error of $s$ points, independently. How much too good does the best of them look, on average? Write it for any number
+# of networks, by simulation or by a formula.
+#
+# Then compare: with 100 films and about 400 captions, R@10 near 35 %, the standard error is about 2.4 points. What does
+# your function say for 20 epochs? The lesson measured far less. Why?
+
+
+# %% tags=["solution"]
+# write luck(networks, s): how many points the best of so many equally good networks seems too good, on average; a float
+def luck(networks, s):
+    numbers = s * torch.randn(20_000, networks, generator=torch.Generator().manual_seed(0))
+    return float(numbers.max(1).values.mean())
+
+
+# %% tags=["check"]
+assert abs(luck(1, 2.0)) < 0.1, "with one network there is nothing to choose"
+assert abs(luck(2, 1.0) - 1 / torch.pi**0.5) < 0.05, "of two, it is s divided by the root of pi"
+assert abs(luck(50, 3.0) - 3 * luck(50, 1.0)) < 0.15, "it is proportional to s"
+g = torch.Generator().manual_seed(1)
+for networks in (5, 20, 100):
+    # R@10 of networks that truly have 40 %, each measured on its own 1,000 captions
+    found = (
+        100
+        * torch.binomial(torch.full((2000, networks), 1000.0), torch.full((2000, networks), 0.4), generator=g)
+        / 1000
+    )
+    want = float((found.max(1).values - 40).mean())
+    assert abs(luck(networks, 100 * (0.4 * 0.6 / 1000) ** 0.5) - want) < 0.3, f"not so for the best of {networks}"
+print("exercise 3: right for one, two and many, and for simulated test sets")
+
+# %% [markdown] tags=["solution"]
+# `luck(20, 2.4)` is about 4.5 points, ten times what the lesson measured. The epochs of one run are not independent:
+# they are asked the same captions, and mostly succeed and fail on the same ones. And early epochs are not equally
+# good, so that only the last few compete. Separate trainings are less alike, and cost more luck.
