@@ -51,7 +51,10 @@ try:
     import cv2
     from PIL import Image, ImageOps
 except ImportError as error:
-    raise ImportError(f"{error.name} is missing: pip install 'mee[extract]' brings what the experts need") from None
+    message = f"{error.name} is missing; in the clone of the repository: pip install -e '.[extract,words]'"
+    if __name__ == "__main__":
+        sys.exit(message)
+    raise ImportError(message) from None
 
 EXPERTS = ("appearance", "motion", "audio", "face")
 VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp",
@@ -321,7 +324,7 @@ def _models_of(package, extra):
     """The ``models`` folder inside an installed package, found without importing it."""
     spec = importlib.util.find_spec(package)
     if spec is None:
-        raise ClipError(f"{package} is missing: pip install 'mee[extract]'; or leave {extra} out of --experts")
+        raise ClipError(f"{package} is missing: pip install -e '.[extract]'; or leave {extra} out of --experts")
     return Path(spec.origin).parent / "models"
 
 
@@ -756,6 +759,11 @@ def read_captions(table, folder, only_named=False, any_split=False):
     entries, missing = {}, {}
     for row in rows:
         where = f"{table}, line {rows.line_num}"
+        if None in row:  # where csv keeps what is beyond the last column
+            raise ClipError(
+                f"{where}: {len(columns) + len(row[None])} values for {len(columns)} columns; a caption with "
+                f"{delimiter!r} in it stands in double quotes"
+            )
         row = {name: (value or "").strip() for name, value in row.items() if isinstance(name, str)}
         name = unicodedata.normalize("NFC", row["file"].replace("\\", "/"))
         if not name:
@@ -1028,7 +1036,11 @@ def make_file(out, entries, options, processes=1, words=None, say=print, keep_pa
         say(f"{len(jobs) - len(todo)} of {len(jobs)} clips are there from an earlier run")
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="clip", disable=None) as bar:
         failed = run_jobs(todo, min(processes, max(len(todo), 1)), bar.update)
-    failed = {entry.file: failed[job.part] for entry, job in zip(entries, jobs, strict=True) if job.part in failed}
+    failed = {
+        entry.file: failed[job.part].replace(job.path.name, entry.file, 1)  # with its folder: names repeat
+        for entry, job in zip(entries, jobs, strict=True)
+        if job.part in failed
+    }
     if len(failed) == len(entries):
         reasons = "\n  ".join(list(failed.values())[:5])
         raise ClipError(f"none of the {len(entries)} files could be used, so there is no {out.name}:\n  {reasons}")

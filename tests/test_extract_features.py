@@ -550,6 +550,7 @@ def test_file_names_in_any_script_and_form(tmp_path, films):
         (("file", "caption", "id"), [("a.mp4", "x", "i"), ("b.mp4", "y", "i")], "a.mp4 and b.mp4 have the same id"),
         (("file", "caption", "split"), [("a.mp4", "x", "val"), ("a.mp4", "y", "test")], "line 3: a.mp4 has split"),
         (("file", "caption"), [("", "x")], "line 2: no file"),
+        (("file", "caption"), [("a.mp4", "a man", " alone")], "line 2: 3 values for 2 columns.*double quotes"),
     ],
 )
 def test_a_wrong_table_says_where_and_what(tmp_path, films, columns, rows, message):

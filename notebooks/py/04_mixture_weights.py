@@ -26,6 +26,8 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %% slideshow={"slide_type": "skip"}
+import textwrap
+
 import matplotlib.pyplot as plt
 import torch
 from lesson import show
@@ -188,21 +190,22 @@ print(len(captions), "captions;", len(val), "clips;", names)
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 kinds = [[0], [1], [3], [2], [0, 1], [1, 3], [0, 2]]
 rows = [next(i for i, row in enumerate(about) if row.nonzero().flatten().tolist() == kind) for kind in kinds]
-figure, axes = plt.subplots(figsize=(7, 3.6))
+figure, axes = plt.subplots(figsize=(5.4, 4.2))
 left = torch.zeros(len(rows))
 for n, hatch in enumerate(("", "//", "..", "xx")):
     width = weights[rows, n]
-    colour = ("#202020", "#d1660a", "#e8e8e8", "#9fc46b")[n]
-    axes.barh(range(len(rows)), width, left=left, hatch=hatch, color=colour, label=names[n])
+    colour, edge = ("#202020", "#d1660a", "#e8e8e8", "#9fc46b")[n], ("white", "white", "grey", "white")[n]
+    axes.barh(range(len(rows)), width, left=left, hatch=hatch, color=colour, edgecolor=edge, label=names[n])
     left += width
 who = [" + ".join(names[n] for n in kind) for kind in kinds]
-labels = [f"{clips.texts[captions[i]]}\n({experts})" for i, experts in zip(rows, who, strict=True)]
+texts = [textwrap.fill(clips.texts[captions[i]], 38) for i in rows]
+labels = [f"{words}\n({experts})" for words, experts in zip(texts, who, strict=True)]
 axes.set_yticks(range(len(rows)), labels, fontsize=8)
 axes.invert_yaxis()
 axes.set(xlim=(0, 1), xlabel="mixture weight")
-axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.3, 1))
-show(figure, "Captions about looks give appearance the longest bar, those about sound audio, those about movement motion. "
-     "The caption about a face gives appearance the longest bar, and face a short one, as all captions do.")  # fmt: skip
+axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.2, 1))
+show(figure, "Captions about looks give appearance the longest bar, those about sound audio, those about movement "
+     "motion. The caption about a face gives appearance the longest bar, and face a short one, as all do.")  # fmt: skip
 
 # %% [markdown]
 # The weights lean the right way, and they lean gently: no sentence gives one expert everything. One bar looks wrong. Do
@@ -231,17 +234,18 @@ assert agree > 2 * commonest
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 confusion = torch.zeros(4, 4, dtype=torch.long).index_put_((said, trusted), torch.tensor(1), accumulate=True)
-figure, axes = plt.subplots(figsize=(5, 3.6))
+figure, axes = plt.subplots(figsize=(5.8, 4))
 part = confusion / confusion.sum(1, keepdim=True)
 axes.imshow(part, vmin=0, vmax=1)
 for i in range(4):
     for j in range(4):
-        axes.text(j, i, int(confusion[i, j]), ha="center", va="center", color="black" if part[i, j] > 0.5 else "white")
+        colour = "black" if part[i, j] > 0.5 else "white"
+        axes.text(j, i, int(confusion[i, j]), ha="center", va="center", color=colour)
 axes.set_xticks(range(4), names)
 axes.set_yticks(range(4), names)
 axes.set(xlabel="trusted most", ylabel="talked about")
-show(figure, "Appearance, audio and motion have nearly all their captions on the diagonal. All captions about a face alone "
-     "trust appearance most; the column of face is empty.")  # fmt: skip
+show(figure, "Appearance, audio and motion have nearly all their captions on the diagonal. All captions about a face "
+     "alone trust appearance most; the column of face is empty.")  # fmt: skip
 
 # %%
 appearance, audio, face, motion = range(4)
@@ -253,7 +257,7 @@ print("three experts are trusted by the captions about them; the face expert is 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why does nobody trust the face?
 #
-# Not one row in ten. Two suspects:
+# No caption does, or next to none. Two suspects:
 #
 # 1. Half of the clips show no face, so the face's weight is used half as often and has half as much to learn from.
 # 2. A head fills a third of the frame, so *appearance* sees long hair, glasses or a beard as well, and it is there for
@@ -311,15 +315,11 @@ for name, result in results.items():
 gain = {way: difference(results["learned"], results["uniform"], way) for way in ("t2v", "v2t")}
 for way, (mean, low, high) in gain.items():
     print(f"{way}: learned minus uniform {mean:+.1f} points, 95 % between {low:+.1f} and {high:+.1f}")
-
-# %%
 assert -1 < gain["t2v"][0] < 6 and -8 < gain["v2t"][0] < 5
 
 # %% [markdown]
-# From text to video (t2v) learned weights win about two points, and the interval lies above zero: some help, no
-# miracle. Even under uniform weights an expert with nothing to say about a sentence can give all clips the same cosine,
-# and then it decides nothing. From video to text (v2t) there is no gain that we could see. Why should the two
-# directions differ?
+# From text to video (t2v) learned weights win about two points, and in our run the interval lies above zero: some help,
+# no miracle. From video to text (v2t) there is no gain that we could see. Why should the two directions differ?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And when the query is a clip?
@@ -344,15 +344,15 @@ assert column[0] > column[1]
 # clips? Score once with each sentence's own weights, and once with the mean of all sentences' weights, and see how many
 # of the 500 clips then put another sentence first.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from mee import ranks
 from mee.metrics import several
 
 own = model.score((text, weights), (video, there))  # (texts, clips)
 shared = model.score((text, weights.mean(0).expand_as(weights)), (video, there))
 changed = (own.argmax(0) != shared.argmax(0)).double().mean()
-print(f"clips whose first sentence is another: {100 * changed:.0f} %")
-assert changed > 0.1
+assert changed > 0.15
+print("for more than one clip in seven, another sentence comes first")
 
 # %% [markdown]
 # The library's evaluation ranks columns of that one matrix too. (A clip has several captions; the best of them counts.)
@@ -433,9 +433,9 @@ for label, scores in (("right", own), ("careless", wrong)):
 assert r10(wrong)[0] < r10(own)[0] - 4 and r10(wrong)[1] < r10(own)[1] - 4
 
 # %% [markdown]
-# Ten points and more are gone, and the model still looks as if it had learnt something. Who would look for a bug in the
-# order of a dict? In `mee` there is no order to get wrong: experts are kept by *name*, alphabetically, and dicts are
-# only looked up. All 24 orders, bit for bit:
+# Many points are gone, and the model still looks as if it had learnt something. Who would look for a bug in the order
+# of a dict? In `mee` there is no order to get wrong: experts are kept by *name*, alphabetically, and dicts are only
+# looked up. All 24 orders, bit for bit:
 
 # %%
 from itertools import permutations

@@ -137,7 +137,7 @@ assert {clips.split[i] for i in clips.caption_clip[captions].tolist()} == {"val"
 assert set(clips.about[captions].sum(1).tolist()) == {1} and clips.about[captions, face].all(), "about a face alone"
 with torch.no_grad():
     _, found = model.embed_text(*clips.text(captions, 30))
-assert abs(share - float((found.argmax(1) == face).double().mean())) < 1e-6, "share is not what this model's weights say"
+assert abs(share - float((found.argmax(1) == face).double().mean())) < 1e-6, "the model's weights say otherwise"
 print("exercise 3: measured")
 
 # %%

@@ -155,16 +155,13 @@ assert abs(luck(50, 3.0) - 3 * luck(50, 1.0)) < 0.15, "it is proportional to s"
 g = torch.Generator().manual_seed(1)
 for networks in (5, 20, 100):
     # R@10 of networks that truly have 40 %, each measured on its own 1,000 captions
-    found = (
-        100
-        * torch.binomial(torch.full((2000, networks), 1000.0), torch.full((2000, networks), 0.4), generator=g)
-        / 1000
-    )
+    captions, share = torch.full((2000, networks), 1000.0), torch.full((2000, networks), 0.4)
+    found = 100 * torch.binomial(captions, share, generator=g) / 1000
     want = float((found.max(1).values - 40).mean())
     assert abs(luck(networks, 100 * (0.4 * 0.6 / 1000) ** 0.5) - want) < 0.3, f"not so for the best of {networks}"
 print("exercise 3: right for one, two and many, and for simulated test sets")
 
 # %% [markdown] tags=["solution"]
-# `luck(20, 2.4)` is about 4.5 points, ten times what the lesson measured. The epochs of one run are not independent:
-# they are asked the same captions, and mostly succeed and fail on the same ones. And early epochs are not equally
+# `luck(20, 2.4)` is about 4.5 points, several times what the lesson measured. The epochs of one run are not
+# independent: they are asked the same captions, and mostly succeed and fail on the same ones. And early epochs are not equally
 # good, so that only the last few compete. Separate trainings are less alike, and cost more luck.
