@@ -304,8 +304,8 @@ show(
 # %% [markdown]
 # The network knows its 200 films by heart, and that helps little with others: the curves part early, and the gap grows.
 # That is **overfitting**. In textbooks the lower curve bends down again; here it does not, it flattens, and going on is
-# wasted time rather than harm. Only a curve of *other* clips can tell you which of the two you have. More films help
-# more than anything: 2,000 of them gave a better R@10 among 500 clips than these 200 give among 200.
+# wasted time rather than harm. Only a curve of *other* clips can tell you which of the two you have. More films
+# help: 2,000 of them gave a better R@10 among 500 clips than these 200 give among 200.
 #
 # ## Seeds
 #

@@ -56,7 +56,7 @@ rank_by_hand = 1 + (scores > right).sum(1)
 print(rank_by_hand)
 
 # %% [markdown]
-# Sentence 1 has one clip above its own, the last sentence three. Everything else is made of these four numbers. **R@K**
+# The second sentence has one clip above its own, the last three. Everything else is made of these four numbers. **R@K**
 # is the percentage of sentences with a rank of at most *K*. What are R@1 and R@2 here? And median and mean?
 
 # %%

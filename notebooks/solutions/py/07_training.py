@@ -163,5 +163,5 @@ print("exercise 3: right for one, two and many, and for simulated test sets")
 
 # %% [markdown] tags=["solution"]
 # `luck(20, 2.4)` is about 4.5 points, several times what the lesson measured. The epochs of one run are not
-# independent: they are asked the same captions, and mostly succeed and fail on the same ones. And early epochs are not equally
-# good, so that only the last few compete. Separate trainings are less alike, and cost more luck.
+# independent: they are asked the same captions, and mostly succeed and fail on the same ones. And early epochs are not
+# equally good, so that only the last few compete. Separate trainings are less alike, and cost more luck.
