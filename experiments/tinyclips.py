@@ -59,7 +59,7 @@ class LeakyMEE(MEE):
 
     An absent clip's features are zeros, which the unit turns into a constant vector, and row i is weighted with the
     mask of clip i alone. So where the right clip has a face, a constant in place of a face is never right: the block
-    learns to put all faceless clips last, in just those rows. With ``leak=False`` the same weights are scored as they should be.
+    learns to put all faceless clips last, in just those rows. With ``leak=False`` the same weights are scored rightly.
     """
 
     leak = True

@@ -7,7 +7,7 @@
 # **You need** Python, a little NumPy, and [the first page](index.md). For the films, the packages `av` and
 # `opencv-python-headless`. A loudspeaker helps, and is not required.
 #
-# **Minutes** 45
+# **Minutes** 35
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/01_clips_and_experts.ipynb)

@@ -7,7 +7,7 @@
 # **You need** PyTorch tensors, softmax, and [the lesson before](01_clips_and_experts.ipynb) for where captions come
 # from.
 #
-# **Minutes** 50
+# **Minutes** 45
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/02_words_and_netvlad.ipynb)

@@ -46,12 +46,12 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # Each sentence is two numbers: 1 for bright and -1 for dark, 1 for street and -1 for room. What *bright* says about the
 # lamp depends on the place, its *context*. (Logicians call this table *exclusive or*.)
 
-# %% slideshow={"slide_type": "fragment"}
+# %%
 names = ["bright room", "dark room", "bright street", "dark street"]
 sentences = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])  # (sentences, 2): bright, street
 lamp = torch.tensor([0, 1, 1, 0])  # the right clip of each: 0 on, 1 off
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A linear layer makes $z = Wx + b$ of a sentence. It takes the clip where the lamp is on if $z$ fits $c_\text{on}$
 # better than $c_\text{off}$, so if the *lead* $(Wx + b) \cdot (c_\text{on} - c_\text{off})$ is above zero. Scaling $z$
 # to length 1 divides the lead by something positive and changes no sign.
@@ -106,7 +106,7 @@ z2 = z1 * gates
 for name, row, gate in zip(names, z2, gates, strict=True):
     print(f"{name:<14} gates", gate, " gated", row)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # One of the two *bright* is silenced, the other speaks: the same dimension means something else in another context. A
 # clip where the lamp is on wants the first high and the second low; the other clip wants the opposite.
 
@@ -169,7 +169,7 @@ fewer = torch.sigmoid(batch_norm(z1[:3] @ W2.T + b2))
 print("gates of row 0 in a batch of six: ", gates[0], "\ngates of row 0 in a batch of three:", fewer[0])
 assert (gates[0] - fewer[0]).abs().max() > 0.05
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The same row, other gates. While training one lives with it. To *use* a model one cannot: a query must not depend on
 # who else is asking. So the layer collects **running** means and variances while it trains, and takes those afterwards.
 # PyTorch calls the two ways `train()` and `eval()`. Here is the library's `ContextGating` in the first.
@@ -197,7 +197,7 @@ with torch.no_grad():
     torch.testing.assert_close(gating(z1[:3]), in_use[:3])
 print("in eval mode, row 0 is the same in a batch of six and of three")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The whole unit now, against ours. To have batch normalisation do nothing, we leave it as it was made (mean 0, variance
 # 1) and divide by $\sqrt{1 + 10^{-5}}$, which is as good as nothing.
 
@@ -232,7 +232,7 @@ def learn(gating, seed, steps=100):
     return unit.eval(), F.normalize(clips, dim=1).detach()
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Ten seeds each. You know an upper bound for one of the two rows.
 
 # %%
@@ -246,7 +246,7 @@ with torch.no_grad():
 # %% [markdown]
 # Here is what two of them think of all sentences in between. The line is where they cannot decide.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 side = torch.linspace(-1.6, 1.6, 65)
 grid = torch.cartesian_prod(side, side)  # (points, 2): bright, street
 figure, panels = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
@@ -304,7 +304,7 @@ val = clips.clips_in("val")
 facts = [clips.facts[i] for i in val.tolist()]
 videos, ind, masks = clips.video(val)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A unit's gates for some inputs are three of its own parts in a row. We take the `appearance` expert: 500 clips with 64
 # gates each. And the same of a model that has learnt nothing, for comparison.
 
@@ -327,7 +327,7 @@ print(f"a gate's spread over clips: {before.std(0).mean():.2f} untrained,", end=
 print(f"{gates['appearance'].std(0).mean():.1f} trained")
 assert gates["appearance"].std(0).mean() > 4 * before.std(0).mean()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Untrained gates stand at one half and hardly stir; trained ones go up and down from clip to clip. Few reach 0 or 1:
 # they turn dimensions louder and softer rather than on and off.
 
@@ -359,7 +359,7 @@ contexts = {
     "sound": [f["sound"] for f in facts],
 }
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 figure, panels = plt.subplots(2, 1, figsize=(7, 5.6), height_ratios=[10, 14], sharex=True)
 g = gates["appearance"]
 order = group_means(g, contexts["place"])[0][0].argsort()
@@ -393,7 +393,7 @@ def shuffled(g, labels, times=200):
     return torch.tensor([share(g, [labels[i] for i in order]) for order in orders])
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Two experts, four contexts. Which of the eight shares should be above chance?
 
 # %% tags=["nbval-ignore-output"]
@@ -415,7 +415,7 @@ value, lot = found["motion", "a face there"]
 assert value > 2 * lot.mean()
 print("what an expert sees moves its gates; what it cannot see does not")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Place alone accounts for about a third of all that the gates of appearance do, and the kind of motion for about half
 # of those of motion. None of 200 shuffles comes near. One row is a small surprise: the gates of motion tell a little
 # about whether a face is there. They may: the people in these films blink and sway.
@@ -458,7 +458,7 @@ for hook in hooks:
 print(len(gatings), "gatings, two an expert")
 assert {len(torch.cat(rows)) for rows in seen.values()} > {500}  # the clips; and others: captions, those with a face
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Then one that multiplies by the mean gate. Before you run it: will R@10, the percentage of captions whose clip is
 # among the first ten of 500, fall much?
 
@@ -507,7 +507,7 @@ gate = sum(parameters(cg) for cg in gatings)
 print(f"{size:,} parameters, {gate:,} of them in gates: {100 * gate / size:.0f} %")
 assert abs(gain["t2v"][0]) < 5 and abs(gain["v2t"][0]) < 8
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A seventh more parameters, and no difference that three seeds could show: one direction leans this way, the other that
 # way, and both intervals reach across zero. On this budget nobody can say that the gate helps on TinyClips.
 #
@@ -521,7 +521,7 @@ assert abs(gain["t2v"][0]) < 5 and abs(gain["v2t"][0]) < 8
 # Half of the clips show no face. Suppose their face features are filled with zeros and go through the unit. Before you
 # run it: how long is the vector that comes out?
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 nothing = torch.zeros(1, 2)
 print("bias 0:      length", gated_unit(nothing, W1, torch.zeros(3), W2, b2).norm())
 print("some bias:   length", gated_unit(nothing, W1, b1, W2, b2).norm())
@@ -543,7 +543,7 @@ opinion = text[0]["face"] @ absent[0]
 print(f"similarity of 2,001 captions with no face at all: from {opinion.min():+.2f} to {opinion.max():+.2f}")
 assert opinion.max() - opinion.min() > 0.3
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So a caption that happens to lie near that vector lifts all faceless clips at once, another sinks them. What does it
 # do to ranks? `ind` says which clips have a face; the bug is to say that all have.
 
@@ -560,7 +560,7 @@ for label, scores in (("masked", right), ("not masked", wrong)):
     print(f"{label:<11} R@10 {100 * (ranks(scores, truth) <= 10).double().mean():.1f}, chance 2.0")
 assert changed > 0.3
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # More than half of all captions see their clip move. And R@10? It hardly moves: what some captions lose, others win. A
 # bug that the metric does not show is no smaller bug, only one that stays. (Why some captions *win* by it is worth a
 # thought: a score with fewer experts stands on another scale. [Lesson 05](05_missing_faces.ipynb) goes into that.)

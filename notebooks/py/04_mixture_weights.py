@@ -45,7 +45,7 @@ sentences = torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])  # a red kite; a 
 W = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # (experts, dimensions of a sentence)
 b = torch.tensor([0.5, 0.0])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A linear layer gives each sentence one number an expert, and a **softmax** makes weights of them: positive, and 1 in
 # all.
 #
@@ -86,7 +86,7 @@ text = {"appearance": at(0.0, 90.0, 0.0), "audio": at(90.0, 0.0, 0.0)}  # expert
 video = {"appearance": at(10.0, 30.0, 0.0, 80.0), "audio": at(70.0, 0.0, 20.0, 10.0)}  # expert -> (clips, 2)
 there = torch.tensor([[True, True], [True, False], [False, True], [True, True]])  # (clips, experts)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The score is a weighted mean over the set $E_v$ of the experts that clip $v$ has, of one cosine an expert:
 #
 # $$s(t, v) = \frac{\sum_{n \in E_v} w_n(t)\, s_n(t, v)}{\sum_{n \in E_v} w_n(t)}, \qquad s_n(t, v) = t_n \cdot v_n.$$
@@ -103,7 +103,7 @@ for t in range(3):
         by_loops[t, v] = above / below
 print(by_loops)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # *A bell rings* (row 1) gave sound 0.82 and looks 0.18. What part do these two numbers play in its score with clip 1,
 # which is silent? Think first.
 
@@ -136,7 +136,7 @@ scores = (query @ gallery.T) / (weights @ there.T.float())
 print(tuple(query.shape), tuple(gallery.shape), "->", tuple(scores.shape))
 torch.testing.assert_close(scores, by_loops)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The first public code built a tensor of texts x clips x experts on the way. Two products need none, and matrix
 # products are what processors do best.
 #
@@ -183,11 +183,11 @@ about = clips.about[captions]  # (captions, experts): which experts the caption 
 names = model.experts
 print(len(captions), "captions;", len(val), "clips;", names)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # TinyClips knows which experts each caption talks about; the model was never told. Here is the first caption of each
 # kind, for the four kinds about one expert and for three about two.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 kinds = [[0], [1], [3], [2], [0, 1], [1, 3], [0, 2]]
 rows = [next(i for i, row in enumerate(about) if row.nonzero().flatten().tolist() == kind) for kind in kinds]
 figure, axes = plt.subplots(figsize=(5.4, 4.2))
@@ -226,7 +226,7 @@ commonest = torch.bincount(said).max() / len(said)
 print(f"{len(said)} captions: agreement {100 * agree:.0f} %, chance 25 %, always the commonest {100 * commonest:.0f} %")
 assert agree > 2 * commonest
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Nothing in the loss compares weights with what captions talk about. That they agree is a finding: trusting the right
 # expert ranks better, and that was enough to learn it. But one number hides which mistakes are made. The **confusion
 # matrix** shows them: rows are what the caption talks about, columns what it trusts most. Before you look: where do you
@@ -277,7 +277,7 @@ print(f"captions about a face that trust the face most: {100 * part[face, face]:
 print(f"{100 * share:.0f} % without it (chance: 25 % and 33 %)")
 assert share > part[face, face] + 0.2
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So it was not that nobody could learn it: another expert did the work. **A weight says how useful an expert is beside
 # the others, not what the sentence is about.** Where experts overlap, the two differ, and reading weights as
 # explanations goes wrong. (The first suspect is exercise 3.)
@@ -339,7 +339,7 @@ column = trust @ likeness
 print("column of the clip:", column)
 assert column[0] > column[1]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The first, by its trust alone. With one set of weights for all sentences they would tie. Does that matter for real
 # clips? Score once with each sentence's own weights, and once with the mean of all sentences' weights, and see how many
 # of the 500 clips then put another sentence first.
@@ -384,7 +384,7 @@ for label, scores in (("learned weights", own), ("perfect weights", told)):
     print("{:<16} t2v {:.1f}, v2t {:.1f}".format(label, *r10(scores)), "(chance 2.0 and 2.0)")
 assert abs(r10(told)[0] - r10(own)[0]) < 8 and r10(told)[1] < 0.6 * r10(own)[1]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # To a sentence that ranks clips it makes little difference. For clips that rank sentences it is a disaster. All weight
 # on one expert makes the score of *a car* one bare cosine, high for every clip in which appearance sees a car; a longer
 # caption is a mean over several experts, some of which are less sure. So short, vague captions come first everywhere:
@@ -409,7 +409,7 @@ print("with perfect weights, the first sentence of a clip talks about fewer expe
 # judged with the weight for looks. Nothing raises; the numbers are only wrong. Here is that bug by hand:
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def careless(weights, text, video, there, built, called):
     """Scores where column n of weights belongs to built[n], and is used for called[n]."""
     query = torch.cat([weights[:, [n]] * text[name] for n, name in enumerate(called)], 1)
@@ -432,7 +432,7 @@ for label, scores in (("right", own), ("careless", wrong)):
     print("{:<9} t2v R@10 {:.1f}, v2t R@10 {:.1f}".format(label, *r10(scores)), "(chance 2.0)")
 assert r10(wrong)[0] < r10(own)[0] - 4 and r10(wrong)[1] < r10(own)[1] - 4
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Many points are gone, and the model still looks as if it had learnt something. Who would look for a bug in the order
 # of a dict? In `mee` there is no order to get wrong: experts are kept by *name*, alphabetically, and dicts are only
 # looked up. All 24 orders, bit for bit:

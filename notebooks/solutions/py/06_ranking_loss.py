@@ -1,0 +1,123 @@
+# %% [markdown]
+# # Solutions: What does max margin ask for, and how does InfoNCE differ?
+#
+# Three exercises to [the lesson](../06_ranking_loss.ipynb).
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/06_ranking_loss.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F06_ranking_loss.ipynb)
+
+# %% tags=["setup"]
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import torch
+
+from mee import Clips, InfoNCELoss, MaxMarginRankingLoss, fit, ranks, retrieval_metrics
+from mee.metrics import summarise
+from mee.train import rank
+
+# %% [markdown]
+# ## Exercise 1
+#
+# Two matrices that surprise. Rows are texts, columns are clips, right pairs on the diagonal, margin 0.2.
+#
+# The first ranks all right pairs first, in both directions, and has a loss all the same.
+#
+# The second is 10 x 10. Cut it into two batches, the first five and the last five: each batch has loss 0. But among
+# all ten, no text finds its clip first. (A training loss of 0 knows only the wrong answers of its batch.)
+
+# %% tags=["solution"]
+# set costly (4, 4): R@1 of 100 both ways, and a max-margin loss above 0.1
+# set blind (10, 10): loss 0 for blind[:5, :5] and for blind[5:, 5:], and t2v R@1 of 0 among all ten
+costly = 0.05 * torch.eye(4)  # right pairs are ahead by 0.05, and 0.2 is asked for
+blind = torch.eye(10)
+blind[:5, 5:] = blind[5:, :5] = 2.0  # the wrong ones that score high are all in the other batch
+
+# %% tags=["check"]
+loss = MaxMarginRankingLoss(0.2)
+metrics = retrieval_metrics(costly, ties="worst", bootstrap=0)
+assert costly.shape == (4, 4) and blind.shape == (10, 10), "costly is 4 x 4, blind is 10 x 10"
+assert metrics["t2v"]["R@1"][0] == metrics["v2t"]["R@1"][0] == 100, "costly: every right pair ranks first, both ways"
+assert loss(costly) > 0.1, "costly: the right pairs are first, but too far ahead to cost 0.1"
+assert loss(blind[:5, :5]) == 0 and loss(blind[5:, 5:]) == 0, "blind: no loss inside either batch"
+assert (ranks(blind, ties="best") > 1).all(), "blind: among all ten, some wrong clip is above each right one"
+print("exercise 1: the loss and the rank say different things, both ways round")
+
+# %% [markdown]
+# ## Exercise 2
+#
+# Write InfoNCE's gradient by hand, for both directions: no autograd. In the lesson you saw it for the rows.
+
+# %% tags=["solution"]
+# write info_nce_gradient(scores, temperature): scores (n, n); return (n, n), the derivative of the loss with respect
+# to each score, from two softmaxes and the identity matrix
+def info_nce_gradient(scores, temperature):
+    n = len(scores)
+    rows, columns = torch.softmax(scores / temperature, 1), torch.softmax(scores / temperature, 0)
+    return (rows + columns - 2 * torch.eye(n)) / (2 * n * temperature)
+
+
+# %% tags=["check"]
+for size, temperature in ((3, 1.0), (8, 0.1), (20, 0.05)):
+    s = (0.2 * torch.randn(size, size, generator=torch.Generator().manual_seed(size))).requires_grad_()
+    InfoNCELoss(temperature)(s).backward()
+    found = info_nce_gradient(s.detach(), temperature)
+    assert found.shape == s.shape, "the gradient has the shape of the scores"
+    assert (found.diagonal() <= 0).all(), "right pairs are lifted: their entries are at most 0"
+    torch.testing.assert_close(found, s.grad)
+print("exercise 2: equal to autograd for three sizes and temperatures")
+
+# %% [markdown] tags=["solution"]
+# Rows of shares sum to 1, and so do columns, so all entries of the gradient sum to 0, as they did for max margin:
+# InfoNCE does not care either if all scores rise together.
+
+# %% [markdown]
+# ## Exercise 3
+#
+# Choose a temperature for InfoNCE. Train small models with some temperatures, compare them on the **validation**
+# split, take the best. Only then look at the test split. Is it far from the default of 0.05?
+#
+# `train_with(temperature)` trains a small model for you, in a second or two.
+
+# %%
+clips = Clips("data/tinyclips.h5")
+small = {"epochs": 10, "lr": 1e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4, "val": [], "progress": False}
+
+
+def train_with(temperature, seed=0):
+    few = clips.clips_in("train")[:600]
+    return fit(clips, train=few, loss="info-nce", temperature=temperature, seed=seed, **small).model
+
+
+def recall(model, split):
+    """t2v R@10 in percent."""
+    return summarise(rank(model, clips, clips.clips_in(split))[0], bootstrap=0)["R@10"][0]
+
+
+# %% tags=["solution"]
+# set tried, a dict from temperature to R@10 on "val", with at least four temperatures between 0.005 and 2; and chosen,
+# the temperature you take
+tried = {temperature: recall(train_with(temperature), "val") for temperature in (0.01, 0.03, 0.1, 0.3, 1.0)}
+chosen = max(tried, key=tried.get)
+
+# %% tags=["check"]
+assert len(tried) >= 4 and all(0.005 <= temperature <= 2 for temperature in tried), "at least four, from 0.005 to 2"
+assert max(tried) >= 10 * min(tried), "spread them out: the largest at least ten times the smallest"
+assert tried[chosen] == max(tried.values()), "take the one that is best on the validation split"
+best, worst = (recall(train_with(temperature), "test") for temperature in (chosen, min(tried, key=tried.get)))
+assert best > worst + 3, "on the test split, your choice should beat the worst of those tried by some points"
+assert best > 30, "the chosen model is far above chance (2 %), and above 30 %"
+print("exercise 3: chosen on validation; on the test split well above the worst that was tried")
+
+# %% [markdown] tags=["solution"]
+# Of these five, 0.1 was best when this page was made, twice the default. Far too small, and training is left to the
+# hardest negatives; far too large, and all wrong clips are pushed alike.
