@@ -133,4 +133,4 @@ print(f"{dim} dimensions; gated minus wide: {mean:+.1f} points of R@10, 95 % bet
 
 # %% [markdown] tags=["solution"]
 # Where we ran it, the interval was some four points wide and held zero. Two seeds and a thousand clips cannot tell the
-# two apart; what one may conclude is that neither is better by much on this data.
+# two apart; what one may conclude is that neither is better by much at this size.
