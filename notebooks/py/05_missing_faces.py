@@ -58,7 +58,7 @@ weights = torch.tensor([[0.8, 0.2], [0.1, 0.9], [0.5, 0.5]])  # columns: face, m
 video = {"face": at(70, 20, 0, 60), "motion": at(60, 80, 20, 0)}  # what stands in the gaps means nothing
 present = torch.tensor([[True, True], [True, True], [False, True], [True, False]])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The similarities of each sentence with each clip, an expert at a time: (texts, clips, experts). Where an expert is
 # absent there is none, and we write `nan`, *not a number*. How many `nan` will the first sentence's table hold?
 
@@ -80,7 +80,7 @@ zeros = (weights[:, None] * similarity.nan_to_num(0)).sum(2)
 print("zeros: A, B, C, D =", zeros[0])
 assert zeros[0].argmin() == 2 and zeros[0, 2] < 0.2
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **The mean.** The gap is filled with the average face of the clips that have one, or with their average motion. Every
 # clip without a face then has the same face, and it is weighed like a real one. Will C come before or after A?
 
@@ -113,7 +113,7 @@ for t in range(3):
 print("mask:  A, B, C, D =", masked[0])
 torch.testing.assert_close(masked[0, 2], similarity[0, 2, 1])  # C's motion alone: the weight has cancelled
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # One sentence and one clip, and C is last, second, or first. None of this is wrong arithmetic. It is three answers to
 # the question of what a gap means: *it does not fit*, *it is average*, or *ask the others*.
 #
@@ -138,7 +138,7 @@ above, below = torch.zeros(4), torch.tensor([1.0, 0.8, 0.2, 0.0])  # the last on
 print(above / below)
 assert (above / below)[3].isnan()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A score of `nan` is worse than a bad score. Every comparison with it is false. Say E is the right clip, and count how
 # many clips score higher:
 
@@ -151,7 +151,7 @@ try:
 except ValueError as error:
     print("mee.ranks:", error)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # First place, for a clip about which nothing is known. That is why `mee.ranks` raises. And why the library says what
 # such a clip scores: **-1**, the lowest that a mean of cosines can be, so that it ranks last.
 #
@@ -195,7 +195,7 @@ ratio = spoilt.cg.batch_norm.running_var / clean.cg.batch_norm.running_var
 print(f"variance with the zeros, against without: {ratio.median():.1f}")
 assert 0.4 < ratio.median() < 0.6
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Half, as half of the rows do not vary. Now with the faces of TinyClips. Does the variance shrink there too?
 
 # %%
@@ -209,7 +209,7 @@ ratio = spoilt.cg.batch_norm.running_var / clean.cg.batch_norm.running_var
 print(f"{int((~there).sum())} of {len(there)} without a face; variance with the zeros: {ratio.median():.1f} times")
 assert ratio.median() > 1.4
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It grows. Face descriptors are not spread around zero: they lie close together, far from it. Zeros are outliers
 # here, and the distance to them becomes most of the variance. Half or double depends on the features; wrong it is
 # either way.
@@ -224,7 +224,7 @@ print(f"cosine of a face with itself, clean and spoilt: {same.mean():.1f}")
 print(f"length of what the unit makes of nothing: {nothing.norm():.1f}")
 assert same.mean() < 0.97 and torch.isclose(nothing.norm(), torch.tensor(1.0))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The unit adds a bias and scales to length 1, so out of zeros comes a full vector, as certain as any other.
 #
 # `MEE.embed_video` computes on the rows that are there, and on no others. Put `nan` into the gaps, and nothing
@@ -254,7 +254,7 @@ assert not (about_face & ~caption_has_face).any()
 share = about_face[caption_has_face].float().mean()
 print(f"of the captions of films with a face, {100 * share:.0f} % talk about it")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Two of the four ways need other clips: the same, with a row of zeros, or the mean face, where there is no face, and
 # that row said to be there.
 
@@ -274,7 +274,7 @@ mean_face = clips.experts["face"].features.float().mean(0)
 with_zeros, with_mean = filled(clips, "face", torch.zeros(128)), filled(clips, "face", mean_face)
 assert with_zeros.present[:, face].all() and not clips.present[:, face].all()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Dropping loses twice: clips without a face are never seen, *and* fewer clips are seen. To tell the two apart there is
 # a fifth model, trained on as many clips as are left, but drawn from all. A sixth has the mask and the
 # **expert loss**, more about which below.
@@ -301,7 +301,7 @@ complete = train[clips.present[train, face]]
 fewer = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: len(complete)]]
 small = {"train": train, "val": [], "epochs": 10, "lr": 1e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Three seeds each, 600 clips, ten epochs: small models, a second or two each. All are tested on the same 500 test
 # clips and their captions, half of them without a face. (The validation split is left empty: the last epoch is kept.)
 # What is your order, from best to worst?
@@ -317,7 +317,7 @@ variants = {
 }
 results = compare(clips, variants, seeds=(0, 1, 2), progress=False, **small)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(figsize=(7, 3))
 for y, (name, result) in enumerate(reversed(results.items())):
     value, low, high = result.summary("t2v")["R@10"]
@@ -349,7 +349,7 @@ for name in ("zeros", "mean face"):
     value, low, high = difference(results[name], results["mask"])
     assert abs(value) < 5 and low < 3, name
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The second may disappoint you. It should not surprise you. In TinyClips a gap *is information*: no caption about a
 # face belongs to a clip without one. A model that sees a constant vector in the place of a face can learn to say no
 # for such captions. The mask throws that away: it says *no opinion*.
@@ -380,14 +380,14 @@ of_one = (score.topk(10, 1).indices < 250).float().mean()
 print(f"share of clips with one expert: 50 % of all, {100 * of_one:.0f} % of the top 10")
 assert of_one > 0.9 and abs(one.std() / four.std() - 2) < 0.1
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The mean of four varies half as much ($1/\sqrt{4}$). Only extremes get to the top, and clips with one expert are the
 # extremes, at the top and at the bottom. No score is biased, and still these clips are found too often.
 #
 # Now the trained model with the mask. The scores of all *wrong* pairs of the test split, by what the clip has. Which
 # kind of clip will have the widest spread?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 rows = clips.clips_in("test")
 captions, truth = clips.captions_of(rows)
 has_face, about = clips.present[rows, face], clips.about[captions, face]
@@ -419,6 +419,7 @@ deviation = {key: torch.stack([spread(s, which)[1] for s in with_mask]).mean() f
 assert deviation["all four"] < min(deviation["no face"], deviation["no sound"])
 assert deviation["neither"] > 1.1 * deviation["all four"]
 
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(figsize=(7, 2.8))
 for y, which in enumerate(reversed(groups.values())):
     mean, std = (torch.stack(x).mean() for x in zip(*(spread(s, which) for s in with_mask), strict=True))
@@ -450,7 +451,7 @@ found = torch.stack([without_face(s) for s in with_mask]).mean(0)
 print(f"captions that mention no face: {100 * should:.0f} % of the right clips have none")
 assert found[0] < 0.25 and found[1] > should + 0.04
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # They are found more often than they should: the share in the top 10 is above that of the right answers, in the mean
 # of three seeds. The models that never saw a clip without a face show what happens without training against it. For
 # captions *about a face*, where such clips are never right, they still fill most of the top 10:
@@ -486,7 +487,7 @@ assert share[1] > should  # and clips without a face are still found too often
 # other, so that a random order gives R@10 of 2 %. One expert is always there, others in half of the clips. Like most
 # features, these do not lie around zero: unrelated ones have a cosine of about 0.5, as TinyClips' appearance has.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def nothing_but_noise(optional, seed, n=500, dim=64):
     """Similarities (texts, clips, experts), weights (n, experts), mask (n, experts): nothing fits anything."""
     g, experts = torch.Generator().manual_seed(seed), 1 + optional
@@ -520,7 +521,7 @@ def mended(similarity, weights, mask):
 
 torch.testing.assert_close(mended(similarity.nan_to_num(0), weights, present), masked)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # How far above 2 % will the wrong one get?
 
 # %%
@@ -544,7 +545,7 @@ assert leak[1][0] > 2.4 and leak[3][0] > 5 and leak[5][0] > 9
 # For $k$ optional experts the competition shrinks so that chance grows by up to $((2 + 1) / 2)^k = 1.5^k$. That is
 # where the leak would end if the similarities were all the same.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(figsize=(7, 3))
 k = list(leak)
 axes.plot(k, [2 * 1.5**i for i in k], color="#707070", linestyle=":", marker="^", label="bound, $2 · 1.5^k$")
@@ -582,7 +583,7 @@ def leaked(model, text, video):
 results |= compare(clips, {"wrong mask": {"network": keep("leaky", Leaky)}}, seeds=(0, 1, 2), progress=False, **small)
 assert difference(results["wrong mask"], results["mask"])[2] < -3  # it lost: the upper end of the interval, in points
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It is much worse than the same model with the mask. But would its makers have noticed? They measured with the wrong
 # mask too. That takes pairs, so we take one caption a clip, and score the same models both ways.
 
@@ -608,7 +609,7 @@ assert believed > honest + 1.5 > actual + 5
 # user gets. What did it learn instead of faces? Look at the face expert's cosines, over all captions and all clips
 # that have a face. Nearly all are wrong pairs, so most should be small.
 
-# %%
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 def face_cosines(model):
     with torch.no_grad():
         (text, _), (video, _) = embed(model, clips, captions, rows)
@@ -633,7 +634,7 @@ show(
     "wrong mask, nearly all are above 0.7, most around 0.9: every face fits every caption.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The face expert has become a lamp that says *there is a face*, whoever's it is. Under the wrong mask that lamp
 # shines only in rows whose right clip has a face, so it pays. Under the right mask it lifts all clips with a face, in
 # every row, and clips without one are hardly found any more.
