@@ -780,6 +780,8 @@ def start(folder, inside):
     return subprocess.Popen(
         [sys.executable, str(script)], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        # what runs in a shell's background ignores Ctrl-C, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
@@ -820,7 +822,7 @@ def test_killed_outright_it_goes_on_from_there(folder, words, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_ctrl_c_in_a_terminal_ends_it_and_its_workers(folder):
-    run_ = start(folder, "time.sleep(0 if job.path.name == 'right.mp4' else 6)")
+    run_ = start(folder, "time.sleep(0 if job.path.name == 'right.mp4' else 2)")
     deadline = time.monotonic() + 60
     while not list((folder / "mine.h5.parts").glob("[!.]*.npz")):
         assert run_.poll() is None and time.monotonic() < deadline

@@ -545,7 +545,7 @@ assert leak[1][0] > 2.4 and leak[3][0] > 5 and leak[5][0] > 9
 # For $k$ optional experts the competition shrinks so that chance grows by up to $((2 + 1) / 2)^k = 1.5^k$. That is
 # where the leak would end if the similarities were all the same.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(figsize=(7, 3))
 k = list(leak)
 axes.plot(k, [2 * 1.5**i for i in k], color="#707070", linestyle=":", marker="^", label="bound, $2 · 1.5^k$")
