@@ -83,7 +83,13 @@ def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
         if ind[name]:
             kept, fresh = videos[name][0].numpy(), np.asarray(again[name], "f4")
             assert kept.shape == fresh.shape
-            # 1.6 % is the rounding; the rest is for other processors and codecs
-            assert np.linalg.norm(kept - fresh) < 0.03 * np.linalg.norm(fresh), name
+            # 1.6 % is the rounding. x264's fast code reads beyond the picture's edge and gives other bytes now and
+            # then: that alone was seen to move appearance by 3.2 %. Another film is many times further away.
+            off = np.linalg.norm(kept - fresh)
+            assert off < 0.05 * np.linalg.norm(fresh), name
+            if films.experts[name].kind == "vector":
+                others = films.experts[name].features.float().numpy()
+                distances = np.sort(np.linalg.norm(others - fresh, axis=1))
+                assert distances[0] == pytest.approx(off, rel=1e-3) and distances[1] > 2 * off, name
     captions = make_tinyclips.captions(script, 0)
     assert [text for text, _ in captions] == [films.texts[k] for k in films.captions_of([number])[0]]

@@ -114,6 +114,7 @@ for way, i, j, value in terms:
 #
 # Without loops: the diagonal as a column to compare along rows, as a row to compare along columns.
 
+
 # %%
 def max_margin(scores, margin=0.2):
     right = scores.diagonal()
@@ -152,6 +153,7 @@ by_counting = count / len(terms)
 #
 # Autograd should say the same, and so should the library, which counts too, in blocks of rows.
 
+
 # %%
 def gradient(loss, scores):
     scores = scores.clone().requires_grad_()
@@ -176,6 +178,7 @@ torch.testing.assert_close(max_margin(scores + 5), max_margin(scores))
 # The mean is over all wrong pairs, and most of them are easy. Others who rank images and texts take, for each text
 # and for each clip, only the **hardest negative**: the wrong answer with the highest score. Which of the four costly
 # terms will fall away?
+
 
 # %%
 def hardest_margin(scores, clip_ids=None, caption_ids=None, margin=0.2):
@@ -235,6 +238,7 @@ torch.testing.assert_close(by_hand, InfoNCELoss(temperature)(scores))
 # lifted by the sum of those, all divided by $\tau$. Nobody is ever *far enough away*, but who is far away has hardly
 # a share.
 
+
 # %%
 def row_loss(scores):  # the first half of InfoNCE: texts looking for clips
     return -torch.log_softmax(scores / temperature, dim=1).diagonal().mean()
@@ -263,7 +267,9 @@ assert shares["InfoNCE 0.05"][0] > 0.9 and shares["InfoNCE 0.5"].max() < 0.4
 # %%
 wrong_scores = 0.15 * torch.randn(200, 63, generator=torch.Generator().manual_seed(0))  # 200 texts
 taus = torch.logspace(-2.5, 0.5, 40)
-to_hardest = torch.stack([torch.softmax(wrong_scores / tau, 1).max(1).values.mean() for tau in taus])
+to_hardest = torch.stack(
+    [torch.softmax(wrong_scores / tau, 1).max(1).values.mean() for tau in taus]
+)
 figure, axes = plt.subplots(figsize=(7, 2.9))
 axes.semilogx(taus, to_hardest, color="#202020")
 axes.axhline(1 / 63, color="#4a7fb5", linestyle=":")
@@ -295,7 +301,10 @@ for loss in (MaxMarginRankingLoss(0.2), InfoNCELoss(0.05)):
     print(f"{type(loss).__name__}: {loss(perfect):.3f}, with ids {loss(perfect, clip_ids):.3f}")
 floor = 2 / 3 * torch.log(torch.tensor(2.0))
 torch.testing.assert_close(InfoNCELoss(0.05)(perfect), floor)
-assert MaxMarginRankingLoss(0.2)(perfect, clip_ids) == 0 and InfoNCELoss(0.05)(perfect, clip_ids) < 1e-6
+assert (
+    MaxMarginRankingLoss(0.2)(perfect, clip_ids) == 0
+    and InfoNCELoss(0.05)(perfect, clip_ids) < 1e-6
+)
 
 # %% [markdown]
 # Without the ids, two of three texts ask for the impossible: that a clip be better than itself. Each costs InfoNCE
@@ -386,7 +395,9 @@ def learn(loss, seed):
     batches = Mixed(clips, train[:600], 64, torch.Generator().manual_seed(seed))
     for _ in range(10):
         for batch in batches:
-            value = batch_loss(loss, model, batch.to(device))  # scores the batch, and passes both kinds of ids
+            value = batch_loss(
+                loss, model, batch.to(device)
+            )  # scores the batch, and passes both kinds of ids
             adam.zero_grad()
             value.backward()
             adam.step()
@@ -419,7 +430,13 @@ for y, (name, result) in enumerate(reversed(results.items())):
                       color="#202020" if way == "t2v" else "#d1660a", label=way if y == 0 else None)  # fmt: skip
         delta = "" if name == "max margin" else "  ({:+.1f} [{:+.1f}, {:+.1f}])".format(
             *difference(result, results["max margin"], way))  # fmt: skip
-        axes.annotate(f"{value:.0f}{delta}", (high, y + shift), (8, -4), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            f"{value:.0f}{delta}",
+            (high, y + shift),
+            (8, -4),
+            textcoords="offset points",
+            fontsize=8,
+        )
 axes.axvline(2, color="#4a7fb5", linestyle=":")
 axes.annotate("chance (t2v)", (2, 2.55), (4, 0), textcoords="offset points", fontsize=8)
 axes.set_yticks(range(len(results)), reversed(list(results)))
@@ -465,8 +482,9 @@ assert abs(difference(results["with diagonal"], paper)[0]) < 1.5
 #
 # ## Exercises
 #
-# 1. Matrices that surprise: ranked perfectly, with a loss; without a loss, and ranked badly. 2. InfoNCE's gradient by
-# hand, both directions. 3. Choose a temperature on the validation split.
+# 1. Matrices that surprise: ranked perfectly, with a loss; without a loss, and ranked badly.
+# 2. InfoNCE's gradient by hand, both directions.
+# 3. Choose a temperature on the validation split.
 #
 # Write them in the [exercise notebook](exercises/06_ranking_loss.ipynb); one way to do it is in the
 # [solutions](solutions/06_ranking_loss.ipynb).

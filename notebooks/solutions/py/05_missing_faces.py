@@ -34,6 +34,7 @@ from mee.train import ARCHITECTURE, embed
 # s(t, v) = \frac{\sum_n a_n(v)\, w_n(t)\, s_n(t, v)}{\sum_n a_n(v)\, w_n(t)}
 # $$
 
+
 # %% tags=["solution"]
 # write masked_score(similarity, weights, mask): similarity (texts, clips, experts), where what is absent may hold
 # anything, even nan; weights (texts, experts), all above 0; mask (clips, experts) bool; return (texts, clips)
@@ -47,7 +48,9 @@ def masked_score(similarity, weights, mask):
 # %% tags=["check"]
 def random_case(seed, texts=5, clips=7, experts=3):
     g = torch.Generator().manual_seed(seed)
-    text, video = (F.normalize(torch.randn(experts, n, 4, generator=g), dim=2) for n in (texts, clips))
+    text, video = (
+        F.normalize(torch.randn(experts, n, 4, generator=g), dim=2) for n in (texts, clips)
+    )
     weights = torch.softmax(torch.randn(texts, experts, generator=g), 1)
     mask = torch.rand(clips, experts, generator=g) < 0.5
     mask[0] = False  # a clip with nothing
@@ -65,7 +68,9 @@ for seed in range(5):
     kept = similarity.clone()
     found = masked_score(similarity, weights, mask)
     assert found.shape == wanted.shape, f"the result is (texts, clips); yours: {tuple(found.shape)}"
-    assert not found.isnan().any(), "what is absent must not be computed with: 0 * nan is nan; and 0/0 is another nan"
+    assert not found.isnan().any(), (
+        "what is absent must not be computed with: 0 * nan is nan; and 0/0 is another nan"
+    )
     assert (found[:, ~mask.any(1)] == -1).all(), "a clip without any expert scores -1"
     torch.testing.assert_close(found, wanted)
     assert torch.equal(similarity.isnan(), kept.isnan()), "leave the arguments as they were"
@@ -82,6 +87,7 @@ print("exercise 1: equal to the library for five random cases")
 # only call it.
 #
 # Think of what must *not* change. If clip 3 loses its face, which column of the scores may change, and which may not?
+
 
 # %% tags=["solution"]
 # write leaks(score): score(similarity, weights, mask) gives (texts, clips); return True if the score of a text with a
@@ -132,7 +138,9 @@ def rewards_the_complete(similarity, weights, mask):
 
 
 for honest in (right_mask, zeros_count, rewards_the_complete):
-    assert not leaks(honest), f"{honest.__name__} uses nothing of other clips; your test says that it leaks"
+    assert not leaks(honest), (
+        f"{honest.__name__} uses nothing of other clips; your test says that it leaks"
+    )
 for leaky in (mask_of_the_row, divided_by_the_row, count_of_the_batch):
     assert leaks(leaky), f"{leaky.__name__} depends on other clips' masks; your test did not notice"
 print("exercise 2: three honest scores and three leaky ones told apart")
@@ -171,7 +179,15 @@ def network(config):
     return Leaky(**{key: config[key] for key in ARCHITECTURE})
 
 
-small = {"epochs": 10, "lr": 1e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4, "val": [], "progress": False}
+small = {
+    "epochs": 10,
+    "lr": 1e-3,
+    "dim": 64,
+    "text_clusters": 8,
+    "sequence_clusters": 4,
+    "val": [],
+    "progress": False,
+}
 model = fit(clips, train=clips.clips_in("train")[:600], network=network, **small).model
 
 
@@ -199,7 +215,9 @@ def choose_offset(scores, truth, faceless):
 # %% tags=["check"]
 toy = torch.eye(40) + 0.01 * torch.rand(40, 40, generator=torch.Generator().manual_seed(0))
 first_half = torch.arange(40) < 20
-assert recall(toy, torch.arange(40)) == 100, "R@10 of a score matrix with the right pairs on top is 100"
+assert recall(toy, torch.arange(40)) == 100, (
+    "R@10 of a score matrix with the right pairs on top is 100"
+)
 lowered = 0.2 * toy - 0.3 * first_half  # the first half scores 0.3 too low
 offset = choose_offset(lowered, torch.arange(40), first_half)
 assert recall(lowered + offset * first_half, torch.arange(40)) == 100, "the toy can be repaired"

@@ -46,16 +46,21 @@ blind[:5, 5:] = blind[5:, :5] = 2.0  # the wrong ones that score high are all in
 loss = MaxMarginRankingLoss(0.2)
 metrics = retrieval_metrics(costly, ties="worst", bootstrap=0)
 assert costly.shape == (4, 4) and blind.shape == (10, 10), "costly is 4 x 4, blind is 10 x 10"
-assert metrics["t2v"]["R@1"][0] == metrics["v2t"]["R@1"][0] == 100, "costly: every right pair ranks first, both ways"
+assert metrics["t2v"]["R@1"][0] == metrics["v2t"]["R@1"][0] == 100, (
+    "costly: every right pair ranks first, both ways"
+)
 assert loss(costly) > 0.1, "costly: the right pairs are first, but too far ahead to cost 0.1"
 assert loss(blind[:5, :5]) == 0 and loss(blind[5:, 5:]) == 0, "blind: no loss inside either batch"
-assert (ranks(blind, ties="best") > 1).all(), "blind: among all ten, some wrong clip is above each right one"
+assert (ranks(blind, ties="best") > 1).all(), (
+    "blind: among all ten, some wrong clip is above each right one"
+)
 print("exercise 1: the loss and the rank say different things, both ways round")
 
 # %% [markdown]
 # ## Exercise 2
 #
 # Write InfoNCE's gradient by hand, for both directions: no autograd. In the lesson you saw it for the rows.
+
 
 # %% tags=["solution"]
 # write info_nce_gradient(scores, temperature): scores (n, n); return (n, n), the derivative of the loss with respect
@@ -68,7 +73,9 @@ def info_nce_gradient(scores, temperature):
 
 # %% tags=["check"]
 for size, temperature in ((3, 1.0), (8, 0.1), (20, 0.05)):
-    s = (0.2 * torch.randn(size, size, generator=torch.Generator().manual_seed(size))).requires_grad_()
+    s = (
+        0.2 * torch.randn(size, size, generator=torch.Generator().manual_seed(size))
+    ).requires_grad_()
     InfoNCELoss(temperature)(s).backward()
     found = info_nce_gradient(s.detach(), temperature)
     assert found.shape == s.shape, "the gradient has the shape of the scores"
@@ -90,7 +97,15 @@ print("exercise 2: equal to autograd for three sizes and temperatures")
 
 # %%
 clips = Clips("data/tinyclips.h5")
-small = {"epochs": 10, "lr": 1e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4, "val": [], "progress": False}
+small = {
+    "epochs": 10,
+    "lr": 1e-3,
+    "dim": 64,
+    "text_clusters": 8,
+    "sequence_clusters": 4,
+    "val": [],
+    "progress": False,
+}
 
 
 def train_with(temperature, seed=0):
@@ -106,15 +121,24 @@ def recall(model, split):
 # %% tags=["solution"]
 # set tried, a dict from temperature to R@10 on "val", with at least four temperatures between 0.005 and 2; and chosen,
 # the temperature you take
-tried = {temperature: recall(train_with(temperature), "val") for temperature in (0.01, 0.03, 0.1, 0.3, 1.0)}
+tried = {
+    temperature: recall(train_with(temperature), "val")
+    for temperature in (0.01, 0.03, 0.1, 0.3, 1.0)
+}
 chosen = max(tried, key=tried.get)
 
 # %% tags=["check"]
-assert len(tried) >= 4 and all(0.005 <= temperature <= 2 for temperature in tried), "at least four, from 0.005 to 2"
+assert len(tried) >= 4 and all(0.005 <= temperature <= 2 for temperature in tried), (
+    "at least four, from 0.005 to 2"
+)
 assert max(tried) >= 10 * min(tried), "spread them out: the largest at least ten times the smallest"
 assert tried[chosen] == max(tried.values()), "take the one that is best on the validation split"
-best, worst = (recall(train_with(temperature), "test") for temperature in (chosen, min(tried, key=tried.get)))
-assert best > worst + 3, "on the test split, your choice should beat the worst of those tried by some points"
+best, worst = (
+    recall(train_with(temperature), "test") for temperature in (chosen, min(tried, key=tried.get))
+)
+assert best > worst + 3, (
+    "on the test split, your choice should beat the worst of those tried by some points"
+)
 assert best > 30, "the chosen model is far above chance (2 %), and above 30 %"
 print("exercise 3: chosen on validation; on the test split well above the worst that was tried")
 
