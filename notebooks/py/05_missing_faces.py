@@ -742,6 +742,10 @@ show(
 # shines only in rows whose right clip has a face, so it pays. Under the right mask it lifts all clips with a face, in
 # every row, and clips without one are hardly found any more.
 #
+# The models here are small and trained for seconds. With more training the honest ones win by less, and the leak
+# looks as good: the [results](results.md) have both. There, as in the original code, an absent face is a constant
+# vector out of zeros; here it is zero.
+#
 # How would you notice? A score of sentence $i$ with clip $j$ must not change when *another* clip is changed. That is
 # exercise 2.
 
