@@ -9,7 +9,7 @@ import json
 import pickle
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -44,7 +44,6 @@ class Run:
     history: list
     config: dict
     best: int
-    metrics: dict = field(default_factory=dict)
 
 
 def build(config):
