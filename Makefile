@@ -49,7 +49,8 @@ tinyclips: $(TESTS_READY)  ## make the book's films and their clip files anew: r
 	$(BIN)/python data_scripts/extract_features.py $(FILMS) $(FILMS)/stills.csv -o build/stills.h5 --only-named \
 		--title "TinyClips, stills" --source "data_scripts/make_tinyclips.py" --licence "CC-BY-4.0"
 	$(BIN)/python data_scripts/make_tinyclips.py pack build/films.h5 notebooks/data/tinyclips.h5 --facts $(FILMS)/scripts.jsonl
-	$(BIN)/python data_scripts/make_tinyclips.py pack build/stills.h5 notebooks/data/tinyclips_stills.h5 --facts $(FILMS)/scripts.jsonl
+	$(BIN)/python data_scripts/make_tinyclips.py pack build/stills.h5 notebooks/data/tinyclips_stills.h5 --facts $(FILMS)/scripts.jsonl \
+		--frequent 0
 
 clean:  ## remove what was built; the environment stays
 	rm -rf notebooks/_build build mee.egg-info .pytest_cache .ruff_cache .hypothesis

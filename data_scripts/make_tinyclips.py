@@ -566,7 +566,7 @@ def films(folder, seed: int = 0, only=None, processes: int = 2) -> None:
     _replace(folder / "scripts.jsonl", "".join(json.dumps(script.to_dict()) + "\n" for script in chosen))
 
 
-def pack(full, output, facts_file, frequent: int = 5000) -> None:
+def pack(full, output, facts_file, frequent: int = 10_000) -> None:
     """Make the small file that travels with the book from what extract_features.py wrote.
 
     The same clips, experts and dimensions; features rounded to 6 significant bits (at most 1.6 % off), which compress
@@ -620,11 +620,12 @@ def main(arguments=None) -> None:
     command.add_argument("full", help="what extract_features.py wrote")
     command.add_argument("output")
     command.add_argument("--facts", required=True, metavar="FOLDER/scripts.jsonl")
+    command.add_argument("--frequent", type=int, default=10_000, help="words kept besides the captions' own (10000)")
     options = parser.parse_args(arguments)
     if options.command == "films":
         films(options.folder, options.seed, options.only, options.processes)
     else:
-        pack(options.full, options.output, options.facts)
+        pack(options.full, options.output, options.facts, options.frequent)
 
 
 if __name__ == "__main__":

@@ -948,9 +948,12 @@ class ClipWriter:
         if not isinstance(values, np.ndarray):
             values, dtype = list(values), np.int64
             if values and isinstance(values[0], str):
-                # compression reaches only strings of one length: others lie elsewhere in the file
-                longest = max(1, *(len(text.encode()) for text in values)) if self.compression else None
-                dtype = h5py.string_dtype("utf-8", longest)
+                if self.compression:  # reaches only strings of one length: others lie elsewhere in the file
+                    raw = [text.encode() for text in values]
+                    dtype = h5py.string_dtype("utf-8", max(1, *map(len, raw)))
+                    values = np.array(raw, dtype)
+                else:
+                    dtype = h5py.string_dtype("utf-8")
         compression = self.compression if len(values) else None
         file.create_dataset(name, data=values, dtype=dtype, compression=compression)
 

@@ -77,6 +77,19 @@ def test_features_stay_in_the_file_until_asked_for(path, tmp_path):
     packed = Clips(write(tmp_path / "packed.h5", compression="gzip"))
     for name, expert in Clips(path).experts.items():
         assert_close(packed.experts[name].features, expert.features, atol=0, rtol=0)
+    assert packed.ids == Clips(path).ids and packed.texts == Clips(path).texts
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_any_script_survives(tmp_path, compression):
+    words = Words(["café", "мяч", "球"], torch.eye(3))
+    said = ["un café", "красный мяч", "球 🎈"]
+    with ClipWriter(tmp_path / "s.h5", {"face": ("vector", 2)}, words, compression=compression) as out:
+        out.add("зал", "train", {"face": [1, 2]}, said, facts={"où": "là"})
+    clips = Clips(tmp_path / "s.h5")
+    assert clips.ids == ["зал"] and clips.texts == said and clips.words.words == words.words
+    assert clips.facts == [{"où": "là"}]
+    assert clips._tokens.tolist() == [0, 1, 2]
 
 
 def test_float32_and_gaps(tmp_path):
