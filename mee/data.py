@@ -432,7 +432,7 @@ class Mixed:
     train       numbers of the clips to train on
     batch_size  clips a batch; a last batch of a single clip is left out: it has nothing to rank
     images      a second :class:`Clips`, or None; its ``train`` split is used
-    rate        images for each clip of ``train``
+    rate        images for each clip of ``train``, or ``"all"``: each image once an epoch
     generator   torch.Generator: the same seed gives the same batches
     options     passed on to :meth:`Clips.batch`: experts, max_words, max_rows
     """
@@ -447,7 +447,7 @@ class Mixed:
         if images is not None:
             _fits(clips, images)
             self.pool = images.trainable(images.clips_in("train"), options.get("experts") or list(clips.experts))
-            self.drawn = round(rate * len(self.train))
+            self.drawn = len(self.pool) if rate == "all" else round(rate * len(self.train))
             if self.drawn and not len(self.pool):
                 raise ValueError(f"{images.path}: no clip there has a caption and an expert of {clips.path}")
 

@@ -17,8 +17,9 @@ from tqdm.auto import tqdm
 
 from mee.data import ClipFileError, Clips, Mixed, Words, atomic
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
-from mee.metrics import chance, ranks_both_ways, summarise
+from mee.metrics import chance, ranks, ranks_both_ways, summarise
 from mee.model import VideoTextMEE
+from mee.original import OriginalLoss, OriginalNetwork, heard
 
 MODEL, STATE, METRICS = "model.pt", "last.pt", "metrics.json"  # what --out DIR holds
 LOSSES = {"max-margin": MaxMarginRankingLoss, "info-nce": InfoNCELoss}
@@ -50,12 +51,19 @@ def build(config):
     """The network that ``config`` (see :func:`fit`) describes, with weights drawn by its seed."""
     torch_state = torch.get_rng_state()
     torch.manual_seed(config["seed"])
-    model = VideoTextMEE(**{name: config[name] for name in ARCHITECTURE})
+    model = _network(config)
     torch.set_rng_state(torch_state)  # a library leaves the caller's random numbers alone
     return model
 
 
 ARCHITECTURE = ("experts", "word_dim", "text_clusters", "clusters", "gating", "learned_weights")
+
+
+def _network(config):
+    options = {name: config[name] for name in ARCHITECTURE}
+    if config.get("original"):
+        return OriginalNetwork(config["max_words"], config["max_rows"], **options)
+    return VideoTextMEE(**options)
 
 
 def fit(
@@ -85,13 +93,14 @@ def fit(
     max_rows=None,
     gating=True,
     learned_weights=True,
+    original=False,
     progress=True,
     network=None,
 ):
     """Train a network on ``clips``; gives a :class:`Run`.
 
     clips, images   :class:`mee.data.Clips` or paths; ``images`` is the incomplete second file, mixed in at
-                    ``image_rate`` images a clip (lesson 09)
+                    ``image_rate`` images a clip, or ``"all"`` once an epoch (lesson 09)
     experts         names to use (default: all in the file)
     train, val      clip numbers instead of the file's splits; an empty ``val`` keeps the last epoch
     loss            ``"max-margin"`` (with ``margin``) or ``"info-nce"`` (with ``temperature``)
@@ -104,6 +113,7 @@ def fit(
     resume          go on from ``out/last.pt``: on the same machine bit for bit as if never stopped
     dim             embedding dimensions of each expert (default: those of its features, as in the paper)
     max_words, max_rows  longer captions and sequences are cut
+    original        the original code's arithmetic where ours differs, see :mod:`mee.original`; for comparison
     network         a function of ``config`` that makes another network with the same three methods, for experiments
     """
     given = dict(locals())  # the arguments, before anything else has a name here
@@ -113,6 +123,10 @@ def fit(
         raise ValueError(f"loss is one of {', '.join(LOSSES)}; got {loss!r}")
     if resume and out is None:
         raise ValueError("resume needs out, the folder of the run to go on with")
+    if original:
+        if loss != "max-margin":
+            raise ValueError("original is about the original's loss, max-margin; leave out loss, or original")
+        clips = heard(clips)
     names = sorted(clips.experts if experts is None else experts)
     missing = [name for name in names if name not in clips.experts]
     if missing or not names:
@@ -134,6 +148,7 @@ def fit(
 
     model = (network or build)(config).to(device)
     criterion = MaxMarginRankingLoss(margin) if loss == "max-margin" else InfoNCELoss(temperature)
+    criterion = OriginalLoss(margin) if original else criterion
     adam = torch.optim.Adam(model.parameters(), lr, fused=True)
     generator = torch.Generator().manual_seed(seed)
     cut = {"experts": names, "max_words": max_words, "max_rows": max_rows}
@@ -157,18 +172,20 @@ def fit(
     bar = tqdm(total=epochs, initial=len(run.history), disable=not progress, unit="epoch", desc="training")
     while len(run.history) < epochs:
         began = time.perf_counter()
-        total = 0.0
+        total, steps = 0.0, 0
         model.train()
         for batch in batches:
+            if original and len(batch) < batch_size and steps:
+                continue
             batch = batch.to(device)
             value = batch_loss(criterion, model, batch, expert_loss)
             adam.zero_grad()
             value.backward()
             adam.step()
-            total += value.detach()
+            total, steps = total + value.detach(), steps + 1
         for group in adam.param_groups:
             group["lr"] *= lr_decay
-        row = {"epoch": len(run.history) + 1, "loss": float(total) / len(batches)}
+        row = {"epoch": len(run.history) + 1, "loss": float(total) / steps}
         if not row["loss"] < float("inf"):
             raise FloatingPointError(f"epoch {row['epoch']}: the loss is {row['loss']}; a smaller lr may help")
         if len(val):
@@ -221,7 +238,7 @@ def batch_loss(criterion, model, batch, expert_loss=0.0):
 #: arguments of :func:`fit` that make the model what it is, and so must be the same again to resume
 OPTIONS = (
     "image_rate epochs batch_size lr lr_decay loss margin temperature expert_loss seed text_clusters max_words "
-    "max_rows gating learned_weights"
+    "max_rows gating learned_weights original"
 ).split()
 
 
@@ -283,6 +300,38 @@ def embed(model, clips, captions, rows, experts=None, max_words=30, max_rows=Non
     return whole(texts), whole(videos)
 
 
+@torch.no_grad()
+def evaluate_choices(model, clips, experts=None, max_words=30, max_rows=None, bootstrap=1000, seed=0, chunk=256):
+    """Multiple choice: how often the right sentence scores highest among those of its question (lesson 13).
+
+    clips  a file with ``choices``
+    chunk  questions that are embedded and scored together
+
+    A dict: "accuracy" (%, low, high), with a 95 % interval over clips; "chance" (%); "questions", "options". A right
+    sentence that shares the highest score with another is not counted as found.
+    """
+    if clips.choices is None or not len(clips.choices["clip"]):
+        raise ValueError(f"{clips.path} has no multiple-choice questions")
+    training = model.training
+    model.eval()
+    rows, options, answer = (clips.choices[name] for name in ("clip", "captions", "answer"))
+    of_question = []
+    for part in torch.arange(len(rows)).split(chunk):
+        text, weights = model.embed_text(*clips.text(options[part].flatten(), max_words))
+        video, mask = model.embed_video(*clips.video(rows[part], experts or model.experts, max_rows))
+        each = torch.arange(len(part), device=mask.device).repeat_interleave(options.shape[1])
+        pairs = ({name: x[each] for name, x in video.items()}, mask[each])
+        of_question.append(model.score((text, weights), pairs, conf=False).view(len(part), -1))
+    model.train(training)
+    found = summarise(ranks(torch.cat(of_question), answer, ties="worst"), rows, bootstrap, seed)
+    return {
+        "accuracy": found["R@1"],
+        "chance": 100 / options.shape[1],
+        "questions": len(rows),
+        "options": options.shape[1],
+    }
+
+
 # ----------------------------------------------------------------------------------------------------- checkpoints
 
 
@@ -317,7 +366,7 @@ def load_model(path, device="cpu"):
     """
     content = _load(path, "model")
     try:
-        model = VideoTextMEE(**{name: content["config"][name] for name in ARCHITECTURE})
+        model = _network(content["config"])
         model.load_state_dict(content["model"])
         words = content["words"] and Words(content["words"], content["vectors"])
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -338,13 +387,48 @@ def table(metrics):
     return "\n".join(lines)
 
 
+#: the paper's settings, as its code's two command lines give them; the flags beside --recipe change single ones
+RECIPES = {
+    "msrvtt": {
+        "epochs": 100,
+        "batch_size": 64,
+        "lr": 4e-4,
+        "lr_decay": 0.95,
+        "margin": 0.2,
+        "image_rate": 0.5,
+        "text_clusters": 32,
+        "sequence_clusters": 16,
+        "max_words": 30,
+        "max_rows": 30,
+    },
+    "lsmdc": {
+        "epochs": 50,
+        "batch_size": 512,
+        "lr": 1e-4,
+        "lr_decay": 0.95,
+        "margin": 0.2,
+        "image_rate": "all",  # this half of the original had no sampler: every image once an epoch
+        "text_clusters": 32,
+        "sequence_clusters": 16,
+        "max_words": 30,
+        "max_rows": None,
+    },
+}
+
+
 def main(arguments=None):
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     began = time.perf_counter()
     try:
         clips = Clips(options.file)
-        choices = {name: value for name, value in vars(options).items() if name not in ("file", "no_progress")}
-        run = fit(clips, **choices, progress=not options.no_progress)
+        questions = Clips(options.choices) if options.choices else clips if clips.choices else None
+        if options.original:
+            clips, questions = heard(clips), questions and heard(questions)
+        if options.recipe:
+            print(f"recipe {options.recipe}: {_settings(options)}")
+        own = ("file", "choices", "recipe", "no_progress")
+        chosen = {name: value for name, value in vars(options).items() if name not in own}
+        run = fit(clips, **chosen, progress=not options.no_progress)
         cut = {"max_words": options.max_words, "max_rows": options.max_rows}
         print(f"{len(run.history)} epochs, the best is {run.best}; {time.perf_counter() - began:.0f} s")
         results = {}
@@ -356,6 +440,11 @@ def main(arguments=None):
                 print(table(results[split]))
             else:
                 print(f"\n{split}: no captioned clips, " + ("the last epoch is kept" if split == "val" else "no test"))
+        if questions:
+            results["choices"] = found = evaluate_choices(run.model, questions, **cut)
+            value, low, high = found["accuracy"]
+            print(f"\nmultiple choice: {found['questions']} questions, {found['options']} sentences each")
+            print(f"right {value:.1f} % [{low:.1f}, {high:.1f}], chance {found['chance']:.1f} %")
     except (ClipFileError, CheckpointError, FloatingPointError, ValueError, OSError) as error:
         sys.exit(f"mee.train: {error}")
     if options.out is not None:
@@ -366,11 +455,38 @@ def main(arguments=None):
         print(f"\nwritten to {options.out}: {MODEL}, {STATE}, {METRICS}")
 
 
+def _settings(options):
+    """The recipe's settings as they are now, in words; a star marks those that the command line changed."""
+    recipe = RECIPES[options.recipe]
+    parts = [
+        f"{name.replace('_', ' ')} {getattr(options, name)}{'' if getattr(options, name) == value else '*'}"
+        for name, value in recipe.items()
+    ]
+    changed = any(getattr(options, name) != value for name, value in recipe.items())
+    return ", ".join(parts) + (" (* not the recipe's)" if changed else "")
+
+
+def parse(arguments=None):
+    """The options of the shell; ``--recipe`` changes what those are that are not named."""
+    p = parser()
+    recipe = p.parse_args(arguments).recipe
+    if recipe:
+        p.set_defaults(**RECIPES[recipe])
+    return p.parse_args(arguments)
+
+
+def _rate(text):
+    return text if text == "all" else float(text)
+
+
 def parser():
     p = argparse.ArgumentParser(prog="python -m mee.train", description="Train MEE on a clip file, then test it.")
     p.add_argument("file", type=Path, metavar="FILE.h5")
     p.add_argument("--images", type=Path, metavar="FILE.h5", help="a second, incomplete file to mix in")
-    p.add_argument("--image-rate", type=float, default=0.5, help="images for each clip (default 0.5)")
+    p.add_argument("--image-rate", type=_rate, default=0.5, metavar="RATE", help="images a clip, or all (default 0.5)")
+    p.add_argument("--choices", type=Path, metavar="FILE.h5", help="multiple choice from there (default: from FILE.h5)")
+    p.add_argument("--recipe", choices=list(RECIPES), help="the paper's settings; flags beside it change single ones")
+    p.add_argument("--original", action="store_true", help="the original code's arithmetic where ours differs")
     p.add_argument("--experts", nargs="+", metavar="NAME", help="use only these")
     p.add_argument("--epochs", type=int, default=100)
     p.add_argument("--batch-size", type=int, default=64)

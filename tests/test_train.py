@@ -189,3 +189,167 @@ def test_the_shell(path, tmp_path, capsys):
         training.main([str(tmp_path / "none.h5")])
     with pytest.raises(SystemExit, match="learned_weights"):
         training.main([*shell, "--out", str(tmp_path), "--resume"])
+
+
+# ------------------------------------------------------------------------------ multiple choice, recipes, the original
+
+
+@pytest.fixture(scope="module")
+def quiz(world, tmp_path_factory):
+    """The world's test clips with 40 questions, and a network that was trained on the world."""
+    clips, g = Clips(world), np.random.default_rng(1)
+    path = tmp_path_factory.mktemp("quiz") / "quiz.h5"
+    with ClipWriter(path, {n: (e.kind, e.dim) for n, e in clips.experts.items()}, clips.words) as out:
+        rows = clips.clips_in("test").tolist()
+        for i in rows:
+            features = {n: e.features[e.offsets[i] : e.offsets[i + 1]].numpy() for n, e in clips.experts.items()}
+            out.add(clips.ids[i], "test", features)
+        sentence = {i: clips.texts[int(clips.captions_of([i])[0][0])] for i in rows}
+        for n in range(40):
+            i = rows[n % len(rows)]
+            wrong = sorted({sentence[j] for j in rows} - {sentence[i]})
+            options = list(g.choice(wrong, 4, replace=False))
+            answer = int(g.integers(5))
+            out.add_choice(clips.ids[i], [*options[:answer], sentence[i], *options[answer:]], answer)
+    return path, fit(world, **{**SMALL, "epochs": 15, "lr": 2e-3})
+
+
+def test_multiple_choice(quiz):
+    path, run = quiz
+    clips = Clips(path)
+    found = training.evaluate_choices(run.model, clips)
+    assert found["questions"] == 40 and found["options"] == 5 and found["chance"] == 20
+    # trap 20: on Python 3 the original compared with an array that held an iterator, and no answer was ever right
+    assert found["accuracy"][0] > 50 and found["accuracy"][1] > 20
+    # one question at a time, by hand
+    right = 0
+    for clip, options, answer in zip(*(clips.choices[n] for n in ("clip", "captions", "answer")), strict=True):
+        scores = run.model(*clips.text(options), *clips.video([int(clip)] * 5), conf=False)
+        right += int(scores.argmax()) == int(answer)
+    assert found["accuracy"][0] == pytest.approx(100 * right / 40)
+    for chunk in (1, 7):
+        assert training.evaluate_choices(run.model, clips, chunk=chunk)["accuracy"] == found["accuracy"]
+
+
+def test_alike_sentences_are_no_answer(quiz, world):
+    """A model that gives every sentence the same score knows nothing; whoever takes the first one is right in 20 %."""
+    path, run = quiz
+    model = run.model
+
+    class Constant(torch.nn.Module):
+        experts = model.experts
+        embed_text, embed_video = model.embed_text, model.embed_video
+
+        def score(self, text, video, conf=True):
+            return torch.zeros(len(text[1]))
+
+    assert training.evaluate_choices(Constant(), Clips(path))["accuracy"][0] == 0
+    with pytest.raises(ValueError, match="no multiple-choice"):
+        training.evaluate_choices(model, Clips(world))
+
+
+def test_the_recipes_are_the_papers():
+    """And each of the original's flags has its place beside them."""
+    msrvtt = training.parse(["f.h5", "--recipe", "msrvtt"])
+    assert (msrvtt.epochs, msrvtt.batch_size, msrvtt.lr, msrvtt.image_rate) == (100, 64, 4e-4, 0.5)
+    lsmdc = training.parse(["f.h5", "--recipe", "lsmdc"])
+    assert (lsmdc.epochs, lsmdc.batch_size, lsmdc.lr, lsmdc.image_rate) == (50, 512, 1e-4, "all")
+    for options in (msrvtt, lsmdc):
+        assert (options.lr_decay, options.margin) == (0.95, 0.2)
+        assert (options.text_clusters, options.sequence_clusters) == (32, 16)
+        assert options.max_words == 30 and options.loss == "max-margin" and not options.original
+    changed = training.parse("f.h5 --epochs 7 --recipe msrvtt --lr 0.1".split())  # before it or after it
+    assert (changed.epochs, changed.lr, changed.batch_size) == (7, 0.1, 64)
+    said = training._settings(changed)
+    assert "epochs 7*" in said and "lr 0.1*" in said and "batch size 64," in said
+    assert "*" not in training._settings(lsmdc)
+
+
+def test_every_image_once_an_epoch(path):
+    clips = Clips(path)
+    batches = training.Mixed(clips, clips.clips_in("train"), 16, torch.Generator(), clips, "all")
+    seen = torch.cat([batch.clip for batch in batches])
+    images = seen[seen >= len(clips)] - len(clips)
+    assert images.sort().values.tolist() == clips.trainable(clips.clips_in("train")).tolist()
+
+
+def test_the_shell_runs_a_recipe_and_answers_questions(path, quiz, tmp_path, capsys):
+    out = tmp_path / "run"
+    training.main(
+        [str(path), "--recipe", "lsmdc", "--epochs", "2", "--images", str(path), "--choices", str(quiz[0])]
+        + ["--out", str(out), "--no-progress"]
+    )
+    printed = capsys.readouterr().out
+    assert "recipe lsmdc: epochs 2*, batch size 512, lr 0.0001" in printed
+    assert "multiple choice: 40 questions, 5 sentences each" in printed
+    report = json.loads((out / "metrics.json").read_text())
+    assert report["choices"]["questions"] == 40 and report["config"]["image_rate"] == "all"
+
+
+def test_original_computes_on_pads_and_zeros(path):
+    """Against the same, written out: zeros in every sum, the mask in the score alone."""
+    torch.manual_seed(0)
+    clips = Clips(path)
+    run = fit(path, **{**SMALL, "epochs": 1, "original": True, "max_words": 9, "max_rows": 8})
+    model, batch = run.model.train(), clips.batch(torch.arange(12), generator=torch.Generator().manual_seed(0))
+    words = torch.nn.functional.pad(batch.words, (0, 0, 0, 9 - batch.words.shape[1]))
+    videos = dict(batch.videos)
+    videos["motion"] = torch.nn.functional.pad(videos["motion"], (0, 0, 0, 8 - videos["motion"].shape[1]))
+
+    def vlad(pool, x):
+        rows = x.reshape(-1, x.shape[-1]) @ pool.clusters
+        rows = (rows - rows.mean(0)) / (rows.var(0, unbiased=False) + 1e-5).sqrt()
+        a = (rows * pool.batch_norm.weight + pool.batch_norm.bias).softmax(1).view(*x.shape[:2], -1)
+        v = torch.stack([(a[..., k, None] * (x - pool.clusters2[0, :, k])).sum(1) for k in range(a.shape[-1])], 2)
+        v = v / v.norm(dim=1, keepdim=True)
+        return (v / v.flatten(1).norm(dim=1)[:, None, None]).flatten(1)
+
+    def unit(u, x):
+        x = x @ u.fc.weight.T + u.fc.bias
+        g = x @ u.cg.fc.weight.T + u.cg.fc.bias
+        g = (g - g.mean(0)) / (g.var(0, unbiased=False) + 1e-5).sqrt()
+        x = x * torch.sigmoid(g * u.cg.batch_norm.weight + u.cg.batch_norm.bias)
+        return x / x.norm(dim=1, keepdim=True)
+
+    text = vlad(model.text_pooling, words)
+    videos["motion"] = vlad(model.pooling["motion"], videos["motion"])
+    weights = (text @ model.mee.moe_fc.weight.T + model.mee.moe_fc.bias).softmax(1)
+    mask = torch.stack([batch.ind[name] for name in model.experts], 1)
+    pairs = weights[:, None] * mask[None]
+    pairs = pairs / pairs.sum(2, keepdim=True)
+    by_hand = sum(
+        pairs[..., i] * (unit(model.mee.text_GU[n], text) @ unit(model.mee.video_GU[n], videos[n]).T)
+        for i, n in enumerate(model.experts)
+    )
+    assert not mask.all()
+    assert_close(model(*batch.text, *batch.video), by_hand, atol=1e-5, rtol=1e-4)
+
+
+def test_original_differs_where_it_says(path, tmp_path):
+    clips = Clips(path)
+    plain, original = (fit(path, **SMALL, original=o, out=tmp_path / str(o)) for o in (False, True))
+    assert original.config["original"] and not same(plain.model.state_dict(), original.model.state_dict())
+    # pads: what stands beside a sentence changes it there, and not here
+    words, mask = clips.text([2])
+    model, pad = original.model, (0, 0, 0, 40)
+    for m, alike in ((plain.model, True), (model, False)):
+        beside = m.embed_text(torch.nn.functional.pad(words, pad), torch.nn.functional.pad(mask, (0, 40)))
+        assert torch.allclose(m.embed_text(words, mask)[0]["appearance"], beside[0]["appearance"], atol=1e-3) == alike
+    # what is saved comes back as what it was
+    again, _ = load_model(tmp_path / "True/model.pt")
+    assert type(again).__name__ == "OriginalNetwork" and again.max_words == 30
+    assert same(again.state_dict(), model.state_dict())
+    # silence is sound
+    there = training.heard(clips).present
+    assert there[:, clips.present.shape[1] - 1].all() and not clips.present.all()
+    with pytest.raises(ValueError, match="max-margin"):
+        fit(path, **SMALL, original=True, loss="info-nce")
+
+
+def test_original_loss_counts_the_diagonal_and_what_is_alike():
+    scores = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
+    by_hand = sum(
+        max(0.0, 0.2 + float(scores[i, j] - scores[k, k])) for i in range(6) for j in range(6) for k in (i, j)
+    ) / (2 * 36)
+    alike = torch.zeros(6, dtype=torch.long)
+    assert float(training.OriginalLoss(0.2)(scores, alike, alike)) == pytest.approx(by_hand, abs=1e-6)
