@@ -10,9 +10,10 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 BOOK_READY := $(VENV)/.book-ready
 TESTS_READY := $(VENV)/.tests-ready
+DEMO_READY := $(VENV)/.demo-ready
 LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help book lessons slides test lab tinyclips clean distclean
+.PHONY: help book lessons slides test bench faults demo lab tinyclips clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -37,6 +38,15 @@ test: $(TESTS_READY)  ## check style, run the tests and, once there are some, th
 ifneq ($(LESSONS),)
 	$(BIN)/pytest --nbval -n auto --dist loadscope notebooks
 endif
+
+bench: $(TESTS_READY)  ## how fast, against a plain transcription of the original: a table and a JSON file (quarter of an hour)
+	$(BIN)/python tests/benchmarks/run.py --json notebooks/data/benchmarks.json
+
+faults: $(TESTS_READY)  ## try to break it: thousands of damaged files, kills, full disks (ten minutes)
+	$(BIN)/python tests/faults.py -o notebooks/data/faults.json
+
+demo: $(DEMO_READY)  ## open the search page in a browser, on TinyClips and a model trained on the spot
+	$(BIN)/python -m mee.demo
 
 lab: $(BOOK_READY)  ## open JupyterLab, on the first lesson if there is one
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(notdir $(firstword $(LESSONS)))
@@ -74,12 +84,17 @@ $(if $(TORCH_INDEX),@$(BIN)/python -m pip install --quiet --constraint constrain
 @PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(1)]'
 endef
 
+# The lessons turn videos into features (11), look up words (11, 12) and index clips (11, 14, 15).
 $(BOOK_READY): pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,book)
+	$(call install,book$(comma)extract$(comma)words$(comma)search)
 	@touch $@
 
 $(TESTS_READY): pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,book$(comma)extract$(comma)words$(comma)tests)
-	@touch $(BOOK_READY) $@
+	$(call install,book$(comma)extract$(comma)words$(comma)search$(comma)demo$(comma)tests)
+	@touch $(BOOK_READY) $(DEMO_READY) $@
+
+$(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,search$(comma)demo$(comma)extract)
+	@touch $@
 
 comma := ,

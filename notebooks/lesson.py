@@ -8,6 +8,7 @@ import html
 import importlib.metadata
 import importlib.util
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,31 @@ def install():
     wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib", "av>=14.2"]
     if importlib.util.find_spec("cv2") is None:  # Colab has OpenCV under another package's name
         wanted.append("opencv-python-headless")
+    _pip(wanted)
+
+
+def need(*extras):
+    """See to it that what ``extras`` of pyproject.toml ask for is there: lessons 11, 12, 14 and 15 need more than mee.
+
+    Nothing happens where it is, as after `make book`. Otherwise, as on Colab, pip installs what is missing.
+    """
+    missing = []
+    for line in importlib.metadata.requires("mee"):
+        match = re.match(r"""([\w.-]+)([^;]*);.*extra == ['"]([\w-]+)""", line)
+        if not match or match[3] not in extras:
+            continue
+        if match[1].startswith("opencv") and importlib.util.find_spec("cv2"):
+            continue  # Colab has it under another package's name
+        try:
+            importlib.metadata.version(match[1])
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(match[1] + match[2].strip())
+    if missing:
+        print(f"installing {', '.join(missing)}", flush=True)
+        _pip(missing)
+
+
+def _pip(wanted):
     try:
         wanted.append(f"torch=={importlib.metadata.version('torch')}")
     except importlib.metadata.PackageNotFoundError:

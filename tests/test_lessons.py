@@ -565,6 +565,20 @@ def test_installing_leaves_torch_alone(monkeypatch):
     assert not {"--upgrade", "-U", "--force-reinstall"} & set(calls[0])
 
 
+def test_what_a_lesson_needs_is_installed_only_where_it_is_missing(monkeypatch):
+    import torch
+
+    calls = []
+    monkeypatch.setattr(lesson.subprocess, "run", lambda command, check: calls.append(command))
+    lesson.need("search", "extract", "words")
+    assert not calls
+    lines = ["torch>=2.4", 'no-such-thing>=1.5; extra == "search"', 'nor-this>=2; extra == "demo"']
+    monkeypatch.setattr(lesson.importlib.metadata, "requires", lambda name: lines)
+    lesson.need("search")
+    (command,) = calls
+    assert "no-such-thing>=1.5" in command and f"torch=={torch.__version__}" in command and "nor-this>=2" not in command
+
+
 def test_show_wants_words():
     from matplotlib.figure import Figure
 

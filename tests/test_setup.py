@@ -82,7 +82,7 @@ def test_conda_asks_for_the_same():
 def test_the_makefile_installs_extras_that_exist():
     named = re.findall(r"\$\(call install,([^)\n]+(?:\)[^)\n]+)*)\)", (ROOT / "Makefile").read_text())
     named = [line.replace("$(comma)", ",").split(",") for line in named]
-    assert len(named) == 2
+    assert len(named) == 3
     for extras in named:
         assert set(extras) <= set(EXTRAS), extras
 
