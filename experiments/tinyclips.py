@@ -2,28 +2,53 @@
 
     python experiments/tinyclips.py            # everything, three seeds, the test split
     python experiments/tinyclips.py --split val parts weights
+    python experiments/tinyclips.py parts --json notebooks/data/ablations.json      # for lesson 10
+    python experiments/tinyclips.py stills --json notebooks/data/stills.json        # for lesson 09
 
-parts    all experts against each alone, concatenated features, uniform weights, no gate
+parts    all experts against each alone and each left out, concatenation, other weights, losses and pooling, no gate
 weights  does a caption that talks about one expert trust that expert most?
 faces    missing in half of the clips: the mask, zeros instead, dropping, and the wrong mask of before 2019
-stills   200 films with and without 1,000 stills mixed in
+stills   few films with and without 1,000 stills mixed in, by number of films
 """
 
 import argparse
 import copy
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from pathlib import Path
 
 import torch
 
 from mee.compare import compare, difference, table
-from mee.data import Clips, Expert
+from mee.data import Clips, Expert, atomic
 from mee.loss import MaxMarginRankingLoss
-from mee.metrics import summarise
+from mee.metrics import chance, summarise
 from mee.model import MEE, NetVLAD, VideoTextMEE
-from mee.train import embed, fit
+from mee.train import build, embed, fit
 
+ROOT = Path(__file__).resolve().parents[1]
 FILMS, STILLS = "notebooks/data/tinyclips.h5", "notebooks/data/tinyclips_stills.h5"
 # chosen on the validation split: the paper's lr (4e-4) is meant for longer training on more clips
 COMMON = {"epochs": 12, "lr": 2e-3, "dim": 256, "text_clusters": 16, "sequence_clusters": 8}
+
+
+# ------------------------------------------------------------------------- other networks: functions of fit's config
+
+
+@contextmanager
+def seeded(seed):
+    """Weights drawn inside are the seed's; the caller's random numbers stay as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 class Concatenation(torch.nn.Module):
@@ -31,14 +56,14 @@ class Concatenation(torch.nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        torch.manual_seed(config["seed"])
         self.experts = sorted(config["experts"])
-        self.text_pooling = NetVLAD(config["text_clusters"], config["word_dim"])
         dims = {name: dim for name, (dim, _) in config["experts"].items()}
-        self.pooling = torch.nn.ModuleDict({n: NetVLAD(k, dims[n]) for n, k in config["clusters"].items()})
         width = sum(dims[name] * config["clusters"].get(name, 1) for name in self.experts)
         out = sum(dim for _, dim in config["experts"].values())  # as many dimensions as the mixture has in all
-        self.mee = MEE({"all": (width, out)}, self.text_pooling.out_dim)
+        with seeded(config["seed"]):
+            self.text_pooling = NetVLAD(config["text_clusters"], config["word_dim"])
+            self.pooling = torch.nn.ModuleDict({n: NetVLAD(k, dims[n]) for n, k in config["clusters"].items()})
+            self.mee = MEE({"all": (width, out)}, self.text_pooling.out_dim)
 
     def embed_text(self, words, mask=None):
         return self.mee.embed_text(self.text_pooling(words, mask))
@@ -52,6 +77,38 @@ class Concatenation(torch.nn.Module):
 
     def score(self, text, video, conf=True):
         return self.mee.score(text, video, conf)
+
+
+class MeanPooling(torch.nn.Module):
+    """The plain mean of the real rows in the place of NetVLAD: (items, rows, dim) to (items, dim)."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.out_dim = dim
+
+    def forward(self, x, mask):
+        return x.masked_fill(~mask[..., None], 0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def mean_pooled(config, words=False, sequences=False):
+    """The mixture with plain means in the place of NetVLAD: over the words, over the rows of sequence experts."""
+    model, clusters = build(config), dict(config["clusters"])
+    if words:
+        model.text_pooling = MeanPooling(config["word_dim"])
+    if sequences:
+        model.pooling = torch.nn.ModuleDict({name: MeanPooling(config["experts"][name][0]) for name in clusters})
+        clusters = {}
+    dims = {name: (dim * clusters.get(name, 1), out) for name, (dim, out) in config["experts"].items()}
+    with seeded(config["seed"]):
+        model.mee = MEE(dims, model.text_pooling.out_dim, config["gating"], config["learned_weights"])
+    return model
+
+
+def constant_weights(config):
+    """The mixture with weights that are learnt and do not see the sentence: one set for all."""
+    model = build(config)
+    torch.nn.init.zeros_(model.mee.moe_fc.weight).requires_grad_(False)  # the softmax of the bias is left
+    return model
 
 
 class LeakyMEE(MEE):
@@ -82,36 +139,58 @@ class LeakyMEE(MEE):
 
 
 def leaky(config):
-    torch.manual_seed(config["seed"])
     names = ("experts", "word_dim", "text_clusters", "clusters")
-    model = VideoTextMEE(**{name: config[name] for name in names})
-    dims = {name: (unit.fc.in_features, unit.fc.out_features) for name, unit in model.mee.video_GU.items()}
-    model.mee = LeakyMEE(dims, model.text_pooling.out_dim)
+    with seeded(config["seed"]):
+        model = VideoTextMEE(**{name: config[name] for name in names})
+        dims = {name: (unit.fc.in_features, unit.fc.out_features) for name, unit in model.mee.video_GU.items()}
+        model.mee = LeakyMEE(dims, model.text_pooling.out_dim)
     return model
 
 
-def zero_filled(clips, name):
-    """The same clips, where those without ``name`` have a row of zeros that counts as seen."""
-    out, expert = copy.copy(clips), clips.experts[name]
-    column = list(clips.experts).index(name)
-    features = torch.zeros(len(clips), expert.dim, dtype=expert.features.dtype)
-    features[clips.present[:, column]] = expert.features
-    out.experts = {**clips.experts, name: Expert("vector", features, torch.arange(len(clips) + 1))}
-    out.present = clips.present.clone()
-    out.present[:, column] = True
+# ------------------------------------------------------------------------------------------------- the experiments
+
+
+def zero_filled(clips, *names):
+    """The same clips, where those without an expert of ``names`` have a row of zeros that counts as seen."""
+    out = copy.copy(clips)
+    out.experts, out.present = dict(clips.experts), clips.present.clone()
+    for name in names:
+        expert, there = clips.experts[name], clips.present[:, list(clips.experts).index(name)]
+        rows = expert.offsets.diff().clamp(min=1)
+        features = expert.features.new_zeros(int(rows.sum()), expert.dim)
+        features[there.repeat_interleave(rows)] = expert.features
+        out.experts[name] = Expert(expert.kind, features, torch.cat([torch.zeros(1, dtype=torch.long), rows.cumsum(0)]))
+        out.present[:, list(clips.experts).index(name)] = True
     return out
 
 
-def parts(clips, options):
-    alone = {f"{name} alone": {"experts": [name]} for name in clips.experts}
-    variants = {"MEE, all experts": {}, **alone}
-    variants |= {
+BASELINE, REPEATED = "MEE, all experts", "nothing changed, other seeds"
+
+
+def part_variants(experts):
+    """Label -> what :func:`mee.compare.compare` is to train: the rows of lesson 10's table."""
+    variants = {BASELINE: {}}
+    variants |= {f"{name} alone": {"experts": [name]} for name in experts}
+    variants |= {f"without {name}": {"experts": [other for other in experts if other != name]} for name in experts}
+    return variants | {
         "concatenation": {"network": Concatenation},
         "uniform weights": {"learned_weights": False},
+        "one set of weights for all sentences": {"network": constant_weights},
         "no gate": {"gating": False},
+        "InfoNCE": {"loss": "info-nce"},
         "with expert loss": {"expert_loss": 1.0},
+        "mean of words": {"network": partial(mean_pooled, words=True)},
+        "mean of audio rows": {"network": partial(mean_pooled, sequences=True)},
     }
-    print(table(compare(clips, variants, options.seeds, options.split, **COMMON), "MEE, all experts"))
+
+
+def parts(clips, options):
+    results = compare(clips, part_variants(clips.experts), options.seeds, options.split, **COMMON)
+    # what changes when nothing does: how far three seeds are from three others
+    others = [seed + 100 for seed in options.seeds]
+    results |= compare(clips, {REPEATED: {}}, others, options.split, **COMMON)
+    print(table(results, BASELINE))
+    return results, [(label, BASELINE) for label in results if label != BASELINE], COMMON
 
 
 def weights(clips, options):
@@ -201,25 +280,113 @@ def noise_recall(optional, seed, block, clips=500, dim=16):
 
 def stills(clips, options):
     images = Clips(options.stills)
+    # with stills, validation still rises after 12 epochs; who has few films has few to validate on; dim: for speed
+    settings = {**COMMON, "epochs": 40, "dim": 128, "val": clips.clips_in("val")[:100]}
+    mixed = {"images": images, "image_rate": "all"}  # each still once an epoch
+    zeros = {**mixed, "images": zero_filled(images, "audio", "motion")}
+    variants, pairs = {}, []
+    for count in options.films:
 
-    def few(seed):
-        train = clips.clips_in("train")
-        return train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:200]]
+        def on(count=count, **choices):
+            def variant(seed):  # each seed draws other films
+                train = clips.clips_in("train")
+                order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+                return {"train": train[order[:count]], **choices}
 
-    mixed = {"images": images, "image_rate": options.rate}
-    # alone, the films get as many steps as with the stills, and the same fall of the learning rate over them
-    longer = round(COMMON["epochs"] * (1 + options.rate))
-    alone = {"epochs": longer, "lr_decay": 0.95 ** (COMMON["epochs"] / longer)}
-    variants = {
-        "200 films": lambda seed: {"train": few(seed), **alone},
-        "200 films and stills": lambda seed: {"train": few(seed), **mixed},
-        "200 films, expert loss": lambda seed: {"train": few(seed), "expert_loss": 1.0, **alone},
-        "200 films and stills, expert loss": lambda seed: {"train": few(seed), "expert_loss": 1.0, **mixed},
+            return variant
+
+        # alone, the films get as many steps as with the stills, and the same fall of the learning rate over them
+        longer = round(settings["epochs"] * (count + len(images)) / count)
+        alone = {"epochs": longer, "lr_decay": 0.95 ** (settings["epochs"] / longer)}
+        variants |= {
+            f"{count} films": on(**alone),
+            f"{count} films and stills": on(**mixed),
+            f"{count} films and stills, zeros": on(**zeros),
+            f"{count} films, expert loss": on(expert_loss=1.0, **alone),
+            f"{count} films and stills, expert loss": on(expert_loss=1.0, **mixed),
+        }
+        pairs += [(f"{count} films{label}", f"{count} films") for label in (" and stills", " and stills, zeros")]
+        pairs += [(f"{count} films and stills, zeros", f"{count} films and stills")]
+        pairs += [(f"{count} films{label}, expert loss", f"{count} films") for label in ("", " and stills")]
+        pairs += [(f"{count} films and stills, expert loss", f"{count} films, expert loss")]
+    results = compare(clips, variants, options.seeds, options.split, **settings)
+    print(table(results))
+    print("\n| | against | t2v R@10 | v2t R@10 |\n| --- | --- | --- | --- |")
+    for a, b in pairs:
+        gains = [difference(results[a], results[b], way) for way in ("t2v", "v2t")]
+        print(f"| {a} | {b} | " + " | ".join("{:+.1f} [{:+.1f}, {:+.1f}]".format(*gain) for gain in gains) + " |")
+    return results, pairs, {**settings, "val": f"the first {len(settings['val'])} films of the split"}
+
+
+# ------------------------------------------------------------------------------------------------------ the record
+
+
+def record(clips, options, results, pairs, settings):
+    """What lessons show of a careful run: numbers, and how they came about. ``pairs``: (label, label it is against)."""
+    first = next(iter(results.values()))
+    per_clip = torch.bincount(first.truth)
+    strict = 1 - 0.05 / (2 * len(pairs))  # each pair is looked at both ways
+    ways, metrics = ("t2v", "v2t"), ("R@1", "R@5", "R@10", "MdR")
+
+    def rounded(values, digits=2):
+        return [round(float(value), digits) for value in values]
+
+    def row(label, result):
+        out = {"label": label, "seconds": round(result.seconds, 1)}
+        for way in ways:
+            summary = result.summary(way)
+            out[way] = {name: rounded(summary[name]) for name in metrics}
+            out[way]["R@10 by seed"] = rounded(100 * (getattr(result, way) <= 10).double().mean(1))
+        return out
+
+    def compared(label, against):
+        out = {"label": label, "against": against}
+        for way in ways:
+            a, b = results[label], results[against]
+            out[way] = {name: rounded(difference(a, b, way, int(name[2:]))) for name in ("R@1", "R@10")}
+            out[way]["R@10, strict"] = rounded(difference(a, b, way, level=strict, bootstrap=20_000))
+        return out
+
+    def git(*command):
+        done = subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    random = {"t2v": chance(len(per_clip)), "v2t": chance(len(first.truth), per_clip[per_clip > 0])}
+    return {
+        "command": " ".join(["python", "experiments/tinyclips.py", *sys.argv[1:]]),
+        "date": date.today().isoformat(),
+        "commit": git("rev-parse", "HEAD") or "unknown",
+        "changed since": [line.split()[-1] for line in git("status", "--porcelain", "-uno").splitlines()],
+        "machine": f"{_processor()}, {os.cpu_count()} cores, threads used: {torch.get_num_threads()}",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "clips": {
+            "title": clips.title,
+            "sha256": hashlib.sha256(clips.path.read_bytes()).hexdigest(),
+            "split": options.split,
+            "clips": len(per_clip),
+            "captions": len(first.truth),
+        },
+        "seeds": options.seeds,
+        "settings": settings,
+        "strict level": round(strict, 6),
+        "chance": {way: {name: round(random[way][name], 2) for name in metrics} for way in ways},
+        "rows": [row(label, result) for label, result in results.items()],
+        "differences": [compared(*pair) for pair in pairs],
     }
-    results = compare(clips, variants, options.seeds, options.split, **COMMON)
-    print(table(results, "200 films"))
-    a, b = results["200 films and stills, expert loss"], results["200 films, expert loss"]
-    print("with expert loss, the stills' gain in t2v R@10: {:+.1f} [{:+.1f}, {:+.1f}]".format(*difference(a, b)))
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a kernel that does not say
+        return platform.processor() or platform.machine()
+
+
+def as_json(content):
+    """JSON with a line for each list of numbers, so that a change of one number is a change of one line."""
+    text = json.dumps(content, indent=1)
+    return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
 EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "stills": stills}
@@ -228,16 +395,25 @@ EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "stills": sti
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; default: all")
-    parser.add_argument("--films", default=FILMS)
-    parser.add_argument("--stills", default=STILLS)
+    parser.add_argument("--clips", default=FILMS, metavar="FILE.h5")
+    parser.add_argument("--stills", default=STILLS, metavar="FILE.h5")
     parser.add_argument("--split", default="test", choices=("val", "test"))
-    parser.add_argument("--rate", type=float, default=5.0, help="stills for each of the 200 films, an epoch")
+    parser.add_argument("--films", type=int, nargs="+", default=[50, 100, 200, 400], metavar="N", help="for stills")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
-    clips = Clips(options.films)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too (one of parts, stills)")
+    options = parser.parse_intermixed_args()
+    unknown = [name for name in options.what if name not in EXPERIMENTS]
+    if unknown:
+        parser.error(f"no experiment {', '.join(unknown)}; there are {', '.join(EXPERIMENTS)}")
+    if options.json and options.what not in (["parts"], ["stills"]):
+        parser.error("--json goes with one experiment, parts or stills")
+    clips = Clips(options.clips)
     for name in options.what or EXPERIMENTS:
         print(f"\n## {name} ({options.split}, seeds {options.seeds})\n", flush=True)
-        EXPERIMENTS[name](clips, options)
+        found = EXPERIMENTS[name](clips, options)
+        if options.json:
+            with atomic(options.json) as temporary:
+                temporary.write_text(as_json(record(clips, options, *found)))
 
 
 if __name__ == "__main__":

@@ -14,18 +14,21 @@ a clip has **no rows** for it: absence has one representation, which a batch car
 ``storyboard/``         optional small JPEG pictures: ``jpeg`` (bytes), ``frames`` and ``offsets`` (where each begins)
 ======================  ============================================================================================
 
-Rows ``offsets[i]`` to ``offsets[i + 1]`` belong to clip ``i``; features are float16 or float32.
+Rows ``offsets[i]`` to ``offsets[i + 1]`` belong to clip ``i``; features are float16 or float32. Behind the end of the
+HDF5 file stands its *seal*, a checksum of all bytes, so that damage is noticed and not learnt from. h5py takes it off a
+file that it opens for writing; a file without one is read all the same.
 
 From the shell::
 
     python -m mee.data check FILE     # what is wrong with a file, and where, in plain words
     python -m mee.data show FILE      # clips, splits, experts, what is missing, captions
+    python -m mee.data seal FILE      # add the checksum that a file has lost by being edited, or has never had
 """
 
 import gzip
 import hashlib
 import json
-import os
+import math
 import re
 import sys
 import tempfile
@@ -38,25 +41,14 @@ import h5py
 import numpy as np
 import torch
 
+from mee.files import atomic, reserve, seal, sealed, survives_hdf5
+
 FORMAT, VERSION = "mee-clips", 1
 SPLITS = ("train", "val", "test")
 
 
 class ClipFileError(ValueError):
     """A clip file, or something offered to one, is not as the format says; the message names what and where."""
-
-
-@contextmanager
-def atomic(path):
-    """A temporary name beside ``path`` that becomes ``path`` if the block ends well, and vanishes if it does not."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------------------- words
@@ -305,7 +297,7 @@ class Clips:
     """An open clip file. Features stay in the file (memory-mapped) until a batch asks for them, or ``to(device)``.
 
     path   the file; :class:`ClipFileError` says what is wrong with it and where
-    check  also look for NaN and Inf in the features, which reads all of them once
+    check  also compare the file with its seal, and look for NaN and Inf in the features, which reads all of it once
 
     ids, split       (clips,) list of str; array of str
     experts          name -> :class:`Expert`, in alphabetical order
@@ -398,10 +390,16 @@ class Clips:
 
     @cached_property
     def sentences(self):
-        """(captions,) int64, the same number for captions of the same text. Where no text is known, all differ."""
-        if self.texts is None:
+        """(captions,) int64, the same number for captions of the same text, or where that is not known, of the same
+        words. Captions that are only vectors all differ."""
+        if self.texts is not None:
+            said = [text.lower().encode() for text in self.texts]
+        elif self.words is not None:
+            tokens, ends = self._tokens.numpy(), self._caption_offsets.tolist()
+            said = [tokens[i:j].tobytes() for i, j in zip(ends[:-1], ends[1:], strict=True)]
+        else:
             return torch.arange(len(self.caption_clip))
-        digests = [hashlib.blake2b(text.lower().encode(), digest_size=8).digest() for text in self.texts]
+        digests = [hashlib.blake2b(words, digest_size=8).digest() for words in said]
         return torch.from_numpy(np.frombuffer(b"".join(digests), np.int64).copy())
 
     def storyboard(self, clip):
@@ -434,16 +432,18 @@ class Mixed:
     images      a second :class:`Clips`, or None; its ``train`` split is used
     rate        images for each clip of ``train``, or ``"all"``: each image once an epoch
     generator   torch.Generator: the same seed gives the same batches
+    part        (i, n): the i-th of n parts of every batch, perhaps empty, for n processes that share it out. Captions
+                are drawn for the whole batch first, so that for any n the parts make up the same batches
     options     passed on to :meth:`Clips.batch`: experts, max_words, max_rows
     """
 
-    def __init__(self, clips, train, batch_size, generator, images=None, rate=0.0, **options):
+    def __init__(self, clips, train, batch_size, generator, images=None, rate=0.0, part=(0, 1), **options):
         if batch_size < 2:
             raise ValueError("batch_size is at least 2: a clip is ranked against the others of its batch")
         if len(train) < 2:
             raise ValueError(f"{clips.path}: {len(train)} clips to train on; at least 2 with a caption are needed")
         self.clips, self.train, self.batch_size, self.generator = clips, torch.as_tensor(train), batch_size, generator
-        self.images, self.options, self.drawn = images, options, 0
+        self.images, self.part, self.options, self.drawn = images, part, options, 0
         if images is not None:
             _fits(clips, images)
             self.pool = images.trainable(images.clips_in("train"), options.get("experts") or list(clips.experts))
@@ -465,14 +465,20 @@ class Mixed:
         for i in range(len(self)):
             rows = order[i * self.batch_size : (i + 1) * self.batch_size]
             ours = rows < len(self.clips)
-            batch = self.clips.batch(rows[ours], generator=self.generator, **self.options)
+            batch = self._part(self.clips, rows[ours], self.options)
             if self.drawn:
                 options = dict(self.options, experts=self.options.get("experts") or list(self.clips.experts))
-                other = self.images.batch(rows[~ours] - len(self.clips), generator=self.generator, **options)
+                other = self._part(self.images, rows[~ours] - len(self.clips), options)
                 other.clip += len(self.clips)
                 other.caption += len(self.clips.caption_clip)
                 batch = Batch.join(batch, other)
             yield batch
+
+    def _part(self, clips, rows, options):
+        captions = clips.draw_captions(rows, self.generator)
+        i, n = self.part
+        own = slice(i * len(rows) // n, (i + 1) * len(rows) // n)
+        return clips.batch(rows[own], captions[own], **options)
 
 
 def _fits(clips, images):
@@ -506,25 +512,30 @@ def _read(path, check):
     def say(where, what):
         wrong.append(f"{path}: {where}: {what}")
 
-    if not path.exists():
-        return {}, [f"{path}: no such file"]
+    if not path.is_file():
+        return {}, [f"{path}: {'not a file' if path.exists() else 'no such file'}"]
     try:
+        whole = sealed(path) if check else True
+        if whole is False:
+            return {}, [f"{path}: damaged: its bytes are not those that were written; copy, fetch or make it again"]
+        if whole is None and h5py.is_hdf5(path) and not survives_hdf5(path):
+            return {}, [f"{path}: damaged: the HDF5 library crashes on it, or does not come to an end"]
         file = h5py.File(path, "r")
     except OSError as error:
         return {}, [f"{path}: not an HDF5 file, or a damaged one ({error})"]
+    fields = {}
     with file:
-        if _text(file.attrs.get("format")) != FORMAT:
-            return {}, [f"{path}: attribute 'format': not {FORMAT!r}; this HDF5 file is not a clip file"]
-        version = file.attrs.get("version")
-        if version != VERSION:
-            return {}, [f"{path}: attribute 'version': {version}; this library reads version {VERSION}"]
         try:
+            if _text(file.attrs.get("format")) != FORMAT:
+                return {}, [f"{path}: attribute 'format': not {FORMAT!r}; this HDF5 file is not a clip file"]
+            version = file.attrs.get("version")
+            if version != VERSION:
+                return {}, [f"{path}: attribute 'version': {version}; this library reads version {VERSION}"]
             fields = _Reader(file, path, check, say).fields()
         except _Stop:
-            fields = {}
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            say("file", f"cannot be read: {error}")
-            fields = {}
+            pass
+        except Exception as error:  # damage can make HDF5 say anything
+            say("file", f"cannot be read: {type(error).__name__}: {error}")
     return fields, wrong
 
 
@@ -541,11 +552,17 @@ class _Reader:
 
     def __init__(self, file, path, check, say):
         self.file, self.path, self.check, self.say = file, path, check, say
+        self.room = 2**26 + 100 * path.stat().st_size  # nothing that is worth keeping compresses better
 
     def fields(self):
         file = self.file
+        self.own(file)
         out = {"attributes": {key: _text(value) for key, value in file.attrs.items()}}
-        out["title"] = out["attributes"].get("title", "")
+        for key in ("title", "source", "licence", "made_by"):
+            if not isinstance(out["attributes"].setdefault(key, ""), str):
+                self.say(f"attribute {key!r}", f"not a text: {out['attributes'][key]!r}")
+                raise _Stop
+        out["title"] = out["attributes"]["title"]
         ids = self.strings("clips/id")
         split = np.array(self.strings("clips/split"), dtype=str)
         clips = len(ids)
@@ -566,6 +583,8 @@ class _Reader:
             out["facts"] = None if facts is None else [json.loads(line) for line in facts]
         except ValueError as error:
             self.say("clips/facts", f"not JSON: {error}")
+        if facts is not None and len(facts) != clips:
+            self.say("clips/facts", f"{len(facts)} entries for {clips} clips")
         group = file.get("experts")
         if not isinstance(group, h5py.Group) or not len(group):
             self.say("experts", "there is none; a clip file describes its clips by at least one expert")
@@ -576,6 +595,19 @@ class _Reader:
         out.update(self.boards(clips))
         return out
 
+    def own(self, group, place="", depth=2):
+        """Stop at a link: what it points at may lie in another file, or nowhere."""
+        for name in group:
+            where = place + name
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                self.say(where, "a link to elsewhere; a clip file holds all of its data itself")
+                raise _Stop
+            if not name.isprintable():
+                self.say(ascii(where), "not a name that can be printed")
+                raise _Stop
+            if depth and isinstance(group[name], h5py.Group):
+                self.own(group[name], where + "/", depth - 1)
+
     def array(self, name, kinds, ndim):
         """A data set as it is in the file; says so and stops where it is missing or of another kind or shape."""
         data = self.file.get(name)
@@ -584,6 +616,20 @@ class _Reader:
             raise _Stop
         if data.dtype.kind not in kinds or data.ndim != ndim:
             self.say(name, f"expected {ndim}-d data of kind {kinds!r}; found {data.ndim}-d {data.dtype}")
+            raise _Stop
+        if data.is_virtual or data.external:
+            self.say(name, "its numbers lie in another file; a clip file holds all of its data itself")
+            raise _Stop
+        there, whole, unit = data.id.get_storage_size(), data.size * data.id.get_type().get_size(), "bytes"
+        if data.chunks:
+            there, unit = data.id.get_num_chunks(), "chunks"
+            whole = math.prod(-(-n // m) for n, m in zip(data.shape, data.chunks, strict=True))
+        if there < whole:
+            self.say(name, f"{there} of {whole} {unit} are there; was it written to the end?")
+            raise _Stop
+        self.room -= data.nbytes
+        if self.room < 0:
+            self.say(name, f"{data.nbytes} bytes: more than a file of {self.path.stat().st_size} bytes can hold")
             raise _Stop
         return data
 
@@ -594,14 +640,25 @@ class _Reader:
         if h5py.check_string_dtype(data.dtype) is None:
             self.say(name, f"expected strings; found {data.dtype}")
             raise _Stop
+        texts = []
         try:
-            return list(data.asstr()[:])
+            for start in range(0, len(data), 256):  # many may point at one long text, so the sum is watched
+                texts += data.asstr()[start : start + 256].tolist()
+                self.room -= sum(map(len, texts[start:]))
+                if self.room < 0:
+                    self.say(name, "more text than a file of that size can hold")
+                    raise _Stop
+            return texts
         except UnicodeDecodeError as error:
             self.say(name, f"not UTF-8: {error}")
             raise _Stop from None
 
     def integers(self, name, ndim=1):
-        return np.asarray(self.array(name, "iu", ndim)[...]).astype(np.int64)
+        values = self.array(name, "iu", ndim)[...]
+        if values.size and values.max() > np.iinfo(np.int64).max:
+            self.say(name, f"holds {values.max()}, too large for a number of anything here")
+            raise _Stop
+        return values.astype(np.int64)
 
     def offsets(self, name, count, rows, of):
         """Begin and end of each item's rows: ``count + 1`` numbers from 0 to ``rows`` that never fall."""
@@ -610,8 +667,8 @@ class _Reader:
             self.say(name, f"{len(values)} numbers for {count} {of}; there is one more than {of}")
         elif values[0] != 0:
             self.say(name, f"begins with {values[0]}, not with 0")
-        elif (np.diff(values) < 0).any():
-            i = int(np.flatnonzero(np.diff(values) < 0)[0])
+        elif (values[1:] < values[:-1]).any():  # not by their differences: those can overflow
+            i = int(np.flatnonzero(values[1:] < values[:-1])[0])
             self.say(name, f"goes back from {values[i]} to {values[i + 1]} at item {i}")
         elif values[-1] != rows:
             self.say(name, f"ends with {values[-1]}; there are {rows} rows")
@@ -626,19 +683,23 @@ class _Reader:
             self.say(name, f"{data.dtype}: features are float16 or float32")
             raise _Stop
         place = data.id.get_offset()
-        if place is not None and data.dtype.isnative and data.size and data.id.get_storage_size() == data.nbytes:
+        plain = data.dtype.isnative and h5py.h5t.py_create(data.dtype).equal(data.id.get_type())
+        if place is not None and plain and data.size and place % data.dtype.itemsize == 0:
             # copy-on-write: torch wants a writable array, and the file stays as it is
             array = np.memmap(self.path, data.dtype, "c", place, data.shape)
         else:
             array = data[...].astype(data.dtype.newbyteorder("="))
+        if array.shape[1] == 0:
+            self.say(name, "has no columns")
         if self.check:
-            step = max(1, 2**24 // max(1, array.shape[1]))
+            # NaN and Inf have all bits of the exponent set; looking at these is four times as fast as np.isfinite
+            bits, kind = (0x7C00, "u2") if array.itemsize == 2 else (0x7F800000, "u4")
+            step = max(1, 2**22 // max(1, array.shape[1]))
             for start in range(0, len(array), step):
-                bad = ~np.isfinite(array[start : start + step]).all(1)
+                bad = (array[start : start + step].view(kind) & bits) == bits
                 if bad.any():
-                    self.say(
-                        name, f"{int(bad.sum())} rows hold NaN or Inf, the first is row {start + int(bad.argmax())}"
-                    )
+                    row = start + int(bad.any(1).argmax())
+                    self.say(name, f"{int(bad.any(1).sum())} rows or more hold NaN or Inf, the first is row {row}")
                     break
         return torch.from_numpy(array)
 
@@ -650,8 +711,6 @@ class _Reader:
             self.say(place, f"attribute 'kind' is {kind!r}, not 'vector' or 'sequence'")
             raise _Stop
         features = self.numbers(f"{place}/features")
-        if features.shape[1] == 0:
-            self.say(f"{place}/features", "has no columns")
         offsets = self.offsets(f"{place}/offsets", clips, len(features), "clips")
         if kind == "vector" and (offsets.diff() > 1).any():
             i = int((offsets.diff() > 1).nonzero()[0])
@@ -689,6 +748,8 @@ class _Reader:
             about = self.array("captions/about", "biu", 2)[...]
             if about.shape != (len(clip), len(experts)):
                 self.say("captions/about", f"{about.shape}; expected captions x experts {(len(clip), len(experts))}")
+            if ((about != 0) & (about != 1)).any():
+                self.say("captions/about", "holds other numbers than 0 and 1")
             out["about"] = torch.from_numpy(about.astype(bool))
         return out
 
@@ -717,6 +778,9 @@ class _Reader:
         out = {"_jpeg": None, "_frames": None, "_board_offsets": None}
         if "storyboard" in self.file:
             out["_jpeg"] = self.array("storyboard/jpeg", "u", 1)[...]
+            if out["_jpeg"].itemsize != 1:
+                self.say("storyboard/jpeg", f"{out['_jpeg'].dtype}: pictures are bytes, uint8")
+                raise _Stop
             count = max(len(self.integers("storyboard/frames")) - 1, 0)
             out["_frames"] = self.offsets("storyboard/frames", count, len(out["_jpeg"]), "pictures")
             out["_board_offsets"] = self.offsets("storyboard/offsets", clips, count, "clips")
@@ -741,6 +805,9 @@ class _Rows:
     def add(self, rows):
         self.spool.write(np.ascontiguousarray(rows, self.dtype).tobytes())
         self.offsets.append(self.offsets[-1] + len(rows))
+
+    def size(self):
+        return self.offsets[-1] * self.dim * np.dtype(self.dtype).itemsize + 8 * len(self.offsets)
 
     def write(self, group, name, compression=None):
         shape = (self.offsets[-1], self.dim)
@@ -794,21 +861,33 @@ class ClipWriter:
         self.attributes = {"title": title, "source": source, "licence": licence, "made_by": made_by}
 
     def __enter__(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.failed = None
+        with self._writing():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.rows = {name: _Rows(dim, self.dtype, self.path.parent) for name, (_, dim) in self.experts.items()}
         self.numbers = {}  # id -> number
         self.split, self.facts, self.boards = [], [], [0]
-        self.rows = {name: _Rows(dim, self.dtype, self.path.parent) for name, (_, dim) in self.experts.items()}
         self.caption_clip, self.texts, self.about = [], [], []
         self.tokens, self.vectors, self.caption_offsets = [], None, [0]
         self.jpeg = _Rows(1, "uint8", self.path.parent)
         self.questions = []
         return self
 
+    @contextmanager
+    def _writing(self):
+        """Says which file it was that the disk had no room for; after that, there is no going on."""
+        try:
+            yield
+        except OSError as error:
+            self.failed = ClipFileError(f"{self.path}: cannot be written: {error.strerror or error}")
+            raise self.failed from error
+
     def add(self, id, split, features, captions=(), about=None, storyboard=(), facts=None):
         """Add one clip.
 
         features    expert -> (dim,), or (rows, dim) for a sequence; left out, None, or without rows: absent
-        captions    sentences; or (words, dim) vectors; or pairs (sentence, vectors)
+        captions    sentences; or (words, dim) vectors; or pairs (sentence, vectors). With a vocabulary, the ids of the
+                    words may stand instead of the vectors
         about       for each caption the experts that it talks about, where that is known
         storyboard  JPEG pictures, as bytes
         facts       what is true of the clip, where that is known: anything JSON can hold
@@ -830,12 +909,13 @@ class ClipWriter:
         wrong = {name for names in about or () for name in names} - set(self.experts)
         if wrong:
             raise ClipFileError(f"{self.path}: clip {id!r}: about {sorted(wrong)}, not experts of this file")
-        for name, values in rows.items():
-            self.rows[name].add(values)
-        for i, caption in enumerate(captions):
-            self._keep_caption(len(self.numbers), caption, about[i] if about is not None else None)
-        for picture in storyboard:
-            self.jpeg.add(np.frombuffer(picture, np.uint8)[:, None])
+        with self._writing():
+            for name, values in rows.items():
+                self.rows[name].add(values)
+            for i, caption in enumerate(captions):
+                self._keep_caption(len(self.numbers), caption, about[i] if about is not None else None)
+            for picture in storyboard:
+                self.jpeg.add(np.frombuffer(picture, np.uint8)[:, None])
         self.boards.append(len(self.jpeg.offsets) - 1)
         self.numbers[id] = len(self.numbers)
         self.split.append(split)
@@ -850,8 +930,10 @@ class ClipWriter:
         if self.questions and len(captions) != len(self.questions[0][1]):
             raise ClipFileError(f"{self.path}: clip {id!r}: {len(captions)} captions, the other questions have others")
         first = len(self.caption_clip)
-        for caption in [self._caption(id, caption) for caption in captions]:
-            self._keep_caption(-1, caption, None)
+        captions = [self._caption(id, caption) for caption in captions]
+        with self._writing():
+            for caption in captions:
+                self._keep_caption(-1, caption, None)
         self.questions.append((self.numbers[id], list(range(first, first + len(captions))), answer))
 
     def _rows(self, id, name, values):
@@ -877,6 +959,11 @@ class ClipWriter:
         text, vectors = (caption, None) if isinstance(caption, str) else (None, caption)
         if isinstance(caption, tuple):
             text, vectors = caption
+        if self.words is not None and np.ndim(vectors) == 1:  # None has no dimension
+            ids = np.asarray(vectors)
+            if ids.size and (ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= len(self.words)):
+                raise ClipFileError(f"{self.path}: clip {id!r}: a word id that is not 0 to {len(self.words) - 1}")
+            return text, ids.tolist()
         if (vectors is None) != (self.words is not None):
             raise ClipFileError(
                 f"{self.path}: clip {id!r}: a file with a vocabulary takes sentences, one without takes word vectors"
@@ -905,9 +992,25 @@ class ClipWriter:
         self.caption_offsets.append(self.caption_offsets[-1] + len(content))
 
     def __exit__(self, kind, error, trace):
+        if self.failed is not None:
+            raise self.failed
         if kind is None:
-            with atomic(self.path) as temporary, h5py.File(temporary, "w") as file:
-                self._write(file)
+            with self._writing(), atomic(self.path) as temporary:
+                # HDF5 crashes at the end of Python if a disk was full, so the room is taken before it begins
+                with open(temporary, "w+b") as disk, h5py.File(disk, "w") as file:
+                    reserve(disk, self._size())
+                    self._write(file)
+                seal(temporary)
+
+    def _size(self):
+        """About how many bytes the file will have, and not fewer."""
+        rows = [*self.rows.values(), self.jpeg, *([self.vectors] if self.vectors else [])]
+        lists = (self.numbers, self.split, self.texts, [json.dumps(facts) for facts in self.facts])
+        texts = [text for texts in (*lists, self.words.words if self.words else ()) for text in texts if text]
+        numbers = 2 * len(self.caption_clip) + len(self.tokens) + len(self.boards) + 8 * len(self.questions)
+        numbers += len(self.about) * len(self.experts) + (self.words.vectors.numel() if self.words else 0)
+        # a text takes a reference, a header, and shares pages that are not always full
+        return sum(r.size() for r in rows) + 8 * numbers + 2 * sum(len(t.encode()) + 48 for t in texts) + 2**16
 
     def _write(self, file):
         file.attrs.update({"format": FORMAT, "version": VERSION, **self.attributes})
@@ -998,15 +1101,20 @@ def describe(clips):
 
 def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
-    if len(arguments) != 2 or arguments[0] not in ("check", "show"):
-        print("usage: python -m mee.data check FILE\n       python -m mee.data show FILE", file=sys.stderr)
+    if len(arguments) != 2 or arguments[0] not in ("check", "show", "seal"):
+        print("usage: python -m mee.data check|show|seal FILE", file=sys.stderr)
         return 2
     command, path = arguments
     wrong = problems(path)
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 1
-    print(f"{path}: a good clip file" if command == "check" else describe(Clips(path, check=False)))
+    if command == "seal" and not sealed(path):
+        seal(path)
+    if command == "show":
+        print(describe(Clips(path, check=False)))
+    else:
+        print(f"{path}: a good clip file, {'sealed' if sealed(path) else 'without a seal'}")
     return 0
 
 

@@ -7,6 +7,8 @@ directions: each text against all clips, each clip against all texts.
 same caption twice, are no negatives of each other; where ids are given, pairs that share one are left out.
 """
 
+import math
+
 import torch
 from torch import nn
 
@@ -52,7 +54,7 @@ class _MaxMargin(torch.autograd.Function):
         for start in range(0, n, _MaxMargin.ROWS):
             rows = slice(start, min(start + _MaxMargin.ROWS, n))
             out = _left_out(n, rows, ids, diagonal, scores.device)
-            block = scores[rows] + margin
+            block = scores[rows].to(torch.promote_types(scores.dtype, torch.float32)) + margin
             # a text against the other clips, and a clip against the other texts
             yield rows, out, block - right[rows, None], block - right
 
@@ -101,6 +103,8 @@ class MaxMarginRankingLoss(nn.Module):
 
     def __init__(self, margin=0.2, diagonal=False):
         super().__init__()
+        if not math.isfinite(margin):
+            raise ValueError(f"margin is a finite number; got {margin}")
         self.margin, self.diagonal = margin, diagonal
 
     def forward(self, scores, clip_ids=None, caption_ids=None):
@@ -119,14 +123,15 @@ class InfoNCELoss(nn.Module):
 
     def __init__(self, temperature=0.05):
         super().__init__()
-        if not temperature > 0:
+        if not temperature > 1e-30:  # below, a score divided by it is no number any more
             raise ValueError(f"temperature is above 0; got {temperature}")
         self.temperature = temperature
 
     def forward(self, scores, clip_ids=None, caption_ids=None):
         """``scores`` (n, n), ids (n,) or None; a scalar."""
         _square(scores)
-        logits = scores / self.temperature
+        # at least in single precision: divided by a small temperature, a score soon leaves the range of float16
+        logits = scores.to(torch.promote_types(scores.dtype, torch.float32)) / self.temperature
         ids = _ids(clip_ids, caption_ids, scores)
         if ids:
             out = _left_out(len(scores), slice(0, len(scores)), ids, True, scores.device)

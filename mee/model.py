@@ -23,9 +23,15 @@ class BatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, x):
-        if self.training and len(x) < 2:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
-        return super().forward(x)
+        return self.by_running_statistics(x) if self.training and len(x) < 2 else super().forward(x)
+
+    def by_running_statistics(self, x):
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+
+
+def _single(x):
+    """Single precision, or that of ``x`` if it has more. Lengths need it: squares leave the range of float16."""
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 class NetVLAD(nn.Module):
@@ -60,8 +66,11 @@ class NetVLAD(nn.Module):
         assignment = assignment.new_zeros(*mask.shape, clusters).index_put((mask,), assignment)
         x = x.masked_fill(~mask[..., None], 0)
         residuals = x.transpose(1, 2) @ assignment - assignment.sum(1, keepdim=True) * self.clusters2  # (items, D, K)
-        residuals = F.normalize(residuals, dim=1)
-        return F.normalize(residuals.flatten(1), dim=1)
+        # Once each V_k has length 1, the whole has the root of how many there are (those of length 0 aside): one product
+        # scales to both. These tensors are the largest of a step, and each time through them counts.
+        length = torch.linalg.vector_norm(residuals, dim=1, keepdim=True, dtype=_single(x))  # (items, 1, K)
+        filled = (length > 0).to(length).sum(2, keepdim=True).clamp_min(1)
+        return (residuals * (1 / (length.clamp_min(1e-12) * filled.sqrt()))).to(residuals.dtype).flatten(1)
 
 
 class ContextGating(nn.Module):
@@ -88,7 +97,8 @@ class GatedEmbeddingUnit(nn.Module):
         self.cg = ContextGating(out_dim) if gating else nn.Identity()
 
     def forward(self, x):
-        return F.normalize(self.cg(self.fc(x)), dim=1)
+        x = self.cg(self.fc(x))
+        return F.normalize(x.to(_single(x)), dim=1).to(x.dtype)
 
 
 class MEE(nn.Module):
@@ -301,7 +311,7 @@ class VideoTextMEE(nn.Module):
 
     def embed_text(self, words, mask=None):
         """``words`` (texts, longest, word_dim), ``mask`` (texts, longest) bool, as :meth:`MEE.embed_text` gives it."""
-        words = _as(words, self.text_pooling.clusters)
+        words = _as(words, self.mee.moe_fc.weight)
         return self.mee.embed_text(self.text_pooling(words, _mask(mask, words)))
 
     def embed_video(self, videos, ind=None, masks=None):
@@ -312,7 +322,7 @@ class VideoTextMEE(nn.Module):
         masks, ind, pooled = masks or {}, dict(ind or {}), {}
         for name, x in videos.items():
             if name in self.pooling:
-                x = _as(x, self.text_pooling.clusters)
+                x = _as(x, self.mee.moe_fc.weight)
                 there = _availability(ind.get(name), name, len(x), x.device)
                 # what is absent is masked out here already: it must not enter the batch norm over rows either
                 mask = _mask(masks.get(name), x) & there[:, None]

@@ -6,15 +6,19 @@ words and 16 on sequences. The best epoch is chosen on validation; the test spli
 
 import argparse
 import json
-import pickle
+import signal
 import sys
+import tempfile
 import time
+import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
+from mee import distributed
 from mee.data import ClipFileError, Clips, Mixed, Words, atomic
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
 from mee.metrics import chance, ranks, ranks_both_ways, summarise
@@ -152,9 +156,17 @@ def fit(
     adam = torch.optim.Adam(model.parameters(), lr, fused=True)
     generator = torch.Generator().manual_seed(seed)
     cut = {"experts": names, "max_words": max_words, "max_rows": max_rows}
-    batches = Mixed(clips, train, batch_size, generator, images, image_rate, **cut)
+    part = distributed.ranks()  # under torchrun this process has a part of each batch
+    first, alone = part[0] == 0, part[1] == 1
+    if original and max_rows is None and not alone:
+        raise ValueError("original pads to the longest of a batch, which a part of one does not know: give max_rows")
+    batches = Mixed(clips, train, batch_size, generator, images, image_rate, part, **cut)
     run = Run(model, clips.words, [], config, 0)
     best_state, best_score = None, float("-inf")
+    if out is not None and first:  # better now than after the first epoch
+        with _writing(out):
+            Path(out).mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=out).close()
     if resume:
         state = _load(Path(out) / STATE, "state")
         changed = [key for key in config if key != "epochs" and config[key] != state["config"].get(key)]
@@ -162,25 +174,33 @@ def fit(
             raise CheckpointError(
                 f"{Path(out) / STATE}: made with another {', '.join(changed)}; start afresh, or keep it"
             )
-        model.load_state_dict(state["model"])
-        adam.load_state_dict(state["adam"])
-        generator.set_state(state["generator"])
-        run.history, run.best, best_state, best_score = (
-            state[key] for key in ("history", "best", "best_model", "score")
-        )
+        try:
+            model.load_state_dict(state["model"])
+            adam.load_state_dict(state["adam"])
+            generator.set_state(state["generator"])
+            run.history, run.best, best_state, best_score = (
+                state[key] for key in ("history", "best", "best_model", "score")
+            )
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{Path(out) / STATE}: its parts do not fit together ({error})") from None
 
+    if not alone:
+        distributed.synchronise(model)
+    progress = progress and first
     bar = tqdm(total=epochs, initial=len(run.history), disable=not progress, unit="epoch", desc="training")
     while len(run.history) < epochs:
         began = time.perf_counter()
         total, steps = 0.0, 0
         model.train()
         for batch in batches:
-            if original and len(batch) < batch_size and steps:
+            if original and steps and (steps + 1) * batch_size > len(batches.train) + batches.drawn:
                 continue
             batch = batch.to(device)
             value = batch_loss(criterion, model, batch, expert_loss)
             adam.zero_grad()
             value.backward()
+            if not alone:
+                distributed.sum_gradients(model)
             adam.step()
             total, steps = total + value.detach(), steps + 1
         for group in adam.param_groups:
@@ -188,20 +208,21 @@ def fit(
         row = {"epoch": len(run.history) + 1, "loss": float(total) / steps}
         if not row["loss"] < float("inf"):
             raise FloatingPointError(f"epoch {row['epoch']}: the loss is {row['loss']}; a smaller lr may help")
-        if len(val):
+        if len(val) and first:
             row["val"] = evaluate(model, clips, val, bootstrap=0, **cut)
-            score = _score(row["val"])
-        else:
-            score = row["epoch"]  # without validation the last epoch is the best that is known
         row["seconds"] = round(time.perf_counter() - began, 3)
+        if not alone:
+            row = distributed.of_first(row)
+        # without validation the last epoch is the best that is known
+        score = _score(row["val"]) if len(val) else row["epoch"]
         run.history.append(row)
         improved = score > best_score
         if improved:
             best_score, run.best = score, row["epoch"]
             best_state = {key: value.detach().clone() for key, value in model.state_dict().items()}
-        if out is not None and improved:
+        if out is not None and first and improved:
             _save(Path(out) / MODEL, "model", {"model": best_state, "config": config, **_vocabulary(clips.words)})
-        if out is not None:
+        if out is not None and first:
             everything = {"model": model.state_dict(), "adam": adam.state_dict(), "generator": generator.get_state()}
             everything |= {"config": config, "history": run.history, "best": run.best, "best_model": best_state}
             _save(Path(out) / STATE, "state", everything | {"score": best_score})
@@ -225,13 +246,16 @@ def batch_loss(criterion, model, batch, expert_loss=0.0):
     Ranked by each expert among the clips that have it, cosines meet only cosines of the same kind.
     """
     text, video = model.embed_text(*batch.text), model.embed_video(*batch.video)
-    value = criterion(model.score(text, video), batch.clip, batch.sentence)
+    clip, sentence = batch.clip, batch.sentence
+    if distributed.ranks()[1] > 1:  # every rank goes on with the embeddings of all
+        text, video, clip, sentence = distributed.whole(text, video, clip, sentence)
+    value = criterion(model.score(text, video), clip, sentence)
     if expert_loss:
         for i, name in enumerate(model.experts):
             there = video[1][:, i]
             if int(there.sum()) > 1:
                 scores = text[0][name][there] @ video[0][name][there].T
-                value = value + expert_loss * criterion(scores, batch.clip[there], batch.sentence[there])
+                value = value + expert_loss * criterion(scores, clip[there], sentence[there])
     return value
 
 
@@ -339,23 +363,57 @@ def _vocabulary(words):
     return {"words": words and words.words, "vectors": words and words.vectors.cpu()}
 
 
+@contextmanager
+def _writing(path):
+    """Says which file could not be written, and why; the one that has the name is whole all the while."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause = error  # torch.save hides the disk's reason, or a Ctrl-C, behind an error of its own
+        while cause.__context__ is not None and not isinstance(cause, OSError | KeyboardInterrupt):
+            cause = cause.__context__
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause from None
+        reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+        raise CheckpointError(f"{path}: cannot be written: {reason}; what was saved before is as it was") from error
+
+
 def _save(path, kind, content):
-    with atomic(path) as temporary:
-        torch.save({"format": f"mee-{kind}", "version": 1, **content}, temporary)
+    with _writing(path), atomic(path) as temporary, open(temporary, "wb") as file:
+        torch.save({"format": f"mee-{kind}", "version": 1, **content}, file)
 
 
 def _load(path, kind):
     """A file that :func:`_save` wrote, by PyTorch's restricted unpickler: tensors and plain values, no code."""
-    if not Path(path).exists():
+    if not Path(path).is_file():
         raise CheckpointError(f"{path}: no such file")
     try:
+        _check(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # damage can make an unpickler say anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({reason})") from None
     if not isinstance(content, dict) or content.get("format") != f"mee-{kind}" or content.get("version") != 1:
         raise CheckpointError(f"{path}: not a {kind} file of this library")
     return content
+
+
+def _check(path):
+    """Raise unless ``path`` is a zip of stored, undamaged parts.
+
+    PyTorch does not look at a zip's checksums, so a damaged weight would be read as it stands; and its older formats
+    (tar, bare pickle) could run code before version 2.6, even if asked for weights only (CVE-2025-32434).
+    """
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\3\4":
+            raise ValueError("not a zip archive")
+        with zipfile.ZipFile(file) as parts:
+            if any(part.compress_type for part in parts.infolist()):
+                raise ValueError("its parts are compressed")
+            if sum(part.file_size for part in parts.infolist()) > Path(path).stat().st_size:
+                raise ValueError("its parts are larger than it is")
+            if damaged := parts.testzip():
+                raise ValueError(f"{damaged} is not what was written")
 
 
 def load_model(path, device="cpu"):
@@ -366,10 +424,11 @@ def load_model(path, device="cpu"):
     """
     content = _load(path, "model")
     try:
-        model = _network(content["config"])
-        model.load_state_dict(content["model"])
+        with torch.device("meta"):  # shapes without memory: the file brings the numbers
+            model = _network(content["config"])
+        model.load_state_dict(content["model"], assign=True)
         words = content["words"] and Words(content["words"], content["vectors"])
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its parts do not fit together ({error})") from None
     return model.to(device).eval(), words
 
@@ -418,17 +477,21 @@ RECIPES = {
 
 def main(arguments=None):
     options = parse(arguments)
+    rank = distributed.started()[0]  # 0, unless torchrun started several
     began = time.perf_counter()
     try:
         clips = Clips(options.file)
         questions = Clips(options.choices) if options.choices else clips if clips.choices else None
         if options.original:
             clips, questions = heard(clips), questions and heard(questions)
-        if options.recipe:
+        if options.recipe and rank == 0:
             print(f"recipe {options.recipe}: {_settings(options)}")
         own = ("file", "choices", "recipe", "no_progress")
         chosen = {name: value for name, value in vars(options).items() if name not in own}
-        run = fit(clips, **chosen, progress=not options.no_progress)
+        with distributed.group(options.device):
+            run = fit(clips, **chosen, progress=not options.no_progress)
+        if rank > 0:  # the first one goes on to test and tell
+            return
         cut = {"max_words": options.max_words, "max_rows": options.max_rows}
         print(f"{len(run.history)} epochs, the best is {run.best}; {time.perf_counter() - began:.0f} s")
         results = {}
@@ -445,14 +508,17 @@ def main(arguments=None):
             value, low, high = found["accuracy"]
             print(f"\nmultiple choice: {found['questions']} questions, {found['options']} sentences each")
             print(f"right {value:.1f} % [{low:.1f}, {high:.1f}], chance {found['chance']:.1f} %")
+        if options.out is not None:
+            report = {"config": run.config, "best": run.best, "history": run.history, **results}
+            report |= {"torch": torch.__version__, "seconds": round(time.perf_counter() - began, 1)}
+            with _writing(options.out / METRICS), atomic(options.out / METRICS) as temporary:
+                temporary.write_text(json.dumps(report, indent=1))
+            print(f"\nwritten to {options.out}: {MODEL}, {STATE}, {METRICS}")
     except (ClipFileError, CheckpointError, FloatingPointError, ValueError, OSError) as error:
-        sys.exit(f"mee.train: {error}")
-    if options.out is not None:
-        report = {"config": run.config, "best": run.best, "history": run.history, **results}
-        report |= {"torch": torch.__version__, "seconds": round(time.perf_counter() - began, 1)}
-        with atomic(options.out / METRICS) as temporary:
-            temporary.write_text(json.dumps(report, indent=1))
-        print(f"\nwritten to {options.out}: {MODEL}, {STATE}, {METRICS}")
+        sys.exit(f"mee.train{f' (rank {rank})' if rank else ''}: {error}")
+    except KeyboardInterrupt:
+        kept = options.out and (options.out / STATE).exists()
+        sys.exit("mee.train: stopped" + (f"; --resume goes on after the last epoch in {options.out}" if kept else ""))
 
 
 def _settings(options):
@@ -515,4 +581,5 @@ def parser():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as by Ctrl-C, nothing stays half written
     main()

@@ -234,14 +234,34 @@ def machine_paths(notebook):
     ]
 
 
+# A lesson that needs a file which the repository doesn't hold looks for it by a line of just this form. The line is all
+# that tells; MEE_X in the environment names the file, if it isn't in notebooks/data.
+NEEDS = re.compile(r'os\.environ\.get\("(MEE_\w+)", "(data/[^"]+)"\)')
+
+
+def lacks(name, book=BOOK):
+    """The file that a notebook needs and that is not there, or None. name: its path in the book, without .ipynb"""
+    path = script(name, book)
+    for variable, usual in NEEDS.findall(path.read_text(encoding="utf-8")) if path.exists() else ():
+        wanted = os.environ.get(variable, usual)
+        if not (book / wanted).exists():  # the book's folder is where notebooks work
+            return wanted
+    return None
+
+
 def execute(name, out=BOOK, book=BOOK, timeout=600):
     """Execute a script in a fresh kernel, in the notebook's own folder, and write the notebook below `out`.
 
     name     path in the book, without .ipynb
     timeout  seconds that one cell may take
 
-    Returns (seconds, None), or (seconds, what went wrong as a text that names lesson, cell and error).
+    Returns (seconds, None), or (seconds, what went wrong as a text that names lesson, cell and error). Where a file is
+    missing that the notebook needs, the executed one of before stands.
     """
+    before = book / f"{name}.ipynb"
+    if lacks(name, book) and before.exists():  # never executed: it raises, and says how to get the file
+        write(out / f"{name}.ipynb", before.read_text(encoding="utf-8"))
+        return 0, None
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -288,7 +308,7 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
 def execute_all(names, out=BOOK, book=BOOK, jobs=2, timeout=600):
     """Execute lessons and their solutions, `jobs` at a time, and generate their exercises.
 
-    Prints the seconds of each. Returns the failures, a text each.
+    Prints the seconds of each, or that it stays as it was. Returns the failures, a text each.
     """
     every = [folder + name for name in names for folder in ("", "solutions/") if script(folder + name, book).exists()]
     failures = []
@@ -302,6 +322,7 @@ def execute_all(names, out=BOOK, book=BOOK, jobs=2, timeout=600):
         for name, future in futures.items():
             seconds, failure = future.result()
             note = " FAILED" if failure else " (slower than 90 s)" if seconds > 90 else ""
+            note += f" stays as it was: {lacks(name, book)} is not there" if lacks(name, book) else ""
             print(f"{seconds:7.1f} s  {name}{note}", flush=True)
             failures += [failure] if failure else []
     return failures

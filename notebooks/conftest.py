@@ -4,6 +4,9 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+from build import lacks
+
 collect_ignore_glob = ["_build/*", "exercises/*"]  # exercises wait for a student's code
 
 
@@ -13,6 +16,14 @@ def pytest_configure(config):
     if getattr(config.option, "nbval", False):
         config.option.nbval_sanitize_with = str(Path(__file__).parent / "sanitize.cfg")
         config.option.nbval_current_env = True
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            missing = lacks(item.path.with_suffix("").relative_to(Path(__file__).parent))
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"{missing}, which it needs, is not there"))
 
 
 def pytest_terminal_summary(terminalreporter):

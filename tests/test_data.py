@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from mee import data
 from mee.data import Batch, ClipFileError, Clips, ClipWriter, Mixed, Words, padded_rows, problems, tokenize, words_for
+from mee.files import seal
 
 VOCABULARY = ["a", "ball", "bell", "red", "rings", "rolls", "two"]
 
@@ -174,6 +175,7 @@ def test_nothing_appears_when_writing_fails(tmp_path):
 def spoil(path, change):
     with h5py.File(path, "r+") as file:
         change(file)
+    seal(path)  # it is not damage that is looked for here
     return problems(path)
 
 

@@ -235,8 +235,9 @@ def small_book(book, names=("01_one",)):
     (book / "py").mkdir(parents=True)
     (book / "solutions" / "py").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", book.parent)
-    for file in ("conf.py", "_toc.yml", "lesson.py", "matplotlibrc", "conftest.py", "sanitize.cfg", "references.md"):
+    for file in ("conf.py", "_toc.yml", "lesson.py", "build.py", "matplotlibrc", "conftest.py", "sanitize.cfg"):
         shutil.copy(BOOK / file, book)
+    shutil.copy(BOOK / "references.md", book)
     shutil.copytree(BOOK / "_static", book / "_static")
     (book / "exercises").mkdir()
     for folder in ("exercises", "solutions"):
@@ -494,6 +495,50 @@ def test_nbval_compares(broken):
     edit(broken / "01_one.ipynb", "0.40", "0.41")
     bad = nbval()
     assert bad.returncode == 1 and "1 failed" in bad.stdout, bad.stdout
+
+
+WANTS = """# %%
+import os
+from pathlib import Path
+
+path = os.environ.get("MEE_X", "data/x.h5")
+print(Path(path).read_text())
+
+"""
+
+
+def test_a_lesson_without_its_file_stays_as_it_was_and_is_not_compared(broken, capsys, monkeypatch):
+    def nbval():
+        return run(sys.executable, "-m", "pytest", "-q", "-rs", "--nbval", "-p", "no:cacheprovider", broken, cwd=broken)
+
+    shutil.rmtree(broken / "solutions")
+    (broken / "02_two.ipynb").unlink()
+    edit(broken / "py" / "01_one.py", PADDING, WANTS + PADDING)
+    (broken / "01_one.ipynb").unlink()
+    _, failure = build.execute("01_one", broken, broken)
+    assert "FileNotFoundError" in failure, "nothing to keep: the lesson says what is missing"
+    (broken / "data").mkdir()
+    (broken / "data" / "x.h5").write_text("one")
+    assert build.execute_all(["01_one"], broken, broken) == [] and "as it was" not in capsys.readouterr().out
+    assert nbval().returncode == 0
+
+    executed = (broken / "01_one.ipynb").read_bytes()
+    (broken / "data" / "x.h5").rename(broken / "elsewhere.h5")
+    copy = broken / "_build" / "source"
+    for out in (broken, copy):
+        assert build.execute_all(["01_one"], out, broken) == []
+        assert "01_one stays as it was: data/x.h5 is not there" in capsys.readouterr().out
+        assert (out / "01_one.ipynb").read_bytes() == executed
+    skipped = nbval()
+    assert skipped.returncode == 0 and "data/x.h5, which it needs, is not there" in skipped.stdout, skipped.stdout
+    assert " passed" not in skipped.stdout
+
+    monkeypatch.setenv("MEE_X", str(broken / "elsewhere.h5"))
+    (broken / "elsewhere.h5").write_text("two")
+    changed = nbval()
+    assert changed.returncode == 1 and "1 failed" in changed.stdout, "with the file it runs, and is compared"
+    assert build.execute_all(["01_one"], copy, broken) == []
+    assert "two" in (copy / "01_one.ipynb").read_text() and (broken / "01_one.ipynb").read_bytes() == executed
 
 
 def test_the_built_book_has_words_for_pictures_and_all_notebooks(broken):

@@ -1,0 +1,251 @@
+"""The features of collaborative-experts (MSR-VTT, MSVD, DiDeMo, ActivityNet) into clip files.
+
+    python data_scripts/download.py ce-msvd
+    python data_scripts/convert_experts.py msvd FOLDER -o msvd.h5
+    python data_scripts/convert_experts.py msrvtt FOLDER --split 1k-A -o msrvtt.h5
+    python data_scripts/convert_experts.py msrvtt FOLDER --paper -o paper.h5     # its copy of the paper's own features
+
+FOLDER is where the archive (features-v2) was unpacked. Experts that have a file there are taken, or those that
+``--experts`` names:
+
+    resnext, senet (2048), scene (DenseNet-161, 2208), i3d (1024), r2p1d (512), face (512): a vector a clip
+    audio (VGGish, 128), ocr and speech (300): a sequence
+
+What an expert did not see, a NaN in these files, is absent. Captions are the sentences of ``raw-captions*.pkl``, with
+the word vectors of GloVe 6B or of ``--vectors FILE``; ``--text w2v`` (MSR-VTT) and ``--text gpt`` take the archive's
+own vectors. Those of GPT depend on the sentence, so a file with them is large and takes no sentences of your own. The
+several sentences of a film of DiDeMo or ActivityNet become one caption, as the published numbers have it;
+``--separate`` leaves them apart.
+
+ActivityNet's test is ``val_1``. A split without a list to validate with gets some training clips (``--val``).
+
+Names and contents of the files are those that the public code reads, which is where this script knows them from: some
+are dicts, some objects of a class ExpertStore, whose attributes are read without it. All was tested on files of our own
+in these formats: no machine of this project has seen the archives.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from convert_release import (
+    SPLITS,
+    Vocabulary,
+    ask,
+    dimension,
+    msrvtt_splits,
+    numbers_of,
+    read_list,
+    seen,
+    split_of,
+    with_texts,
+    write,
+)
+from safe_pickle import load
+
+from mee.data import ClipFileError, words_for
+
+SITE = "http://www.robots.ox.ac.uk/~vgg/research/collaborative-experts/data/features-v2/{}-experts.tar.gz"
+#: expert -> (kind, its file)
+EXPERTS = {
+    "audio": ("sequence", "aggregated_audio*/*"),
+    "face": ("vector", "aggregated_face*/*-avg.*"),
+    "i3d": ("vector", "aggregated_i3d*/i3d-avg.*"),
+    "ocr": ("sequence", "aggregated_ocr*/*"),
+    "r2p1d": ("vector", "aggregated_r2p1d*/r2p1d-ig65m-avg.*"),
+    "resnext": ("vector", "aggregated_imagenet*/resnext101_32x48d-avg.*"),
+    "scene": ("vector", "aggregated_scene*/densenet161-avg.*"),
+    "senet": ("vector", "aggregated_imagenet*/senet154-avg.*"),
+    "speech": ("sequence", "aggregated_speech*/*"),
+}
+PAPER = {
+    "appearance": ("vector", "antoine/resnet_features.*"),
+    "audio": ("sequence", "antoine/audio_features.*"),
+    "face": ("vector", "antoine/facefeats-clone.*"),
+    "motion": ("vector", "antoine/flow_features.*"),
+}
+#: archive -> its folder under data/, its sentences, those as vectors of GPT, and whether a film's are one caption
+ARCHIVES = {
+    "msrvtt": ("MSRVTT", "raw-captions.pkl", ["w2v_MSRVTT_openAIGPT.pickle"], False),
+    "msvd": ("MSVD", "raw-captions.pkl", [f"openai-caption-{split}.pkl" for split in ("train", "val", "test")], False),
+    "didemo": ("DiDeMo", "raw-captions.pkl", ["openai-feats.pkl"], True),
+    "activity-net": ("activity-net", "raw-captions-train-val_1.pkl", ["openai-train.pkl", "openai-val1.pkl"], True),
+}
+W2V, TEXTS = "w2v_MSRVTT.pickle", "aggregated_text_feats"
+CHOSEN = "jsfusion_val_caption_idx.pkl"
+#: where the class ExpertStore was when its objects were pickled
+RECORDS = [
+    f"{place}.ExpertStore" for place in ("datastructures", "utils.datastructures", "zsvision.zs_data_structures")
+]
+
+
+class Store:
+    """An ExpertStore: ``keys``, and a row for each in the array ``store``; NaN where there is nothing."""
+
+    def __init__(self, path, record):
+        keys, self.rows = record.get("keys"), record.get("store")
+        if not isinstance(keys, list) or len(getattr(self.rows, "shape", ())) != 2 or len(self.rows) != len(keys):
+            raise ClipFileError(f"{path}: its keys and its array do not fit each other")
+        self.index = {key: i for i, key in enumerate(keys)}
+
+    def get(self, key, default=None):
+        return self.rows[self.index[key]] if key in self.index else default
+
+    def values(self):
+        return self.rows
+
+
+def read_dict(path):
+    """clip -> what the file has for it: a dict, or a :class:`Store`."""
+    content = load(path, records=RECORDS)
+    if not isinstance(content, dict):
+        raise ClipFileError(f"{path}: a {type(content).__name__}, not a dict")
+    return Store(path, content) if "store" in content and "keys" in content else content
+
+
+def find(folder, name):
+    """The folder of the features: ``structured-symlinks``, as the archives have it."""
+    for place in (folder, folder / name, folder / "data" / name):
+        for inside in (place / "structured-symlinks", place):
+            if list(inside.glob("aggregated_*")):
+                return inside
+    raise ClipFileError(
+        f"{folder}: no folder aggregated_* in data/{name}/structured-symlinks there; is it the archive?"
+    )
+
+
+def one(folder, pattern):
+    """The pickle or .npy that is meant by ``pattern``, or None; more than one is an error."""
+    found = sorted(p for p in folder.glob(pattern) if p.suffix in (".pickle", ".pkl", ".npy"))
+    if len(found) > 1:
+        raise ClipFileError(f"{folder}: {[str(p.relative_to(folder)) for p in found]} for one expert; leave one there")
+    return found[0] if found else None
+
+
+def sentences(path, fused):
+    """clip -> [sentence], from lists of sentences that are lists of words."""
+    texts = {}
+    for clip, said in read_dict(path).items():
+        if not isinstance(said, list | tuple):
+            raise ClipFileError(f"{path}: clip {clip!r}: a {type(said).__name__}, not a list of sentences")
+        of_clip = [words if isinstance(words, str) else " ".join(map(str, words)) for words in said]
+        texts[clip] = [" ".join(of_clip)] if fused else of_clip
+    return texts
+
+
+def splits_of(options, folder):
+    """{id: split}, and what the split has chosen to test with: {id: sentence}."""
+    if options.name == "msrvtt":
+        return msrvtt_splits(options, folder)
+    test, val = ("val_1_list.txt", ()) if options.name == "activity-net" else ("test_list.txt", ("val_list.txt",))
+    lists = [read_list([folder], names) for names in (("train_list.txt",), val, (test,))]
+    if options.name == "didemo":  # names of files there, with an ending
+        lists = [[clip.split(".")[0] for clip in ids] for ids in lists]
+    return split_of(*lists, options.val, options.seed), {}
+
+
+def of_gpt(options, paths, mapping, texts, fused):
+    """A function of a clip: its [(sentence or None, (words, dim) vectors)], read when it is asked for."""
+    content = {clip: said for path in paths for clip, said in read_dict(path).items()}
+    other = read_dict(mapping) if options.name == "msvd" else {}  # there captions go by other names than features
+
+    def captions(clip):
+        vectors = [np.asarray(x) for x in content.get(other.get(clip, clip), ())]
+        vectors = [np.concatenate(vectors)] if fused and vectors else vectors
+        said = texts.get(clip, ())
+        return list(zip(said if len(said) == len(vectors) else [None] * len(vectors), vectors, strict=True))
+
+    return captions
+
+
+def captions_of(options, folder, splits, texts, gpt, fused):
+    """A function of a clip: its captions, pairs of sentence and words; and the vocabulary that these point into."""
+    kind = options.text or ("raw" if texts else "w2v")
+    paths = [folder / TEXTS / name for name in (gpt if kind == "gpt" else [W2V] if kind == "w2v" else [])]
+    lacking = [path for path in paths if not path.exists()]
+    if lacking or (kind == "raw" and not texts):
+        raise ClipFileError(f"{folder}: no captions to --text {kind}: {lacking[0].name if lacking else 'no sentences'}")
+    if kind == "gpt":
+        return of_gpt(options, paths, folder / "dict_youtube_mapping.pkl", texts, fused), None
+    if kind == "raw":
+        said = (text for clip in splits for text in texts.get(clip, ()))
+        words = words_for(said, options.frequent, options.vectors)
+        return lambda clip: [(text, words.ids(text)) for text in texts.get(clip, ())], words
+    content, vocabulary = read_dict(paths[0]), Vocabulary(paths[0])
+    ids = {clip: [vocabulary.ids(caption) for caption in content.get(clip, ())] for clip in splits}
+    captions, words = with_texts(vocabulary, ids, texts or None)
+    return captions.__getitem__, words
+
+
+def convert(options):
+    name, raw, gpt, fused = ARCHIVES[options.name]
+    fused = fused and not options.separate
+    folder = find(options.folder, name)
+    options.split = options.split or ("1k-B" if options.paper else "full")
+    splits, chosen = splits_of(options, folder)
+    texts = sentences(folder / raw, fused) if (folder / raw).exists() else {}
+    captions, words = captions_of(options, folder, splits, texts, gpt, fused)
+    thousand = options.name == "msrvtt" and options.split != "full"
+    first, numbers = (options.test_captions or ("first" if thousand else "all")) == "first", {}
+    if first and thousand and options.split == "1k-A":
+        path = folder / CHOSEN  # the numbers themselves, if this archive has them
+        numbers = read_dict(path) if path.exists() else numbers_of(chosen, texts, splits)
+
+    known = PAPER if options.paper else EXPERTS
+    files = {expert: one(folder, pattern) for expert, (_, pattern) in known.items()}
+    files = {expert: path for expert, path in files.items() if path}
+    wanted = options.experts or list(files)
+    if set(wanted) - set(files) or not files:
+        raise ClipFileError(f"{folder}: experts {sorted(set(wanted) - set(files))}: no file; there are {sorted(files)}")
+    features = {expert: read_dict(files[expert]) for expert in wanted}
+    dims = {expert: dimension(x.values()) for expert, x in features.items()}
+    experts = {expert: (known[expert][0], dim) for expert, dim in dims.items() if dim}
+
+    def clips():
+        for clip, split in splits.items():
+            said = captions(clip)
+            said = ask(said, numbers.get(clip)) if first and split != "train" else said
+            yield clip, split, {expert: seen(features[expert].get(clip), expert, clip) for expert in experts}, said
+
+    command = f"convert_experts.py {options.name} --seed {options.seed}" + " --paper" * options.paper
+    command += f" --text {options.text}" * bool(options.text) + f" --split {options.split}" * (options.name == "msrvtt")
+    split = f", split {options.split}" if options.name == "msrvtt" else ""
+    attributes = {
+        "title": f"{name}{split}, features of {'Miech et al. 2018' if options.paper else 'collaborative-experts'}",
+        "source": SITE.format("didemo" if options.name == "didemo" else name),
+        "licence": f"not stated; the terms of {name} apply",
+        "made_by": command + ("" if options.val is None else f" --val {options.val}"),
+    }
+    write(options, experts, words, clips(), len(splits), name, **attributes)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=ARCHIVES)
+    parser.add_argument("folder", type=Path, help="folder of the unpacked archive")
+    parser.add_argument("-o", "--output", type=Path, help="default: the name, with .h5")
+    parser.add_argument("--experts", nargs="+", metavar="NAME", help="take only these")
+    parser.add_argument("--paper", action="store_true", help="the copy of the paper's own features (MSR-VTT)")
+    parser.add_argument("--split", choices=SPLITS, help="of MSR-VTT (default full; with --paper 1k-B)")
+    parser.add_argument("--lists", type=Path, metavar="FOLDER", help="with MSR-VTT's split lists, if not the archive's")
+    parser.add_argument("--text", choices=("raw", "w2v", "gpt"), help="default: raw, the sentences, if they are there")
+    parser.add_argument("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
+    parser.add_argument("--frequent", type=int, default=20_000, help="frequent words kept besides the captions' own")
+    parser.add_argument("--separate", action="store_true", help="a caption a sentence (DiDeMo, ActivityNet)")
+    parser.add_argument("--test-captions", choices=("first", "all"), help="default: all; one in 1k-A and 1k-B")
+    parser.add_argument(
+        "--val", type=int, metavar="N", help="training clips to validate with (default: a tenth, to 500)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which clips those are")
+    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
+    options = parser.parse_args(arguments)
+    options.output = options.output or Path(f"{options.name.replace('-', '_')}.h5")
+    try:
+        convert(options)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"convert_experts: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Files that are whole or not there: written under another name first, and sealed with a checksum."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+import time
+import zlib
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+SEAL = b"\nmee whole file crc32 %08x\n"
+PATIENCE = 20  # seconds that HDF5 may take over a small file, before it is said to hang
+
+
+@contextmanager
+def atomic(path):
+    """A temporary name beside ``path`` that becomes ``path`` if the block ends well, and vanishes if it does not.
+
+    What a killed process left under such a name is removed by the next one that writes into the folder.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # on the disk before it has its name, or a power cut could leave the name empty
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@cache  # once a process and folder
+def _sweep(folder):
+    """Remove what processes that run no more have left unfinished in ``folder``."""
+    for old in folder.glob(".*.part") if os.name == "posix" else ():
+        pid = old.name.split(".")[-2]
+        try:
+            # another machine may write into the same folder: what changed within a minute is left alone
+            if not pid.isdigit() or time.time() - old.stat().st_mtime < 60:
+                continue
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            old.unlink(missing_ok=True)
+        except (OSError, OverflowError):
+            pass  # gone meanwhile, or another user's
+
+
+def reserve(file, size):
+    """Take ``size`` bytes of room for an open ``file``; raises OSError if the disk, a quota or a limit has no more."""
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except AttributeError:
+        pass  # macOS and Windows have it not
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+
+
+def _crc32(file, size):
+    crc = 0
+    while size and (block := file.read(min(size, 2**20))):
+        crc, size = zlib.crc32(block, crc), size - len(block)
+    return crc
+
+
+def seal(path):
+    """Append the checksum of all bytes of ``path``; HDF5 and zip readers don't mind what stands behind the end."""
+    with open(path, "rb+") as file:
+        file.write(SEAL % _crc32(file, os.stat(path).st_size))
+
+
+def sealed(path):
+    """True if ``path`` is as it was when it was sealed, False if it is not, None if it has no seal.
+
+    A file that h5py opens for writing loses its seal by that, so an edited file is not taken for a damaged one.
+    """
+    size = os.stat(path).st_size
+    length = len(SEAL % 0)
+    with open(path, "rb") as file:
+        crc = _crc32(file, max(0, size - length))
+        tail = file.read()
+    if len(tail) == length and tail == SEAL % crc:
+        return True
+    # damage may have hit the seal itself: whatever looks much like one was one
+    alike = sum(a == b for a, b in zip(tail, SEAL % crc, strict=False))
+    return False if 2 * alike > length or re.search(rb"mee whole file", tail) else None
+
+
+_WALK = """
+import sys, h5py
+def visit(name, thing):
+    dict(thing.attrs)
+    if not isinstance(thing, h5py.Dataset) or thing.is_virtual or thing.external or not thing.size:
+        return
+    if thing.chunks:
+        thing.id.get_num_chunks()
+    plain = thing.id.get_offset() is not None and thing.dtype.kind in "iuf"  # bytes that HDF5 only copies
+    if thing.ndim and not plain and thing.nbytes < int(sys.argv[2]):
+        for start in range(0, len(thing), 256):
+            thing[start : start + 256]
+try:
+    with h5py.File(sys.argv[1], "r") as file:
+        dict(file.attrs)
+        file.visititems(visit)
+except Exception:
+    pass
+"""
+
+
+def survives_hdf5(path):
+    """Whether the HDF5 library comes through reading ``path`` alive: tried in a process of its own.
+
+    Damage in the inner structure of a file can crash the library, and Python with it, or keep it busy for ever.
+    """
+    size = os.stat(path).st_size
+    command = [sys.executable, "-P", "-c", _WALK, str(path), str(2**26 + 100 * size)]
+    try:
+        tried = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE + size / 1e7)
+    except subprocess.TimeoutExpired:
+        return False
+    return tried.returncode in (0, 1)

@@ -1,0 +1,143 @@
+# %% [markdown]
+# # Solutions: Can still images teach a model about videos?
+#
+# Three exercises to [the lesson](../09_images_and_videos.ipynb).
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/09_images_and_videos.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F09_images_and_videos.ipynb)
+
+# %% tags=["setup"]
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import torch
+
+from mee import MEE, Clips
+from mee.compare import compare, difference
+from mee.data import Mixed
+
+films, stills = Clips("data/tinyclips.h5"), Clips("data/tinyclips_stills.h5")
+
+# %% [markdown]
+# ## Exercise 1
+#
+# A sentence has weights; over a clip that lacks an expert, the others share its part. Write the weights that each
+# sentence has **over each clip**: 0 for what is missing, and 1 in all. A clip without any expert has zeros only.
+
+
+# %% tags=["solution"]
+# write over_clips(weights, there): weights (texts, experts), there (clips, experts) bool; gives (texts, clips, experts)
+def over_clips(weights, there):
+    kept = weights[:, None] * there
+    return kept / kept.sum(2, keepdim=True).clamp_min(1e-12)
+
+
+# %% tags=["check"]
+for seed in range(5):
+    g = torch.Generator().manual_seed(seed)
+    weights, there = torch.rand(4, 3, generator=g).softmax(1), torch.rand(6, 3, generator=g) < 0.6
+    there[0], there[1] = True, False  # one has all, one nothing
+    found = over_clips(weights, there)
+    assert found.shape == (4, 6, 3), "texts x clips x experts"
+    assert not found[:, ~there].any(), "what is missing has no weight"
+    torch.testing.assert_close(found.sum(2), there.any(1).float().expand(4, 6), msg="1 in all, if any is there")
+    torch.testing.assert_close(found[:, 0], weights, msg="a clip that has all experts changes nothing")
+    cosine = torch.rand(4, 6, 3, generator=g)
+    mee = MEE({name: (4, 4) for name in "abc"}, text_dim=4)
+    video = {name: (cosine[..., n] * there[:, n]).T for n, name in enumerate("abc")}
+    scores = mee.score(({name: torch.eye(4) for name in "abc"}, weights), (video, there))
+    torch.testing.assert_close((found * cosine).sum(2)[:, there.any(1)], scores[:, there.any(1)])
+print("exercise 1: right, and the scores are the library's")
+
+# %% [markdown]
+# ## Exercise 2
+#
+# `Mixed` draws its stills anew each epoch, and forgets. With 1,000 stills, and 100 of them an epoch, how many has
+# nobody looked at after ten epochs? (About $0.9^{10}$ of them, a third.) Write a sampler **with a memory**: it goes
+# through all stills in a random order, an epoch after the other, then in a new order, and so on. At any time some have
+# been drawn $n$ times and the others $n + 1$ times.
+
+
+# %% tags=["solution"]
+# write patient(pool, per_epoch, epochs, generator): pool, how many stills there are; return a list of tensors, one an
+# epoch, each of per_epoch numbers below pool
+def patient(pool, per_epoch, epochs, generator):
+    rounds = -(-per_epoch * epochs // pool)
+    order = torch.cat([torch.randperm(pool, generator=generator) for _ in range(rounds)])
+    return list(order[: per_epoch * epochs].split(per_epoch))
+
+
+# %% tags=["check"]
+def times(drawn, pool):
+    return torch.bincount(torch.cat(drawn), minlength=pool)
+
+
+for pool, per_epoch, epochs in ((1000, 100, 10), (7, 3, 20), (5, 12, 4), (10, 10, 3)):
+    drawn = patient(pool, per_epoch, epochs, torch.Generator().manual_seed(0))
+    assert [len(part) for part in drawn] == [per_epoch] * epochs, "per_epoch numbers in each of the epochs"
+    for epoch in range(1, epochs + 1):
+        count = times(drawn[:epoch], pool)
+        assert len(count) == pool and count.max() - count.min() <= 1, f"after epoch {epoch} some are two rounds ahead"
+again, other = (patient(1000, 100, 10, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+assert all(map(torch.equal, again, patient(1000, 100, 10, torch.Generator().manual_seed(0)))), "the seed decides"
+assert not torch.equal(again[0], other[0]) and not torch.equal(again[0].sort().values, torch.arange(100)), "at random"
+
+mixed = Mixed(films, films.clips_in("train")[:100], 64, torch.Generator().manual_seed(0), stills, 1.0)
+seen = [torch.cat([batch.clip[batch.clip >= len(films)] for batch in mixed]) - len(films) for _ in range(10)]
+never = (times(seen, 1000) == 0).double().mean()
+assert 0.3 < never < 0.4 and (times(again, 1000) == 1).all()
+print(f"exercise 2: right. After ten epochs the library has left out {never:.0%} of the stills, yours none")
+
+# %% [markdown]
+# ## Exercise 3
+#
+# A hundred films, and the thousand stills. Find a way to use the stills that helps in **both** directions: t2v and v2t
+# R@10 both above those of the films alone, v2t by five points or more. You may change the options of `fit` that say how
+# one learns (loss, margin, weights, the rate of the stills), not how long or with how large a network. Choose on the
+# validation split; the last cell then looks at the test split.
+
+# %%
+train = films.clips_in("train")
+small = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "val": []}
+
+
+def some(seed):
+    """100 films to learn from, others for each seed."""
+    return train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:100]]
+
+
+def gains(options, split):
+    """What ``options`` win against the films alone, in points of R@10: (t2v, v2t)."""
+    alone = {"epochs": 66, "lr_decay": 0.95 ** (6 / 66)}  # as many clips are shown as in 6 epochs with all stills
+    variants = {"alone": lambda seed: {"train": some(seed), **alone}}
+    variants["mine"] = lambda seed: {"train": some(seed), "epochs": 6, "images": stills, **options}
+    results = compare(films, variants, (0, 1), split, progress=False, **small)
+    return [difference(results["mine"], results["alone"], way)[0] for way in ("t2v", "v2t")]
+
+
+# %% tags=["solution"]
+# set mine, a dict of options of fit; image_rate is one of them: at most 10, or "all"
+mine = {"image_rate": "all", "expert_loss": 1.0}
+
+# %% tags=["check"]
+larger = {"epochs", "dim", "text_clusters", "sequence_clusters", "train", "val", "images", "seed", "batch_size"}
+assert not larger & set(mine), f"leave out {', '.join(sorted(larger & set(mine)))}"
+assert mine.get("image_rate") == "all" or 0 < mine.get("image_rate", 0) <= 10, "use the stills, at most ten a film"
+for split in ("val", "test"):
+    t2v, v2t = gains(mine, split)
+    assert t2v > 0, f"{split}: from text to video this is worse than the films alone"
+    assert v2t > 5, f"{split}: from video to text it should win five points or more"
+print("exercise 3: better than the films alone, both ways, on validation and on test")
+
+# %% [markdown] tags=["solution"]
+# With the expert loss, appearance and face are also compared among all clips that have them, stills or films, one
+# cosine with its like. There the captions of stills don't learn to stay away from films as such.
