@@ -142,11 +142,12 @@ def name_words(captions, texts):
     captions  clip -> [ids (words,)]
     texts     clip -> [sentence]
 
-    A word and its id stand in the same captions, equally often. That is looked for in fifty heaps of captions, and has
-    to hold in most of those that a word is in, so that a few captions that don't fit do no harm. Words that share all
-    captions are told apart by their order. Sentences of more than letters and spaces are passed over, since who cuts
-    them where is not known, and so are clips that have another number of sentences than of captions.
+    A word and its id stand in the same captions, equally often. That is looked for in heaps of about 4,000 captions,
+    and has to hold in most of those that the word is in, so that a few captions that don't fit do no harm. Words that
+    share all captions are told apart by their order. Sentences of more than letters and spaces are passed over, since
+    who cuts them where is not known, and so are clips that have another number of sentences than of captions.
     """
+    heaps = 1 + sum(map(len, captions.values())) // 4000
     ours, theirs, count, number = {}, {}, Counter(), 0  # (heap, id or word) -> a hash of the captions that it is in
     for clip, of_clip in captions.items():
         if len(of_clip) != len(texts.get(clip, ())):
@@ -156,7 +157,7 @@ def name_words(captions, texts):
             if not re.fullmatch("[a-z ]*", text):
                 continue
             number += 1
-            heap = number % 50
+            heap = number % heaps
             for where, said in ((ours, ids.tolist()), (theirs, text.split())):
                 for word in said:
                     where[heap, word] = hash((where.get((heap, word), 0), number))
@@ -166,11 +167,11 @@ def name_words(captions, texts):
         for (heap, word), captions_hash in where.items():
             alike.setdefault((heap, captions_hash), ([], []))[side].append(word)
     votes = Counter(pair for a, b in alike.values() if len(a) == len(b) for pair in zip(a, b, strict=True))
-    heaps = Counter(i for _, i in ours)
+    stands = Counter(i for _, i in ours)  # in how many heaps
     names, taken = {}, set()
     for (i, word), agreed in votes.most_common():
-        if 2 * agreed > heaps[i] and word not in taken:
-            names[i] = word  # no other can have more than half of the heaps of i
+        if 2 * agreed > stands[i] and word not in taken:
+            names[i] = word
             taken.add(word)
     return names, sum(count[i] for i in names) / max(count.total(), 1)
 

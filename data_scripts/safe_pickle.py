@@ -404,8 +404,10 @@ def _set(machine, items=()):
     return set(items)
 
 
-def _ordered_dict(machine):
-    return {}
+def _ordered_dict(machine, items=()):
+    if not all(type(key) in (str, int) for key, _ in items):
+        machine.refuse("a dict with a key that is neither a string nor a number")
+    return dict(items)
 
 
 def _reconstructor(machine, kind, base, state):

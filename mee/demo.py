@@ -233,10 +233,8 @@ def answer_html(answer, total):
     lines = [escape(note) for note in answer.notes]
     if answer.hits:
         first = f"{escape(answer.hits[0].id)} with a score of {answer.hits[0].score:.2f}"
-        lines.append(
-            f"The best {len(answer.hits)} of {total:,} clips for “{escape(answer.text)}”: first {first}. How far"
-        )
-        lines[-1] += " the sentence trusts each expert:"
+        lines.append(f"The best {len(answer.hits)} of {total:,} clips for “{escape(answer.text)}”: first {first}.")
+        lines[-1] += " How far the sentence trusts each expert:"
     items = "".join(f"<li><b>{escape(name)}</b> {_bar(weight)}</li>" for name, weight in answer.weights.items())
     return "".join(f"<p>{line}</p>" for line in lines) + (f'<ul class="trust">{items}</ul>' if items else "")
 
@@ -252,7 +250,7 @@ def clip_html(search, hit, rank, before=None, left_out=()):
         if name in hit.weight:
             said = f"<td>{_bar(hit.weight[name])}</td><td>{_bar(hit.similarity[name])}</td>"
         rows += f'<tr><th scope="row">{escape(name)}</th>{said}</tr>'
-    moved = f", {before or f'beyond {DEPTH}'} with all experts" if left_out else ""
+    moved = f", rank {before or f'beyond {DEPTH}'} with all experts" if left_out else ""
     return (
         f'<h3>{rank}. {escape(hit.id)}</h3><p class="score">score {hit.score:.2f}{moved}</p><div class="found">'
         f'<div>{_pictures(search, search.number[hit.id])}</div><table><tr><td></td><th scope="col">weight</th>'
@@ -380,7 +378,10 @@ def page(search):
             example.click(lambda words: words, example, text, **quiet).then(ask, [text, experts], outputs, **quiet)
         for i, (_, _, of_clip) in enumerate(slots):
             of_clip.click(
-                lambda ids, experts, i=i: sentences_html(search, ids[i], experts), [ids, experts], sentences, **quiet
+                lambda ids, experts, i=i: sentences_html(search, ids[i], experts) if i < len(ids) else HINT,
+                [ids, experts],
+                sentences,
+                **quiet,
             ).then(None, js=FOCUS)
     return blocks
 

@@ -69,8 +69,9 @@ class NetVLAD(nn.Module):
         # Once each V_k has length 1, the whole has the root of how many there are (those of length 0 aside): one product
         # scales to both. These tensors are the largest of a step, and each time through them counts.
         length = torch.linalg.vector_norm(residuals, dim=1, keepdim=True, dtype=_single(x))  # (items, 1, K)
-        filled = (length > 0).to(length).sum(2, keepdim=True).clamp_min(1)
-        return (residuals * (1 / (length.clamp_min(1e-12) * filled.sqrt()))).to(residuals.dtype).flatten(1)
+        filled = (length > 0).to(length)
+        scale = filled / (length.clamp_min(1e-12) * filled.sum(2, keepdim=True).clamp_min(1).sqrt())
+        return (residuals * scale).to(residuals.dtype).flatten(1)
 
 
 class ContextGating(nn.Module):

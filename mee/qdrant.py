@@ -160,7 +160,7 @@ class QdrantIndex:
             self.name,
             prefetch=proposed,
             query=m.FormulaQuery(formula=m.DivExpression(div=ratio)),
-            query_filter=m.Filter(must=conditions),
+            query_filter=m.Filter(must=conditions) if conditions else None,
             limit=k,
             with_payload=True,
             with_vectors=[name for name, _, _ in used],

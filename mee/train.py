@@ -5,6 +5,7 @@ words and 16 on sequences. The best epoch is chosen on validation; the test spli
 """
 
 import argparse
+import ctypes
 import json
 import signal
 import sys
@@ -98,6 +99,7 @@ def fit(
     gating=True,
     learned_weights=True,
     original=False,
+    amp=False,
     progress=True,
     network=None,
 ):
@@ -118,6 +120,8 @@ def fit(
     dim             embedding dimensions of each expert (default: those of its features, as in the paper)
     max_words, max_rows  longer captions and sequences are cut
     original        the original code's arithmetic where ours differs, see :mod:`mee.original`; for comparison
+    amp             embed in bfloat16 where PyTorch holds that safe, for processors and GPUs that are faster at it; weights,
+                    scores, loss and evaluation stay in float32 (the book's benchmarks)
     network         a function of ``config`` that makes another network with the same three methods, for experiments
     """
     given = dict(locals())  # the arguments, before anything else has a name here
@@ -196,7 +200,7 @@ def fit(
             if original and steps and (steps + 1) * batch_size > len(batches.train) + batches.drawn:
                 continue
             batch = batch.to(device)
-            value = batch_loss(criterion, model, batch, expert_loss)
+            value = batch_loss(criterion, model, batch, expert_loss, amp)
             adam.zero_grad()
             value.backward()
             if not alone:
@@ -238,14 +242,15 @@ def fit(
     return run
 
 
-def batch_loss(criterion, model, batch, expert_loss=0.0):
+def batch_loss(criterion, model, batch, expert_loss=0.0, amp=False):
     """The loss of one batch: the mixture's, and ``expert_loss`` times that of each expert alone.
 
     A score is normalised over the experts that a clip has, so a clip without motion is on another scale than one with
     it, and its caption's weights cancel in its own score: the mixture's loss alone teaches little from such clips.
     Ranked by each expert among the clips that have it, cosines meet only cosines of the same kind.
     """
-    text, video = model.embed_text(*batch.text), model.embed_video(*batch.video)
+    with torch.autocast(batch.words.device.type, torch.bfloat16, enabled=amp):
+        text, video = model.embed_text(*batch.text), model.embed_video(*batch.video)
     clip, sentence = batch.clip, batch.sentence
     if distributed.ranks()[1] > 1:  # every rank goes on with the embeddings of all
         text, video, clip, sentence = distributed.whole(text, video, clip, sentence)
@@ -254,7 +259,7 @@ def batch_loss(criterion, model, batch, expert_loss=0.0):
         for i, name in enumerate(model.experts):
             there = video[1][:, i]
             if int(there.sum()) > 1:
-                scores = text[0][name][there] @ video[0][name][there].T
+                scores = text[0][name][there].to(value) @ video[0][name][there].to(value).T
                 value = value + expert_loss * criterion(scores, clip[there], sentence[there])
     return value
 
@@ -262,7 +267,7 @@ def batch_loss(criterion, model, batch, expert_loss=0.0):
 #: arguments of :func:`fit` that make the model what it is, and so must be the same again to resume
 OPTIONS = (
     "image_rate epochs batch_size lr lr_decay loss margin temperature expert_loss seed text_clusters max_words "
-    "max_rows gating learned_weights original"
+    "max_rows gating learned_weights original amp"
 ).split()
 
 
@@ -479,6 +484,7 @@ def main(arguments=None):
     options = parse(arguments)
     rank = distributed.started()[0]  # 0, unless torchrun started several
     began = time.perf_counter()
+    _keep_freed_memory()
     try:
         clips = Clips(options.file)
         questions = Clips(options.choices) if options.choices else clips if clips.choices else None
@@ -519,6 +525,20 @@ def main(arguments=None):
     except KeyboardInterrupt:
         kept = options.out and (options.out / STATE).exists()
         sys.exit("mee.train: stopped" + (f"; --resume goes on after the last epoch in {options.out}" if kept else ""))
+
+
+def _keep_freed_memory():
+    """Ask glibc to keep what one step frees for the next one; elsewhere do nothing.
+
+    A tensor of megabytes is otherwise given back to the system at once, and the next one's pages come cleared and one by
+    one: up to a third of a step on a CPU. It holds for the whole process, so it is for the shell to decide.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: how much may lie free at the end
+    mallopt(-4, 0)  # M_MMAP_MAX: no tensor outside
 
 
 def _settings(options):
@@ -576,6 +596,7 @@ def parser():
     p.add_argument("--max-rows", type=int, help="rows of a sequence that are used (default: all)")
     p.add_argument("--no-gating", dest="gating", action="store_false", help="leave context gating out")
     p.add_argument("--uniform-weights", dest="learned_weights", action="store_false", help="trust all experts alike")
+    p.add_argument("--amp", action="store_true", help="embed in bfloat16: faster on processors and GPUs made for it")
     p.add_argument("--no-progress", action="store_true")
     return p
 

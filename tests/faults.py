@@ -44,6 +44,8 @@ from h5py import h5d, h5s, h5t
 from mee import data, files
 from mee import train as training
 from mee.data import ClipFileError, Clips, ClipWriter, Words
+from mee.model import VideoTextMEE
+from mee.search import ClipIndex, IndexFileError
 from mee.train import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -137,6 +139,27 @@ def ended(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@row("The measuring itself: a crash, a hang, an exception, a wrong number, a number from rubbish: each must be seen")
+def measuring(folder, quick):
+    path = clip_file(folder / "good.h5")
+    want = contents(path)
+    with h5py.File(path, "r+") as file:
+        file["experts/face/features"][3, 3] += 1
+    cases = {
+        "the process died (-11)": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "hung": lambda: time.sleep(60),
+        "the process died (70)": lambda: [][0],
+        "the process died (3)": lambda: os._exit(3),
+        "other experts, used, without a word": lambda: looked_at(path, want),
+        "read, though nothing": lambda: looked_at(path, None),
+        "KeyError": lambda: looked_at(path, {"nothing": 1}),
+        "refused": lambda: looked_at(folder / "none.h5", want),
+    }
+    found = attempts(cases, lambda name: cases[name](), folder, patience=1)
+    return ["right" if name in verdict else f"lost: {name} was taken for {verdict}"
+            for name, verdict in zip(cases, found, strict=True)]  # fmt: skip
+
+
 # -------------------------------------------------------------------------------------------------------- clip files
 
 
@@ -219,6 +242,8 @@ def looked_at(path, want):
         return f"lost: {grown:.0f} MB of memory for a file of {path.stat().st_size / 1e6:.1f} MB"
     if want is None:
         return "lost: read, though nothing in it can be right"
+    if set(want) - set(found):
+        return "lost: KeyError"
     different = [key for key in want if found[key] != want[key]]
     return f"lost: other {', '.join(different)}, without a word" if different else "right"
 
@@ -276,7 +301,7 @@ def structure_of(path):
     for start, size in plain_bytes:
         inner[start : start + size] = False
     near = np.convolve(raw != 0, np.ones(9), "same") > 0  # long runs of zeros are unused
-    return np.flatnonzero(inner & near)
+    return np.flatnonzero(inner & near)[: -len(files.SEAL % 0)]
 
 
 def bases(folder):
@@ -806,7 +831,7 @@ def kill(folder, quick):
         code = stopped(file, out, None if last else r.random(), signal.SIGKILL, log, at_a_save)
         if code == -signal.SIGKILL:
             parts = list(out.glob(".*.part"))
-            saves += bool(parts)
+            saves += any(part.stat().st_mtime > 0 for part in parts)
             for part in parts:  # as if it had been killed a minute ago
                 os.utime(part, (0, 0))
             verdicts.append(whole_files(out) or "right")
@@ -823,6 +848,40 @@ def kill(folder, quick):
     return verdicts, f"{saves} of the kills while a checkpoint was being written; {run} runs came to their end between"
 
 
+def _writes_for_ever(path, versions):
+    while True:
+        for write in versions:
+            write(path)
+
+
+@row("A clip file and a search index overwritten without end, and killed: one of the two versions, whole, each time")
+def overwrite(folder, quick):
+    indexes, _ = two_indexes(folder)
+    r, verdicts = random.Random(2), []
+    for name, versions, read in (
+        ("clips.h5", (clip_file, bigger), lambda path: len(Clips(path)) in (14, 300)),
+        ("clips.index", [index.save for index in indexes], lambda path: len(ClipIndex.load(path)) in (80, 79)),
+    ):
+        path = folder / name
+        versions[0](path)
+        for _ in range(3 if quick else 50):
+            pid = fork(_writes_for_ever, path, versions, output=folder / "log")
+            time.sleep(r.uniform(0.01, 0.15))
+            os.kill(pid, signal.SIGKILL)
+            ended(pid)
+            try:
+                verdicts.append("right" if read(path) else "lost: neither of the two")
+            except Exception as error:
+                verdicts.append(f"lost: {type(error).__name__}: {error}")
+            for part in folder.glob(".*.part"):
+                os.utime(part, (0, 0))
+        files._sweep.cache_clear()
+        versions[0](path)
+        if left := list(folder.glob(".*.part")):
+            verdicts.append(f"lost: {len(left)} unfinished files stayed behind")
+    return verdicts
+
+
 @row("Training asked to stop (Ctrl-C, SIGTERM): a line that says how to go on, nothing half written")
 def stop(folder, quick):
     file, want = _uninterrupted(folder)
@@ -831,7 +890,7 @@ def stop(folder, quick):
         out, log, sign = folder / f"stop{i}", folder / f"log{i}", (signal.SIGINT, signal.SIGTERM)[i % 2]
         code = stopped(file, out, r.random(), sign, log, at_a_save=i % 8 > 3)
         said, state = log.read_text() if log.exists() else "", (out / training.STATE).exists()
-        if not said and not out.exists():  # it had not begun: Python itself was asked
+        if not out.exists():  # it had not begun
             early += 1
             verdicts.append("right")
         elif left := [p.name for p in out.glob(".*")]:
@@ -903,33 +962,40 @@ def refusal(code, log, path, words):
     return None
 
 
-def bigger_or_say(path):
+def or_say(write, path):
     try:
-        bigger(path)
-    except ClipFileError as error:
+        write(path)
+    except (ClipFileError, IndexFileError) as error:
         sys.exit(f"refused: {error}")
 
 
-@row("Disk full, or a limit on the size of files, while a clip file or a checkpoint is written")
+@row("Disk full, or a limit on the size of files, while a clip file, a checkpoint or an index is written")
 def full(folder, quick):
     file, want = _uninterrupted(folder)
     verdicts, log, n = [], folder / "full.log", 2 if quick else 10
-    big = folder / "big.h5"
-    bigger(big)
-    needs = 2 * big.stat().st_size, sum((folder / "whole" / name).stat().st_size for name in ("last.pt", "model.pt"))
+    bigger(folder / "clips")
+    (index, graph), _ = two_indexes(folder)
+    graph.save(folder / "index")
+    needs = {"clips": 2 * (folder / "clips").stat().st_size, "index": (folder / "index").stat().st_size}
+    needs["train"] = sum((folder / "whole" / name).stat().st_size for name in ("last.pt", "model.pt"))
 
-    def clips(where, room):
-        path = where / "clips.h5"
-        if not path.exists():
-            clip_file(path)
-        before = path.read_bytes()
-        code = room(bigger_or_say, path)
-        good = code == 0 or path.read_bytes() == before and contents(path) is not None
-        left = [p.name for p in where.iterdir() if p.name not in ("clips.h5", "run", "filler")]
-        if code == 0:
-            log.unlink(missing_ok=True)
-            return "right"
-        return refusal(code, log, path, FULL) or ("refused" if good and not left else f"lost: {left}, intact: {good}")
+    def one_file(name, first, second):
+        def over(where, room):
+            path = where / name
+            if not path.exists():
+                first(path)
+            before = path.read_bytes()
+            code = room(or_say, second, path)
+            left = [p.name for p in where.iterdir() if p.name not in (name, "filler")]
+            if code == 0:
+                log.unlink(missing_ok=True)
+                return "right"
+            good = path.read_bytes() == before
+            return refusal(code, log, path, FULL) or (
+                "refused" if good and not left else f"lost: {left}, intact: {good}"
+            )
+
+        return over
 
     def train(where, room):
         out = where / "run"
@@ -946,9 +1012,10 @@ def full(folder, quick):
             return wrong or "lost: the checkpoint is another"
         return "refused"
 
-    kinds = [(clips, needs[0]), (train, needs[1])]
-    for kind, need in kinds:
-        where = folder / f"limit-{kind.__name__}"
+    kinds = {"clips": one_file("clips.h5", clip_file, bigger), "train": train}
+    kinds["index"] = one_file("clips.index", index.save, graph.save)
+    for name, kind in kinds.items():
+        where, need = folder / f"limit-{name}", needs[name]
         where.mkdir()
         for i in range(n):
 
@@ -958,8 +1025,9 @@ def full(folder, quick):
             room.first = False
             verdicts.append(kind(where, room))
     if can_mount():
-        for kind, need in kinds:
-            with small_disk(folder / f"disk-{kind.__name__}", 4 * need + 2**20) as where:
+        for name, kind in kinds.items():
+            need = needs[name]
+            with small_disk(folder / f"disk-{name}", 4 * need + 2**20) as where:
                 for i in range(n):
 
                     def room(*call, but=int(1.2 * need * i / n), where=where):
@@ -989,14 +1057,18 @@ def as_nobody(function, *arguments):
 @row("A folder or a disk that may not be written to: said at once, not after the first epoch")
 def readonly(folder, quick):
     file, _ = _uninterrupted(folder)
+    (index, _), _ = two_indexes(folder)
     clip_file(folder / "clips.h5")
+    index.save(folder / "clips.index")
     reasons, log, verdicts = ("Permission denied", "Read-only file system"), folder / "ro.log", []
 
     def tries(where, how):
         for call, path in (
-            ((bigger_or_say, where / "clips.h5"), where / "clips.h5"),
-            ((bigger_or_say, where / "new.h5"), where / "new.h5"),
-            ((bigger_or_say, where / "new/new.h5"), where / "new/new.h5"),
+            ((or_say, bigger, where / "clips.h5"), where / "clips.h5"),
+            ((or_say, bigger, where / "new.h5"), where / "new.h5"),
+            ((or_say, bigger, where / "new/new.h5"), where / "new/new.h5"),
+            ((or_say, index.save, where / "clips.index"), where / "clips.index"),
+            ((or_say, index.save, where / "new.index"), where / "new.index"),
             ((shell, file, where / "run", EPOCHS, "--resume"), where / "run"),
             ((shell, file, where / "run2"), where / "run2"),
         ):
@@ -1007,6 +1079,7 @@ def readonly(folder, quick):
 
     def stocked(where):
         shutil.copy(folder / "clips.h5", where)
+        shutil.copy(folder / "clips.index", where)
         shutil.copytree(folder / "whole", where / "run")
 
     log.touch()
@@ -1176,6 +1249,43 @@ def trojans(folder, quick):
     return attempts(evil, work, folder)
 
 
+# ------------------------------------------------------------------------------------------------ search indexes
+
+
+def two_indexes(folder):
+    """An exact index and a graph of the same clips, the second one without its first; and a question to both."""
+    clips = Clips(world(folder / "world.h5"))
+    torch.manual_seed(0)
+    experts = {name: (expert.dim, 8) for name, expert in clips.experts.items()}
+    model = VideoTextMEE(experts, clips.word_dim, 2, {"motion": 2}).eval()
+    exact, graph = (ClipIndex.build(model, clips, kind=kind, progress=False) for kind in ("exact", "hnsw"))
+    graph.remove([clips.ids[0]])
+    return (exact, graph), lambda index: [(hit.id, hit.score) for hit in index.search("a red ball jumps", k=20)]
+
+
+@row("Search indexes that are damaged: bits and bytes changed, cut, swapped, overwritten")
+def indexes(folder, quick):
+    both, ask = two_indexes(folder)
+    found = []
+    for number, index in enumerate(both):
+        path = folder / f"{number}.index"
+        index.save(path)
+        found.append((path.read_bytes(), structure_of(path), ask(ClipIndex.load(path))))
+
+    def work(seed):
+        good, structure, want = found[seed % 2]
+        mutant = folder / f"mutant-{os.getpid()}.index"
+        mutant.write_bytes(damaged(good, seed, structure))
+        try:
+            return "right" if ask(ClipIndex.load(mutant)) == want else "lost: other answers, without a word"
+        except IndexFileError as error:
+            return "refused" if str(mutant) in str(error) else f"lost: {error}"
+        except Exception as error:
+            return f"lost: {type(error).__name__}: {error}"
+
+    return attempts(range(60 if quick else 600), work, folder)
+
+
 # ------------------------------------------------------------------------------------- what other tests go through
 
 
@@ -1189,6 +1299,33 @@ def tests_of(*arguments):
     words = ("PASSED", "FAILED", "ERROR")
     lines = [line.split(" ", 1) for line in done.stdout.splitlines() if line.split(" ")[0] in words]
     return ["refused" if word == "PASSED" else f"lost: {rest}" for word, rest in lines]
+
+
+ARCHIVES = "not_unpacked or refused_after or sizes_are_counted or mutants"
+
+
+@row("Pickles and .npy files of the paper's releases: code in them, damage, bombs, what Python 2 wrote (tests)")
+def pickles(folder, quick):
+    return tests_of("tests/test_safe_pickle.py", "tests/test_convert_release.py")
+
+
+@row("Archives: names that climb out, links, devices, bombs, lies about sizes, damage: nothing written outside (tests)")
+def archives(folder, quick):
+    return tests_of("tests/test_download.py", "-k", ARCHIVES)
+
+
+@row("Downloads: connections that drop or stall, servers that lie, wrong sums, full disks, two at once, killed (tests)")
+def downloads(folder, quick):
+    return tests_of("tests/test_download.py", "-k", f"not ({ARCHIVES})")
+
+
+@row("Numbers: half precision, a batch of one, alike captions, no expert, constant scores, margins, temperatures (tests)")
+def numbers(folder, quick):
+    return tests_of("tests/test_faults.py", "-k", "numbers")
+
+
+#: rows that run tests of the suite: `make test` does so anyway, so --quick leaves them out
+TESTS = ("pickles", "archives", "downloads", "numbers")
 
 
 # ------------------------------------------------------------------------------------------------------ the table
@@ -1260,7 +1397,8 @@ def main(arguments=None):
     if not sys.platform.startswith("linux"):
         p.error("this runs on Linux only: it forks, mounts and limits")
     torch.set_num_threads(1)
-    numbers = {"machine": machine(), "quick": options.quick, "rows": run(options.rows or ROWS, options.quick)}
+    names = options.rows or [name for name in ROWS if not (options.quick and name in TESTS)]
+    numbers = {"machine": machine(), "quick": options.quick, "rows": run(names, options.quick)}
     if options.out is not None:
         if options.rows and options.out.exists():  # some rows anew, the others as they were
             both = json.loads(options.out.read_text())["rows"] | numbers["rows"]

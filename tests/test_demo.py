@@ -190,9 +190,9 @@ def test_html_says_in_words_what_it_shows(search):
         assert re.search(rf"<b>{name}</b> .*?</span> {weight:.2f}</li>", html)
     rank, hit = next((i, hit) for i, hit in enumerate(answer.hits, 1) if search.clips.storyboard(search.number[hit.id]))
     html = demo.clip_html(search, hit, rank, 77, ["motion"])
-    assert f"score {hit.score:.2f}, 77 with all experts" in html and '<td colspan="2">left out</td>' in html
+    assert f"score {hit.score:.2f}, rank 77 with all experts" in html and '<td colspan="2">left out</td>' in html
     assert re.search(r'role="img" aria-label="Pictures of c\d+\. Somebody says of it: a \w+ ball \w+"', html)
-    assert f"beyond {demo.DEPTH} with all" in demo.clip_html(search, hit, rank, None, ["motion"])
+    assert f"rank beyond {demo.DEPTH} with all" in demo.clip_html(search, hit, rank, None, ["motion"])
     silent = next(hit for hit in search.answer("a red ball jumps", k=128).hits if len(hit.weight) == 2)
     assert "absent in this clip" in demo.clip_html(search, silent, 1)
     negative = demo._bar(-0.5)

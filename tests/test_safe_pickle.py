@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import zlib
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -157,9 +158,11 @@ def test_what_python_3_writes(tmp_path, protocol):
         "words": np.array(["one", "three"]),
         "scalar": np.float32(0.25),
         "big": 2**70,
+        "ordered": OrderedDict(a=1, b=[2]),
     }
     found = plain(load(file(tmp_path / "x.pkl", pickle.dumps(value, protocol))))
-    value["words"], value["scalar"], value["object"][2] = ["one", "three"], 0.25, 0.5
+    value |= {"words": ["one", "three"], "scalar": 0.25, "ordered": {"a": 1, "b": [2]}}
+    value["object"][2] = 0.5
     assert same(found, value)
 
 
@@ -395,6 +398,8 @@ def array(shape, dtype="f4", data=b"U\x00", order=b"<"):
         (b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f8'\ntRS'abc'\ntR.", "without its bytes"),
         (b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'O8'\ntRS'abc'\ntR.", "without its bytes"),
         (b"cnumpy\ndtype\n(S'f8'\nS'x'\nS'x'\nS'x'\nI1\ntRcnumpy\ndtype\n)R.", "damaged"),
+        (b"ccollections\nOrderedDict\n((lp0\n((I1\nI2\nttatR.", "damaged"),
+        (b"ccollections\nOrderedDict\n((l((I1\ntI2\ntatR.", "a key that is neither"),
         (b"c_codecs\nencode\n(S'abc'\nS'zip'\ntR.", "another coding"),
         (b"c__builtin__\nset\n(((I1\ntltR.", "a set of"),
     ],

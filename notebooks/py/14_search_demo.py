@@ -6,7 +6,7 @@
 # without a word of doubt; and to ask the other way, for the sentences of a clip.
 #
 # **You need** [lesson 04](04_mixture_weights.ipynb) (weights and scores), [lesson 05](05_missing_faces.ipynb) (experts
-# that are not there) and `ipywidgets`, which every Jupyter has.
+# that are not there) and `ipywidgets`, which Colab has, and which came with the book's packages.
 #
 # **Minutes** 40
 
@@ -239,7 +239,7 @@ import ipywidgets as widgets
 
 from mee.demo import CSS, answer_html, clip_html
 
-field = widgets.Text(value=sentence, description="Sentence", continuous_update=False)
+field = widgets.Text(value=sentence, description="Sentence", continuous_update=False, layout={"width": "90%"})
 boxes = [widgets.Checkbox(value=True, description=name, indent=False) for name in experts]
 result = widgets.HTML()
 

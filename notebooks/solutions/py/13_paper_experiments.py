@@ -28,8 +28,8 @@ from mee.metrics import ranks, summarise
 # %% [markdown]
 # ## Exercise 1
 #
-# Count the parameters of any such network, layer by layer, without making it. Then shrink the paper's: with everything
-# else as it is, how many centres for the words may it have at most, if it is to stay below 20 million?
+# Count the parameters of any such network, layer by layer, without making it. Then shrink the paper's: with
+# everything else as it is, how many centres for the words may it have at most, if it is to stay below 20 million?
 
 
 # %% tags=["solution"]
@@ -77,9 +77,9 @@ print("exercise 1: right for three networks, and the paper's is shrunk")
 # %% [markdown]
 # ## Exercise 2
 #
-# From a large gallery to a small one there is a formula. And back? The obvious guess: who has $r - 1$ of $N - 1$ films above
-# it has the same share of $M - 1$ above it. Write it, train a small model, hide 400 of the 500 test films, and let the guess
-# find R@1, R@10 and the median rank of all 500. Which of the three can it tell?
+# From a large gallery to a small one there is a formula. And back? The obvious guess: who has $r - 1$ of $N - 1$
+# films above it has the same share of $M - 1$ above it. Write it, train a small model, hide 400 of the 500 test
+# films, and let the guess find R@1, R@10 and the median rank of all 500. Which of the three can it tell?
 
 
 # %% tags=["solution"]
@@ -113,16 +113,17 @@ assert set(tells) == right, f"not so: the guess is within a quarter of the truth
 print("exercise 2: right, and seen on a model")
 
 # %% [markdown] tags=["solution"]
-# First stays first, says the guess, however large the gallery gets: its R@1 is that of the small gallery, several times too
-# high. Ranks 1 and 2 of 100 become 1 and 6 of 500, so its R@10 is the small gallery's R@2, and that is near. The median,
-# far from the top, is a share, and a share is what a small gallery shows. The nearer to the top, the less it knows.
+# First stays first, says the guess, however large the gallery gets: its R@1 is that of the small gallery, several
+# times too high. Ranks 1 and 2 of 100 become 1 and 6 of 500, so its R@10 is the small gallery's R@2, and that is
+# near. The median, far from the top, is a share, and a share is what a small gallery shows. The nearer to the top,
+# the less it knows.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# You have a new idea. Single runs of the old model and of the new one both scatter by a standard deviation of $s$ points of
-# R@10 from seed to seed, and you hope for a gain of $d$ points. How many seeds of each do you need, so that the 95 % interval
-# of the difference of the two means is clear of 0 when the measured difference is just $d$?
+# You have a new idea. Single runs of the old model and of the new one both scatter by a standard deviation of $s$
+# points of R@10 from seed to seed, and you hope for a gain of $d$ points. How many seeds of each do you need, so that
+# the 95 % interval of the difference of the two means is clear of 0 when the measured difference is just $d$?
 
 # %% tags=["solution"]
 # write seeds_for(s, d): the smallest whole number of seeds of each model; how sure: 1.96 standard errors
@@ -146,4 +147,5 @@ assert 0.01 < ((new - old) > 1.0).double().mean() < 0.04
 print("exercise 3: right; of 2,000 labs with a useless idea, one in forty believes in it")
 
 # %% [markdown] tags=["solution"]
-# With a scatter of one point and a hope of one point it takes eight seeds of each. Three seeds show gains of 1.6 points.
+# With a scatter of one point and a hope of one point it takes eight seeds of each. Three seeds show gains of 1.6
+# points.
