@@ -66,8 +66,8 @@ class NetVLAD(nn.Module):
         assignment = assignment.new_zeros(*mask.shape, clusters).index_put((mask,), assignment)
         x = x.masked_fill(~mask[..., None], 0)
         residuals = x.transpose(1, 2) @ assignment - assignment.sum(1, keepdim=True) * self.clusters2  # (items, D, K)
-        # Once each V_k has length 1, the whole has the root of how many there are (those of length 0 aside): one product
-        # scales to both. These tensors are the largest of a step, and each time through them counts.
+        # Once each V_k has length 1, the whole has the root of how many there are (those of length 0 aside): one
+        # product scales to both. These tensors are the largest of a step, and each time through them counts.
         length = torch.linalg.vector_norm(residuals, dim=1, keepdim=True, dtype=_single(x))  # (items, 1, K)
         filled = (length > 0).to(length)
         scale = filled / (length.clamp_min(1e-12) * filled.sum(2, keepdim=True).clamp_min(1).sqrt())

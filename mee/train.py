@@ -120,8 +120,8 @@ def fit(
     dim             embedding dimensions of each expert (default: those of its features, as in the paper)
     max_words, max_rows  longer captions and sequences are cut
     original        the original code's arithmetic where ours differs, see :mod:`mee.original`; for comparison
-    amp             embed in bfloat16 where PyTorch holds that safe, for processors and GPUs that are faster at it; weights,
-                    scores, loss and evaluation stay in float32 (the book's benchmarks)
+    amp             embed in bfloat16 where PyTorch holds that safe, for processors and GPUs that are faster at it;
+                    weights, scores, loss and evaluation stay in float32 (the book's benchmarks)
     network         a function of ``config`` that makes another network with the same three methods, for experiments
     """
     given = dict(locals())  # the arguments, before anything else has a name here
@@ -530,8 +530,8 @@ def main(arguments=None):
 def _keep_freed_memory():
     """Ask glibc to keep what one step frees for the next one; elsewhere do nothing.
 
-    A tensor of megabytes is otherwise given back to the system at once, and the next one's pages come cleared and one by
-    one: up to a third of a step on a CPU. It holds for the whole process, so it is for the shell to decide.
+    A tensor of megabytes is otherwise given back to the system at once, and the next one's pages come cleared and one
+    by one: up to a third of a step on a CPU. It holds for the whole process, so it is for the shell to decide.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

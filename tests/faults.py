@@ -335,12 +335,12 @@ def _damage(folder, count, sealed):
 
 @row("Clip files with bits and bytes changed, cut, swapped, overwritten, at random and where HDF5 keeps its structure")
 def damage(folder, quick):
-    return _damage(folder, 150 if quick else 2000, True)
+    return _damage(folder, 120 if quick else 2000, True)
 
 
 @row("The same without the seal, as other programs write them: nothing there tells a changed number from a true one")
 def unsealed(folder, quick):
-    verdicts = _damage(folder, 24 if quick else 400, False)
+    verdicts = _damage(folder, 10 if quick else 400, False)
     silent = [v.endswith("without a word") for v in verdicts]
     note = f"{sum(silent)} of them hold another number, name or word, and no one can tell; not counted as lost"
     return [("right" if other else v) for v, other in zip(verdicts, silent, strict=True)], note
@@ -824,7 +824,7 @@ def _uninterrupted(folder):
 def kill(folder, quick):
     file, want = _uninterrupted(folder)
     r, verdicts, saves, run, log = random.Random(0), [], 0, 0, folder / "log"
-    kills, out = 4 if quick else 50, folder / "run0"
+    kills, out = 3 if quick else 50, folder / "run0"
     while len(verdicts) < kills or out.exists():
         last = len(verdicts) >= kills  # it may come to its end
         at_a_save = len(verdicts) % 2 == 0
@@ -1319,7 +1319,7 @@ def downloads(folder, quick):
     return tests_of("tests/test_download.py", "-k", f"not ({ARCHIVES})")
 
 
-@row("Numbers: half precision, a batch of one, alike captions, no expert, constant scores, margins, temperatures (tests)")
+@row("Numbers: half precision, a batch of one, alike captions, no expert, equal scores, margins, temperatures (tests)")
 def numbers(folder, quick):
     return tests_of("tests/test_faults.py", "-k", "numbers")
 

@@ -343,9 +343,9 @@ for name, some in (("about sound", about_sound), ("others", ~about_sound)):
 assert abs(weight[about_sound].mean() - weight[~about_sound].mean()) < 0.03 and weight.max() < 0.5
 
 # %% [markdown]
-# It does not. Every sentence trusts audio a little and motion a lot, whatever it says; and it stays so at full size and 40
-# epochs (0.11 for both kinds). 998 clips have not been enough to learn *when* to listen, or an expert that is right so
-# seldom is not worth the risk. A mixture that gives all sentences the same weights is a weighted sum, and no more.
+# It does not. Every sentence trusts audio a little and motion a lot, whatever it says; and it stays so at full size and
+# 40 epochs (0.11 for both kinds). 998 clips have not been enough to learn *when* to listen, or an expert that is right
+# so seldom is not worth the risk. A mixture that gives all sentences the same weights is a weighted sum, and no more.
 #
 # ## Do clips with gaps help?
 #

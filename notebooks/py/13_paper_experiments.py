@@ -140,12 +140,12 @@ assert 0.75 < rate[:30].sum() / rate.sum() < 0.85
 #
 # ```
 # python data_scripts/download.py paper
-# python data_scripts/convert_release.py msrvtt FOLDER -o msrvtt.h5
-# python data_scripts/convert_release.py coco FOLDER -o coco.h5
+# python data_scripts/convert_release.py msrvtt data/paper -o msrvtt.h5
+# python data_scripts/convert_release.py coco data/paper -o coco.h5
 # python -m mee.train msrvtt.h5 --recipe msrvtt --images coco.h5 --out runs/msrvtt
 # ```
 #
-# where FOLDER is what the download was unpacked to; and for LSMDC the same with its name. The archive is large, and
+# and for LSMDC the same with its name. The archive is large, and
 # its host may be asleep, so here we write a **miniature of it**: the same files in the same formats, with sixty
 # invented videos. A video is one of six kinds; what is seen and what moves depends on the kind, half of the videos
 # show no face, and a caption is a few of twelve invented words.

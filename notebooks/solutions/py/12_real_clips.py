@@ -39,7 +39,7 @@ sys.path.append("../data_scripts")
 
 
 # %% tags=["solution"]
-# write clip_recall(found, truth): found (captions,) bool, truth (captions,) int, the clip of each; return percent, float
+# write clip_recall(found, truth): found (captions,) bool, truth (captions,) int, the clip of each; return a percentage
 def clip_recall(found, truth):
     clip, row, count = torch.unique(truth, return_inverse=True, return_counts=True)
     hits = torch.zeros(len(clip), dtype=torch.float64).index_add(0, row, found.double())
@@ -62,10 +62,10 @@ print("exercise 1: right, in any order of the captions")
 # %% [markdown]
 # ## Exercise 2
 #
-# The repository's feature files have no reader that one could install. Each begins with a header of 64 bytes; bytes 8 to
-# 16 hold the place where the first row begins, bytes 24 to 32 the number of dimensions, both as whole numbers of 8 bytes,
-# the smallest byte first (`"<Q"` for `struct`). The rows are numbers of 4 bytes (`"<f4"` for NumPy). How many rows there
-# are stands elsewhere. If the length does not fit, the file is broken: say so.
+# The repository's feature files have no reader that one could install. Each begins with a header of 64 bytes; bytes 8
+# to 16 hold the place where the first row begins, bytes 24 to 32 the number of dimensions, both as whole numbers of 8
+# bytes, the smallest byte first (`"<Q"` for `struct`). The rows are numbers of 4 bytes (`"<f4"` for NumPy). How many
+# rows there are stands elsewhere. If the length does not fit, the file is broken: say so.
 
 
 # %% tags=["solution"]
@@ -103,10 +103,10 @@ print("exercise 2: reads what the converter reads, and notices a wrong length")
 # %% [markdown]
 # ## Exercise 3
 #
-# All test clips have motion. Let half of them lose it, and see who is found. First the tool: a copy of the clips in which
-# some lack an expert. Then train a model, rank the test captions among the clips with gaps, and answer for yourself: are
-# clips without motion found less often? Are they among the first ten, where they should not be, more often than half of
-# the time? Why?
+# All test clips have motion. Let half of them lose it, and see who is found. First the tool: a copy of the clips in
+# which some lack an expert. Then train a model, rank the test captions among the clips with gaps, and answer for
+# yourself: are clips without motion found less often? Are they among the first ten, where they should not be, more
+# often than half of the time? Why?
 
 # %%
 path = os.environ.get("MEE_MEMAD", "data/memad.h5")
@@ -127,8 +127,8 @@ test = clips.clips_in("test")
 
 
 # %% tags=["solution"]
-# write without(clips, name, rows): a copy of clips in which the clips with these numbers lack the expert name. clips stays
-# as it is. Hints: copy.copy, Expert(kind, features, offsets), and don't forget .present (clips, experts)
+# write without(clips, name, rows): a copy of clips in which the clips with these numbers lack the expert name; clips
+# itself stays as it is. Hints: copy.copy, Expert(kind, features, offsets), and don't forget .present (clips, experts)
 def without(clips, name, rows):
     out, expert = copy.copy(clips), clips.experts[name]
     length = expert.offsets.diff()
@@ -172,8 +172,11 @@ print("exercise 3: the gaps are where they should be; first_ten and lacks are th
 found = (first_ten == truth[:, None]).any(1)
 has, has_not = (100 * found[lacks[truth] == gone].double().mean() for gone in (False, True))
 crowd = 100 * lacks[first_ten].double().mean()
-assert has > has_not + 5 and abs(crowd - 50) > 10
-print("clips that keep motion are found more often, by more than 5 points")
+assert has > has_not + 2 and 52 < crowd < 75
+print("clips without motion are found less often where they are right, and more often where they are wrong")
 
 # %% [markdown] tags=["solution"]
-# WHY
+# A clip without motion is judged by its sound alone, the weaker of the two; so it is found less often. And still more
+# than half of the first ten lack motion (about six of ten in our runs). Their score is one cosine and not a mean of
+# two, so it varies more from clip to clip, and extremes come first (lesson 05). In a gallery with gaps, those with gaps
+# stand in the way of the others.
