@@ -185,12 +185,16 @@ def part_variants(experts):
 
 
 def parts(clips, options):
-    results = compare(clips, part_variants(clips.experts), options.seeds, options.split, **COMMON)
-    # what changes when nothing does: how far three seeds are from three others
-    others = [seed + 100 for seed in options.seeds]
-    results |= compare(clips, {REPEATED: {}}, others, options.split, **COMMON)
+    settings = {**COMMON, "epochs": options.epochs or COMMON["epochs"]}
+    variants = part_variants(clips.experts)
+    if options.rows:
+        variants = {label: variants[label] for label in [BASELINE, *options.rows]}
+    results = compare(clips, variants, options.seeds, options.split, **settings)
+    if not options.rows:  # what changes when nothing does: how far three seeds are from three others
+        others = [seed + 100 for seed in options.seeds]
+        results |= compare(clips, {REPEATED: {}}, others, options.split, **settings)
     print(table(results, BASELINE))
-    return results, [(label, BASELINE) for label in results if label != BASELINE], COMMON
+    return results, [(label, BASELINE) for label in results if label != BASELINE], settings
 
 
 def weights(clips, options):
@@ -281,7 +285,7 @@ def noise_recall(optional, seed, block, clips=500, dim=16):
 def stills(clips, options):
     images = Clips(options.stills)
     # with stills, validation still rises after 12 epochs; who has few films has few to validate on; dim: for speed
-    settings = {**COMMON, "epochs": 40, "dim": 128, "val": clips.clips_in("val")[:100]}
+    settings = {**COMMON, "epochs": options.epochs or 40, "dim": 128, "val": clips.clips_in("val")[:100]}
     mixed = {"images": images, "image_rate": "all"}  # each still once an epoch
     zeros = {**mixed, "images": zero_filled(images, "audio", "motion")}
     variants, pairs = {}, []
@@ -400,6 +404,8 @@ def main():
     parser.add_argument("--split", default="test", choices=("val", "test"))
     parser.add_argument("--films", type=int, nargs="+", default=[50, 100, 200, 400], metavar="N", help="for stills")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--rows", nargs="+", metavar="LABEL", help="for parts: only these, against the full model")
+    parser.add_argument("--epochs", type=int, help="for parts (12) and stills (40)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too (one of parts, stills)")
     options = parser.parse_intermixed_args()
     unknown = [name for name in options.what if name not in EXPERIMENTS]

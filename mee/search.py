@@ -84,8 +84,8 @@ class ClipIndex:
         self.kind, self.dtype, self.model, self.words = kind, dtype, model, words
         self.effort = 128
         self._groups = {}  # columns of the experts that its clips have -> _Group
-        self._abouts = [{}]  # the distinct `where`s; clips hold numbers into this list
-        self._about_number = {"{}": 0}
+        self._abouts = []  # the distinct dicts `where`; clips hold numbers into this list
+        self._about_number = {}  # the same as JSON -> number
 
     @property
     def experts(self):
@@ -247,8 +247,9 @@ class ClipIndex:
         if where is None:
             return None
         if callable(where):
-            return np.array([bool(where(dict(about))) for about in self._abouts])
-        return np.array([all(key in about and about[key] == where[key] for key in where) for about in self._abouts])
+            return np.array([bool(where(dict(about))) for about in self._abouts], bool)
+        fits = [all(key in about and about[key] == where[key] for key in where) for about in self._abouts]
+        return np.array(fits, bool)
 
     def _explained(self, best, texts, weights, chosen):
         """The (score, columns, row) of each query as hits, best first: similarities anew from the stored vectors."""
@@ -365,6 +366,8 @@ class ClipIndex:
             index._about(json.loads(about))
         for place in file.get("groups", {}).values():
             columns = tuple(int(column) for column in place.attrs["columns"])
+            if list(columns) != sorted(set(columns) & set(range(len(index.dims)))) or columns in index._groups:
+                raise ValueError(f"a group of the experts {columns}")
             index._group(columns).read(place, len(index._abouts))
         return index
 
@@ -586,7 +589,10 @@ class _Group:
         else:
             _reserve(self.store, len(self.ids))
             for part in _blocks(np.arange(len(self.ids))):
-                self.store.add(place["vectors"][part[0] : part[-1] + 1].astype(np.float32))
+                vectors = place["vectors"][part[0] : part[-1] + 1].astype(np.float32)
+                if not np.isfinite(vectors).all():
+                    raise ValueError("vectors with NaN or Inf")
+                self.store.add(vectors)
         if self.store.ntotal != len(self.ids) or self.store.d != self.dim:
             raise ValueError("ids and vectors differ in number, or in dimensions")
 

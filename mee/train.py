@@ -305,12 +305,7 @@ def rank(model, clips, rows, experts=None, max_words=30, max_rows=None, chunk=51
     model.eval()
     text, video = embed(model, clips, captions, rows, experts or model.experts, max_words, max_rows, chunk)
 
-    def block(texts, videos):
-        (t, weights), (v, mask) = text, video
-        t, v = {name: x[texts] for name, x in t.items()}, {name: x[videos] for name, x in v.items()}
-        return model.score((t, weights[texts]), (v, mask[videos]))
-
-    both = (lambda texts: block(texts, slice(None)), lambda videos: block(slice(None), videos).T)
+    both = (lambda texts: scores(model, text, video, texts), lambda videos: scores(model, text, video, None, videos).T)
     found = ranks_both_ways(both, truth, chunk=chunk)
     model.train(training)
     return found
@@ -327,6 +322,25 @@ def embed(model, clips, captions, rows, experts=None, max_words=30, max_rows=Non
         return embeddings, torch.cat([part[1] for part in parts])
 
     return whole(texts), whole(videos)
+
+
+@torch.no_grad()
+def scores(model, text, video, texts=None, videos=None, chunk=1024):
+    """``model.score`` of every text with every clip, block by block: beside the result only (chunk, chunk) arises.
+
+    text, video    embeddings, as :func:`embed` gives them
+    texts, videos  numbers of those to score (default: all)
+    """
+    (said, weights), (seen, mask) = text, video
+    texts = torch.arange(len(weights)) if texts is None else texts
+    videos = torch.arange(len(mask)) if videos is None else videos
+    out = torch.empty(len(texts), len(videos), dtype=weights.dtype, device=weights.device)
+    for i, a in enumerate(texts.split(chunk)):
+        t = {name: x[a] for name, x in said.items()}, weights[a]
+        for j, b in enumerate(videos.split(chunk)):
+            v = {name: x[b] for name, x in seen.items()}, mask[b]
+            out[i * chunk : i * chunk + len(a), j * chunk : j * chunk + len(b)] = model.score(t, v)
+    return out
 
 
 @torch.no_grad()

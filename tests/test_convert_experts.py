@@ -199,6 +199,8 @@ def test_splits_of_a_thousand(msrvtt, capsys):
     clips = msrvtt.convert("msrvtt", "--split", "1k-B", "--val", 2)
     assert [len(clips.clips_in(split)) for split in ("train", "val", "test")] == [6, 2, 2]
     assert said(clips, "video8") == msrvtt.texts["video8"][:1]
+    train = clips.ids[int(clips.clips_in("train")[0])]
+    assert said(clips, train) == msrvtt.texts[train]  # learnt from are all
     msrvtt.convert("msrvtt", "--split", "1k-A", "--val", 0)
     assert "the first caption instead for 2 of 2 test clips" in capsys.readouterr().out
     (msrvtt.folder / "MSRVTT_JSFUSION_test.csv").write_text(

@@ -113,7 +113,7 @@ def test_no_change_of_a_byte_gets_past_the_seal(tmp_path_factory, raw, data):
     assert sealed(path) is (True if changed == whole else False)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(st.lists(st.text(st.characters(codec="utf-8"), max_size=300), max_size=4), min_size=1, max_size=12),
     st.sampled_from([None, "gzip"]),
@@ -227,9 +227,9 @@ def test_numbers_in_half_precision(kind, training, size):
         scores = model(*batch(size=size))
     assert scores.isfinite().all() and (scores[:, 1] == NO_EXPERT).all() and scores.abs().max() <= 1.02
     for loss in LOSSES:
-        for given in (scores, scores.to(dtype)):
+        for kept in (scores, scores.to(dtype)):
             model.zero_grad()
-            value = loss(given)
+            value = loss(kept)
             value.backward(retain_graph=True)
             assert value.isfinite()
             assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
@@ -291,7 +291,7 @@ def test_numbers_where_no_clip_has_an_expert(training):
         scores = model(words, mask, {name: x * np.nan for name, x in videos.items()}, ind, rows)
         assert (scores == NO_EXPERT).all()
         for loss, value in zip(LOSSES, (0.2, np.log(6)), strict=True):
-            assert float(loss(scores)) == pytest.approx(value, rel=1e-5)
+            assert float(loss(scores).detach()) == pytest.approx(value, rel=1e-5)
     # and beside other parameters, as in a batch of training: nothing reaches the weights, and nothing is NaN
     (loss(scores) + 0 * sum(p.sum() for p in model.parameters())).backward()
     assert all((p.grad == 0).all() for p in model.parameters())
@@ -397,18 +397,18 @@ def test_numbers_in_nan_reach_no_score():
 
 
 def test_one_thread_or_two_the_same_numbers(world):
-    """Bit for bit with as many threads; sums in another order differ in their last digits."""
-    before = torch.get_num_threads()
-    runs = []
+    """Bit for bit with as many threads; with more, sums are in another order, and differ in their last digits."""
+    before, clips, runs, scores = torch.get_num_threads(), Clips(world), [], []
     try:
         for threads in (1, 2, 2):
             torch.set_num_threads(threads)
-            runs.append(fit(world, **{**SMALL, "epochs": 4}))
+            runs.append(fit(clips, train=torch.arange(64), val=[], **SMALL))
+            scores.append(runs[-1].model(*clips.text(torch.arange(90)), *clips.video(torch.arange(30))).detach())
     finally:
         torch.set_num_threads(before)
-    one, two, again = ([row["loss"] for row in run.history] for run in runs)
-    assert two == again
-    assert one == pytest.approx(two, rel=1e-4)
-    for name, value in runs[0].model.state_dict().items():
-        assert_close(runs[1].model.state_dict()[name], value, atol=1e-3, rtol=1e-3)
-        assert_close(runs[1].model.state_dict()[name], runs[2].model.state_dict()[name], atol=0, rtol=0)
+    one, two, again = runs
+    assert all(torch.equal(x, again.model.state_dict()[name]) for name, x in two.model.state_dict().items())
+    assert torch.equal(scores[1], scores[2])
+    assert [row["loss"] for row in one.history] == pytest.approx([row["loss"] for row in two.history], rel=1e-4)
+    # not the weights one by one: a bias before a batch norm has no gradient but rounding, and Adam makes steps of that
+    assert_close(scores[0], scores[1], atol=1e-3, rtol=0)

@@ -243,8 +243,10 @@ assert r_at_10 > 60  # chance among 20 clips: 50
 # | name | train | test | gallery |
 # | --- | --- | --- | --- |
 # | 1k-B, the paper's | 6,656 | 1,000 videos, the first caption of each | 1,000 |
-# | 1k-A | 9,000 (or 6,656) | 1,000 other videos, one chosen caption each | 1,000 |
+# | 1k-A | 9,000 | 1,000 other videos, one chosen caption each | 1,000 |
 # | full | 6,513 and 497 to validate | 2,990 videos, 20 captions each | 2,990 |
+#
+# And not to be mixed: 453 of the videos that 1k-B trains on are in the test of 1k-A.
 #
 # What does the gallery do? We train a small model on TinyClips and let the first caption of each of the 500 test
 # films be its query, as the paper does. Then we hide films: in a gallery of 100, is R@10 five times what it was among

@@ -1,6 +1,6 @@
 """What the original code computes, in our own words and without our shortcuts: the other side of every comparison.
 
-It works on the parameters of one of our networks, so that both sides can be held against each other (:func:`run.same`).
+It works on the parameters of one of our networks, so that the two can be held against each other (``same`` in run.py).
 Facts of the arithmetic: the public repository antoine77340/Mixture-of-Embedding-Experts, as of November 2019.
 
 - captions and sound are padded to 30 rows, and computed on with their padding; so are the zeros of what is absent;
@@ -8,7 +8,8 @@ Facts of the arithmetic: the public repository antoine77340/Mixture-of-Embedding
 - experts are gone through one by one, and a matrix of scores is added up;
 - the loss lays the scores out twice, once for each direction, beside their right ones;
 - a batch is put together sample by sample in float64 NumPy arrays, and then made float32;
-- Adam takes its parameters one by one, an operation at a time: what ``torch.optim.Adam`` was in 2018.
+- gradients are set to zero, and the new ones added; Adam takes its parameters one by one, an operation at a time: what
+  PyTorch did in 2018.
 """
 
 import random
@@ -41,28 +42,34 @@ def gated(unit, x):
     return F.normalize(F.glu(torch.cat((x, gate), 1), 1))
 
 
-def scores(model, words, videos, there):
-    """Scores (n, n) of ``model``, a :class:`mee.model.VideoTextMEE`, as the original computes them.
+def embedded(model, words, videos):
+    """Embeddings of ``model``, a :class:`mee.model.VideoTextMEE`: ({expert: (n, dim)}, weights, {expert: (n, dim)}).
 
     words, videos  padded to ``ROWS``, zero where there is nothing
-    there          expert -> (n,) array, 1 where the clip has it
     """
     text = pooled(model.text_pooling, words)
-    mee, video = model.mee, {}
+    video = {}
     for name in model.experts:
         x = pooled(model.pooling[name], videos[name]) if name in model.pooling else videos[name]
-        video[name] = gated(mee.video_GU[name], x)
-    said = {name: gated(mee.text_GU[name], text) for name in model.experts}
-    weights = F.softmax(mee.moe_fc(text), 1)
+        video[name] = gated(model.mee.video_GU[name], x)
+    said = {name: gated(model.mee.text_GU[name], text) for name in model.experts}
+    return said, F.softmax(model.mee.moe_fc(text), 1), video
+
+
+def scores(said, weights, video, there):
+    """Scores (n, n) of what :func:`embedded` gives.
+
+    there  expert -> (n,) array, 1 where the clip has it
+    """
     available = np.zeros(weights.shape)
-    for i, name in enumerate(model.experts):
+    for i, name in enumerate(said):
         available[:, i] = there[name]
-    available = torch.from_numpy(available).float()
+    available = torch.from_numpy(available).float().to(weights.device)
     of_pairs = available[None, :, :] * weights[:, None, :]  # (texts, clips, experts)
     of_pairs = of_pairs / of_pairs.sum(2).unsqueeze(2)
-    out = torch.zeros(len(text), len(text))
-    for i, name in enumerate(model.experts):
-        out = out + of_pairs[:, :, i] * (said[name] @ video[name].T)
+    out = torch.zeros(len(weights), len(weights), device=weights.device)
+    for i, name in enumerate(said):
+        out += of_pairs[:, :, i] * (said[name] @ video[name].T)
     return out
 
 
@@ -130,9 +137,10 @@ def batches(samples, batch_size, workers=1):
     )
 
 
-def step(model, optimizer, batch, margin=0.2):
-    optimizer.zero_grad()
-    value = loss(scores(model, *batch), margin)
+def step(model, optimizer, words, videos, there, fresh=False):
+    """One step of training; ``fresh`` lets gradients go instead of setting them to zero, as PyTorch does today."""
+    optimizer.zero_grad(set_to_none=fresh)
+    value = loss(scores(*embedded(model, words, videos), there))
     value.backward()
     optimizer.step()
-    return value
+    return value.detach()

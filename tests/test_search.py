@@ -1,0 +1,743 @@
+"""The search index: the same as ``model.score``, whatever is missing, added, removed, saved or broken."""
+
+import errno
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import mee.search
+from mee.data import Clips, Words
+from mee.files import seal
+from mee.model import MEE, NO_EXPERT, VideoTextMEE
+from mee.search import ClipIndex, IndexFileError
+
+DIMS = {"face": 8, "audio": 5, "motion": 6}
+TINYCLIPS = Path(__file__).parents[1] / "notebooks/data/tinyclips.h5"
+
+
+@pytest.fixture(params=["faiss", "plain"])
+def store(request, monkeypatch):
+    """Every test that asks for this runs with FAISS, and as if FAISS were not installed."""
+    if request.param == "plain":
+
+        def missing():
+            raise ImportError("no FAISS here")
+
+        monkeypatch.setattr(mee.search, "_faiss", missing)
+    return request.param
+
+
+def world(clips, texts=7, seed=0, dims=DIMS, there=0.6):
+    """Random unit embeddings of ``clips`` clips, of which any expert may lack any, and of ``texts`` sentences."""
+    g = torch.Generator().manual_seed(seed)
+    dims = dict(sorted(dims.items()))
+    mask = torch.rand(clips, len(dims), generator=g) < there
+    videos = {name: F.normalize(torch.randn(clips, dim, generator=g), dim=1) for name, dim in dims.items()}
+    query = {name: F.normalize(torch.randn(texts, dim, generator=g), dim=1) for name, dim in dims.items()}
+    weights = torch.softmax(2 * torch.randn(texts, len(dims), generator=g), 1)
+    return (videos, mask), (query, weights)
+
+
+def scores(video, text, experts=None, dims=DIMS):
+    """``model.score`` (texts, clips), where only ``experts`` have a say."""
+    (videos, mask), model = video, MEE({name: (3, dim) for name, dim in dims.items()}, 4)
+    if experts is not None:
+        mask = mask & torch.tensor([name in experts for name in model.experts])
+    # nothing is known of what the chosen experts do not say
+    videos = {name: x.masked_fill(~mask[:, [i]], 0) for i, (name, x) in enumerate(videos.items())}
+    return model.score(text, (videos, mask))
+
+
+def ids(count):
+    return [f"clip {i} é\n" for i in range(count)]
+
+
+def filled(clips, seed=0, **options):
+    video, text = world(clips, seed=seed)
+    index = ClipIndex(DIMS, **options)
+    index.add(ids(clips), video, [{"split": ("train", "test")[i % 2], "film": i % 5} for i in range(clips)])
+    return index, video, text
+
+
+def same(index, other, text, **options):
+    """Both give the same hits; those with equal scores may change places."""
+    for hits, others in zip(index.search(text, 20, **options), other.search(text, 20, **options), strict=True):
+        assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in others], abs=1e-6)
+        # clips without any expert all score the same
+        assert {hit.id for hit in hits if hit.weight} == {hit.id for hit in others if hit.weight}
+
+
+# --------------------------------------------------------------------------------------------------- exact search
+
+
+@pytest.mark.parametrize("experts", [None, ["face"], ["audio", "motion"]])
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_search_is_model_score(store, seed, experts):
+    index, video, text = filled(200, seed)
+    names = ids(200)
+    if experts is not None and seed == 0:
+        experts = [*experts, *experts]  # naming one twice changes nothing
+    expected = scores(video, text, experts)
+    for q, hits in enumerate(index.search(text, 200, experts=experts)):
+        assert sorted(hit.id for hit in hits) == sorted(names), "with k as large as the index each clip is a hit"
+        got = torch.tensor([hit.score for hit in hits])
+        want = expected[q, [names.index(hit.id) for hit in hits]]
+        torch.testing.assert_close(got, want, atol=1e-6, rtol=0)
+        assert (got.diff() <= 1e-7).all(), "best first"
+    for k in (1, 3, 50):
+        best = torch.tensor([[hit.score for hit in hits] for hits in index.search(text, k, experts=experts)])
+        torch.testing.assert_close(best, expected.topk(k, 1).values, atol=1e-6, rtol=0)
+
+
+def test_what_stands_where_an_expert_is_absent_does_not_matter(store):
+    index, (videos, mask), text = filled(60)
+    other = ClipIndex(DIMS)
+    videos = {name: x.masked_fill(~mask[:, [i]], torch.nan) for i, (name, x) in enumerate(videos.items())}
+    other.add(ids(60), (videos, mask))
+    same(index, other, text)
+
+
+def test_float16_keeps_half_and_changes_little(store):
+    full, video, text = filled(300)
+    half, *_ = filled(300, dtype="float16")
+    assert 2 * half.nbytes == full.nbytes
+    rounded = {name: x.half().float() for name, x in video[0].items()}
+    for dtype_scores, tolerance in ((scores((rounded, video[1]), text), 1e-6), (scores(video, text), 5e-4)):
+        best = torch.tensor([[hit.score for hit in hits] for hits in half.search(text, 25)])
+        torch.testing.assert_close(best, dtype_scores.topk(25, 1).values, atol=tolerance, rtol=0)
+
+
+def test_a_hit_says_why(store):
+    index, (videos, mask), (texts, weights) = filled(80)
+    names = ids(80)
+    for experts in (None, ["audio", "face"]):
+        for q, hits in enumerate(index.search((texts, weights), 80, experts=experts)):
+            for hit in hits:
+                i = names.index(hit.id)
+                has = [name for e, name in enumerate(index.experts) if mask[i, e] and name in (experts or DIMS)]
+                assert list(hit.similarity) == list(hit.weight) == has
+                assert hit.where == {"split": ("train", "test")[i % 2], "film": i % 5}
+                if not has:
+                    assert hit.score == NO_EXPERT
+                    continue
+                trust = torch.tensor([weights[q, index.experts.index(name)] for name in has])
+                cosine = torch.tensor([texts[name][q] @ videos[name][i] for name in has])
+                torch.testing.assert_close(torch.tensor(list(hit.weight.values())), trust / trust.sum())
+                torch.testing.assert_close(torch.tensor(list(hit.similarity.values())), cosine)
+                assert hit.score == pytest.approx(sum(hit.weight[n] * hit.similarity[n] for n in has), abs=1e-6)
+
+
+def test_clips_without_an_expert_come_last_even_behind_the_worst(store):
+    index = ClipIndex({"a": 2})
+    index.add(["opposite", "nothing"], ({"a": [[-1.0, 0.0], [0.0, 0.0]]}, [[True], [False]]))
+    hits = index.search(({"a": [[1.0, 0.0]]}, [[1.0]]), 2)[0]
+    assert [(hit.id, hit.score) for hit in hits] == [("opposite", -1.0), ("nothing", NO_EXPERT)]
+    assert hits[1].similarity == hits[1].weight == {}
+
+
+def test_experts_without_any_trust(store):
+    # a weight of zero has a floor, as in model.score: a clip that has only that expert is compared by it
+    index, video, (texts, _) = filled(100)
+    weights = torch.tensor([[1.0, 0.0, 0.0]]).repeat(7, 1)
+    best = torch.tensor([[hit.score for hit in hits] for hits in index.search((texts, weights), 30)])
+    torch.testing.assert_close(best, scores(video, (texts, weights)).topk(30, 1).values, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "where, keep",
+    [
+        ({"split": "test"}, lambda i: i % 2 == 1),
+        ({"split": "train", "film": 3}, lambda i: i % 2 == 0 and i % 5 == 3),
+        (lambda about: about["film"] > 2, lambda i: i % 5 > 2),
+        ({"split": "val"}, lambda i: False),
+        ({"nobody said": 1}, lambda i: False),
+        ({}, lambda i: True),
+    ],
+)
+def test_where(store, where, keep):
+    index, video, text = filled(150)
+    kept = [i for i in range(150) if keep(i)]
+    expected = scores(video, text)[:, kept].sort(1, descending=True).values
+    for hits, want in zip(index.search(text, 150, where=where), expected, strict=True):
+        assert {hit.id for hit in hits} == {ids(150)[i] for i in kept}
+        assert [hit.score for hit in hits] == pytest.approx(want.tolist(), abs=1e-6)
+
+
+def test_empty(store):
+    index = ClipIndex(DIMS)
+    _, text = world(1)
+    assert len(index) == 0 and index.ids == [] and "x" not in index and index.search(text) == [[]] * 7
+    index.add([], ({name: torch.zeros(0, dim) for name, dim in DIMS.items()}, torch.zeros(0, 3)))
+    assert index.search(text) == [[]] * 7
+    full, *_ = filled(5)
+    assert full.search(({name: x[:0] for name, x in text[0].items()}, text[1][:0])) == []
+    assert len(full.search(text, 100)[0]) == 5, "k may be larger than the index"
+
+
+# ------------------------------------------------------------------------------------------------- add and remove
+
+
+def test_adding_and_removing_is_like_building_what_is_left(store):
+    (videos, mask), text = world(400)
+    names, rng = ids(400), np.random.default_rng(0)
+    index, inside, waiting = ClipIndex(DIMS), set(), list(range(400))
+    for _ in range(30):
+        new, waiting = waiting[:20], waiting[20:]
+        if new:
+            index.add([names[i] for i in new], ({name: x[new] for name, x in videos.items()}, mask[new]))
+        inside.update(new)
+        gone = rng.choice(sorted(inside), min(len(inside) - 5, rng.integers(25)), replace=False).tolist()
+        index.remove([names[i] for i in gone])
+        inside.difference_update(gone)
+        waiting += gone[:10]  # and some come back
+    assert sorted(index.ids) == sorted(names[i] for i in inside) and len(index) == len(inside)
+    assert names[min(inside)] in index and "clip" not in index
+    left = sorted(inside)
+    other = ClipIndex(DIMS)
+    other.add([names[i] for i in left], ({name: x[left] for name, x in videos.items()}, mask[left]))
+    same(index, other, text)
+
+
+def test_remove_all_or_nothing(store):
+    index, _, text = filled(20)
+    with pytest.raises(KeyError, match="nobody"):
+        index.remove([ids(20)[0], "nobody"])
+    assert len(index) == 20
+    index.remove(ids(20)[3])
+    index.remove([*ids(3), ids(3)[0]])
+    assert len(index) == 16 and all(hit.id not in ids(4) for hit in index.search(text, 20)[0])
+    with pytest.raises(KeyError):
+        index.remove(ids(1))
+    index.remove(index.ids)
+    assert len(index) == 0 and index.search(text) == [[]] * 7
+
+
+BAD = {
+    "an id twice": (lambda i, v, m: (["a", "a"], v, m), "twice"),
+    "an id that is there": (lambda i, v, m: (["new", "old"], v, m), "'old' is in the index already"),
+    "an id that is no text": (lambda i, v, m: ([1, "b"], v, m), "not a str"),
+    "too few ids": (lambda i, v, m: (["b"], v, m), "need a mask"),
+    "a narrow mask": (lambda i, v, m: (i, v, m[:, :2]), "need a mask"),
+    "an expert left out": (lambda i, v, m: (i, {"face": v["face"]}, m), "experts of this index"),
+    "an unknown expert": (lambda i, v, m: (i, {**v, "smell": v["face"]}, m), "smell"),
+    "other dimensions": (lambda i, v, m: (i, {**v, "face": v["face"][:, :7]}, m), re.escape("(2, 8); got (2, 7)")),
+    "NaN": (lambda i, v, m: (i, {**v, "audio": v["audio"] * torch.nan}, m), "'n1': its 'audio' has NaN"),
+    "Inf": (lambda i, v, m: (i, {**v, "audio": v["audio"] / 0}, m), "'n1': its 'audio' has NaN"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_cannot_be_added_leaves_no_trace(store, what):
+    change, message = BAD[what]
+    (videos, mask), text = world(2)
+    index = ClipIndex(DIMS)
+    index.add(["old"], ({name: x[:1] for name, x in videos.items()}, mask[:1]))
+    new, videos, mask = change(["n1", "n2"], videos, torch.ones(2, 3))
+    with pytest.raises(ValueError, match=message):
+        index.add(new, (videos, mask))
+    assert index.ids == ["old"] and len(index.search(text, 5)[0]) == 1
+
+
+def test_where_must_be_dicts_that_json_can_hold(store):
+    (videos, mask), _ = world(1)
+    index = ClipIndex(DIMS)
+    for where, error in (([["a"]], ValueError), ([{"a": object()}], TypeError), ([{}, {}], ValueError)):
+        with pytest.raises(error):
+            index.add(["a"], (videos, mask), where)
+        assert len(index) == 0
+
+
+# ----------------------------------------------------------------------------------------------------------- asking
+
+
+def test_questions_that_make_no_sense(store):
+    index, _, (texts, weights) = filled(10)
+    for k in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="k is a number from 1"):
+            index.search((texts, weights), k)
+    for experts in ([], ["smell"], "face"):
+        with pytest.raises(ValueError, match="experts is a list"):
+            index.search((texts, weights), experts=experts)
+    with pytest.raises(ValueError, match="no model"):
+        index.search("a dog")
+    bad = [
+        (texts, weights[:, :2], "weights are"),
+        (texts, weights * torch.nan, "finite"),
+        (texts, weights / 0, "finite"),
+        (texts, -weights, "not negative"),
+        ({**texts, "face": texts["face"] * torch.nan}, weights, "'face' has NaN"),
+        ({**texts, "face": texts["face"][:, :3]}, weights, "'face' is"),
+        ({"face": texts["face"]}, weights, "experts of this index"),
+    ]
+    for t, w, message in bad:
+        with pytest.raises(ValueError, match=message):
+            index.search((t, w))
+
+
+@pytest.mark.parametrize("arguments", [{"dims": {}}, {"dims": {"a": 0}}, {"kind": "tree"}, {"dtype": "int8"}])
+def test_an_index_that_cannot_be(arguments):
+    with pytest.raises(ValueError):
+        ClipIndex(**{"dims": DIMS, **arguments})
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return Clips(TINYCLIPS, check=False)
+
+
+@pytest.fixture(scope="module")
+def model(clips):
+    """A network with the shape of TinyClips, and random weights. It knows no faces."""
+    experts = {name: (expert.dim, 8 + i) for i, (name, expert) in enumerate(clips.experts.items()) if name != "face"}
+    sequences = {name: 3 for name in experts if clips.experts[name].kind == "sequence"}
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    network = VideoTextMEE(experts, clips.word_dim, 4, sequences).eval()
+    torch.set_rng_state(state)
+    return network
+
+
+def test_build_and_ask_in_words(store, clips, model, tmp_path):
+    rows = clips.clips_in("test")[:150]
+    index = ClipIndex.build(model, clips, rows, chunk=64, progress=False)
+    assert len(index) == 150 and index.experts == model.experts
+    sentences = ["a red car in the snow", "Somebody plays the guitar, xyzzy!"]
+    with torch.no_grad():
+        text = model.embed_text(*clips.words.batch(sentences))
+        expected = model.score(text, model.embed_video(*clips.video(rows, model.experts)))
+    found = index.search(sentences, 150)
+    for hits, want in zip(found, expected, strict=True):
+        want = dict(zip([clips.ids[i] for i in rows], want.tolist(), strict=True))
+        assert [hit.score for hit in hits] == pytest.approx([want[hit.id] for hit in hits], abs=1e-5)
+        assert all(hit.where == {"split": "test"} for hit in hits)
+    assert index.search(sentences[0], 150) == found[0], "one sentence, one list"
+    assert index.search([], 5) == []
+    with pytest.raises(ValueError, match="'xyzzy plugh': none of its words"):
+        index.search(["a car", "xyzzy plugh"])
+    with pytest.raises(ValueError, match="none of its words"):
+        index.search("")
+    index.save(tmp_path / "x.index")
+    again = ClipIndex.load(tmp_path / "x.index")
+    assert again.search(sentences, 150) == found, "the file holds the model and its words"
+    assert again.words.words == clips.words.words
+    for name, value in model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value)
+
+
+def test_a_model_in_training_stays_in_training(clips, model):
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    index = ClipIndex.build(model, clips, torch.arange(40), progress=False)
+    hits = index.search("a red car")
+    assert model.training and all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    model.eval()
+    assert index.search("a red car") == hits
+    assert ClipIndex.build(model, clips, range(40), progress=False).search("a red car") == hits
+
+
+def test_build_needs_a_common_expert_and_each_clip_once(clips):
+    with pytest.raises(ValueError, match="no expert in common"):
+        ClipIndex.build(VideoTextMEE({"smell": (3, 4)}, 5), clips, progress=False)
+    with pytest.raises(ValueError, match="twice"):
+        ClipIndex.build(VideoTextMEE({"motion": (3, 4)}, 5), clips, [1, 2, 1], progress=False)
+
+
+# ---------------------------------------------------------------------------------------------- approximate search
+
+
+@pytest.fixture(scope="module")
+def many():
+    """6,000 clips in 300 clusters, of which a quarter lacks a face; and sentences that ask for some of them."""
+    g = torch.Generator().manual_seed(0)
+    dims = {"face": 12, "motion": 16}
+    centre = {name: torch.randn(300, dim, generator=g) for name, dim in dims.items()}
+    which, asked = torch.randint(300, (6000,), generator=g), torch.randint(300, (50,), generator=g)
+
+    def around(cluster):
+        noise = {name: 0.5 * torch.randn(len(cluster), dim, generator=g) for name, dim in dims.items()}
+        return {name: F.normalize(centre[name][cluster] + noise[name], dim=1) for name in dims}
+
+    mask = torch.stack([torch.rand(6000, generator=g) > 0.25, torch.ones(6000)], 1).bool()
+    weights = torch.softmax(torch.randn(50, 2, generator=g), 1)
+    return dims, (around(which), mask), (around(asked), weights)
+
+
+@pytest.fixture(params=["float32", "float16"])
+def graph(request, many, monkeypatch):
+    monkeypatch.setattr(mee.search, "SMALL", 800)  # so that a graph is worth it earlier, and is made in a second
+    dims, video, text = many
+    index = ClipIndex(dims, "hnsw", request.param)
+    names, where = ids(6000), [{"part": i % 100} for i in range(6000)]
+    for start in range(0, 6000, 2100):
+        rows = slice(start, start + 2100)
+        part = {name: x[rows] for name, x in video[0].items()}, video[1][rows]
+        index.add(names[rows], part, where[rows])
+    return index
+
+
+def recall(index, many, keep=None, **options):
+    dims, video, text = many
+    right = scores(video, text, dims=dims)
+    if keep is not None:
+        right[:, ~keep] = -2
+    names = ids(6000)
+    best = [{names[i] for i in row} for row in right.topk(10, 1).indices.tolist()]
+    found = index.search(text, 10, **options)
+    assert all(len(hits) == 10 for hits in found)
+    place = {name: i for i, name in enumerate(names)}
+    for q, hits in enumerate(found):
+        want = [right[q, place[hit.id]].item() for hit in hits]
+        assert [hit.score for hit in hits] == pytest.approx(want, abs=1e-3), "what is found has its exact score"
+    return np.mean([len({hit.id for hit in hits} & row) / 10 for hits, row in zip(found, best, strict=True)])
+
+
+def test_approximate_search_finds_most(graph, many, tmp_path):
+    assert any(hasattr(group.store, "hnsw") for group in graph._groups.values()), "or this tests nothing"
+    assert recall(graph, many) > 0.97
+    graph.effort = 4
+    low = recall(graph, many)
+    graph.effort = 128
+    assert low < recall(graph, many), "effort does something"
+    numbers = torch.arange(6000) % 100
+    assert recall(graph, many, numbers == 7, where={"part": 7}) > 0.97  # few are left: compared one by one
+    assert recall(graph, many, numbers < 90, where=lambda about: about["part"] < 90) > 0.97  # walked in the graph
+    graph.save(tmp_path / "graph")
+    again = ClipIndex.load(tmp_path / "graph")
+    assert again.search(many[2], 10) == graph.search(many[2], 10) and again.effort == 128
+
+
+def test_removing_from_a_graph(graph, many):
+    names = ids(6000)
+    graph.remove(names[:600])
+    keep = torch.arange(6000) >= 600
+    assert any(group.gone for group in graph._groups.values()), "marked only"
+    assert recall(graph, many, keep) > 0.97
+    graph.remove(names[600:2100])
+    assert not any(group.gone for group in graph._groups.values()), "built anew"
+    assert len(graph) == 3900
+    assert recall(graph, many, torch.arange(6000) >= 2100) > 0.97
+
+
+def test_an_approximate_index_says_that_it_needs_faiss(monkeypatch):
+    import builtins
+
+    original = builtins.__import__
+
+    def without(name, *rest):
+        if name == "faiss":
+            raise ImportError("No module named 'faiss'")
+        return original(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[search\]'"):
+        ClipIndex(DIMS, "hnsw")
+    index, video, text = filled(30)  # and the exact one does without
+    assert isinstance(next(iter(index._groups.values())).store, mee.search._Plain)
+
+
+# ----------------------------------------------------------------------------------------------------------- files
+
+
+def test_save_and_load(store, tmp_path):
+    index, _, text = filled(90, dtype="float16")
+    index.remove(ids(90)[5:25])
+    index.save(tmp_path / "deep" / "index")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["index"], "nothing is left beside it"
+    again = ClipIndex.load(tmp_path / "deep" / "index")
+    assert again.search(text, 90) == index.search(text, 90)
+    assert sorted(again.ids) == sorted(index.ids) and again.dtype == "float16" and again.model is None
+    assert index.search(text, 5, where={"film": 1}) == again.search(text, 5, where={"film": 1})
+    (videos, mask), _ = world(1)
+    again.add(["new"], (videos, mask))
+    again.save(tmp_path / "deep" / "index")  # over itself
+    assert "new" in ClipIndex.load(tmp_path / "deep" / "index")
+    ClipIndex(DIMS).save(tmp_path / "empty")
+    assert len(ClipIndex.load(tmp_path / "empty")) == 0
+
+
+def test_with_and_without_faiss_read_each_other(monkeypatch, tmp_path):
+    index, _, text = filled(50)
+    index.save(tmp_path / "a")
+    with monkeypatch.context() as patch:
+
+        def missing():
+            raise ImportError
+
+        patch.setattr(mee.search, "_faiss", missing)
+        plain = ClipIndex.load(tmp_path / "a")
+        same(plain, index, text)
+        plain.save(tmp_path / "b")
+    same(ClipIndex.load(tmp_path / "b"), index, text)
+
+
+def test_a_damaged_file_is_never_taken(store, tmp_path):
+    index, _, text = filled(40)
+    index.save(tmp_path / "good")
+    raw, rng = (tmp_path / "good").read_bytes(), np.random.default_rng(0)
+    bad = tmp_path / "bad"
+    for _ in range(60):
+        place, bit = rng.integers(len(raw)), 1 << rng.integers(8)
+        bad.write_bytes(raw[:place] + bytes([raw[place] ^ bit]) + raw[place + 1 :])
+        with pytest.raises(IndexFileError, match="bad"):
+            ClipIndex.load(bad)
+    for size in [0, 1, 100, *rng.integers(len(raw), size=20).tolist(), len(raw) - 1]:
+        bad.write_bytes(raw[:size])
+        with pytest.raises(IndexFileError, match="bad"):
+            ClipIndex.load(bad)
+    bad.write_bytes(raw + b"x")
+    with pytest.raises(IndexFileError):
+        ClipIndex.load(bad)
+
+
+def rewritten(path, change):
+    """The file with ``change`` made to it by somebody who also seals it anew."""
+    with h5py.File(path, "r+") as file:
+        change(file)
+    seal(path)
+
+
+def put(place, name, value):
+    del place[name]
+    place[name] = value
+
+
+def cut(place, name):
+    put(place, name, place[name][()][:-1])
+
+
+def group(file):
+    """The first group of clips that have an expert."""
+    return next(place for place in file["groups"].values() if "vectors" in place)
+
+
+WRONG = {
+    "another version": (lambda f: f.attrs.update(version=2), "version 2; this library reads version 1"),
+    "another format": (lambda f: f.attrs.update(format="mee-clips"), "not an index"),
+    "another kind": (lambda f: f.attrs.update(kind="tree"), "fit together"),
+    "no dims": (lambda f: f.attrs.pop("dims"), "fit together"),
+    "dims that are none": (lambda f: f.attrs.update(dims="[1]"), "fit together"),
+    "columns from nowhere": (lambda f: group(f).attrs.update(columns=[7]), "fit together"),
+    "columns out of order": (lambda f: group(f).attrs.update(columns=[2, 0]), "fit together"),
+    "other columns": (lambda f: group(f).attrs.update(columns=[]), "fit together"),
+    "an id less": (lambda f: cut(group(f), "id/length"), "fit together"),
+    "bytes of ids less": (lambda f: cut(group(f), "id/bytes"), "fit together"),
+    "no about": (lambda f: group(f).pop("about"), "fit together"),
+    "about less": (lambda f: cut(group(f), "about"), "fit together"),
+    "about what is not there": (lambda f: put(group(f), "about", group(f)["about"][()] + 99), "fit together"),
+    "where less": (lambda f: cut(f, "where/length"), "fit together"),
+    "a vector less": (lambda f: cut(group(f), "vectors"), "fit together"),
+    "vectors of one dimension": (lambda f: put(group(f), "vectors", group(f)["vectors"][:, :1]), "fit together"),
+    "vectors of text": (lambda f: put(group(f), "vectors", np.array([b"x"] * 9)), "fit together"),
+    "NaN": (lambda f: put(group(f), "vectors", group(f)["vectors"][()] * np.float32("nan")), "NaN"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_file_whose_parts_do_not_fit(tmp_path, what):
+    change, message = WRONG[what]
+    index, *_ = filled(30)
+    index.save(tmp_path / "x")
+    rewritten(tmp_path / "x", change)
+    with pytest.raises(IndexFileError, match=message):
+        ClipIndex.load(tmp_path / "x")
+
+
+def test_what_is_no_index(tmp_path):
+    (tmp_path / "text").write_text("hello")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1
+    for path in (tmp_path / "nowhere", tmp_path, tmp_path / "text", tmp_path / "other.h5", TINYCLIPS):
+        with pytest.raises(IndexFileError, match=re.escape(str(path))):
+            ClipIndex.load(path)
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    index, _, text = filled(20)
+    index.save(tmp_path / "x")
+    before = (tmp_path / "x").read_bytes()
+
+    def full(file, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(mee.search, "reserve", full)
+    with pytest.raises(IndexFileError, match="x: cannot be written: No space left"):
+        index.save(tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_room_is_taken_for_all_that_is_written(clips, model, tmp_path, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(mee.search, "reserve", lambda file, size: sizes.append(size))
+    ClipIndex.build(model, clips, range(200), progress=False).save(tmp_path / "x")
+    assert sizes[0] >= (tmp_path / "x").stat().st_size
+
+
+def test_a_model_that_is_not_ours_cannot_be_saved(tmp_path):
+    class Mine(VideoTextMEE):
+        pass
+
+    index = ClipIndex({"a": 3}, model=Mine({"a": (2, 3)}, 4), words=Words(["a"], torch.zeros(1, 4)))
+    with pytest.raises(ValueError, match="Mine"):
+        index.save(tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------------------------------------------------- Qdrant
+
+pytest.importorskip("qdrant_client")
+from mee.qdrant import QdrantIndex  # noqa: E402
+
+NAMES = {"a face": 8, "audio.deep": 5, "motion": 6}  # a point's vectors and payload take any name
+
+
+def both(clips=120, **options):
+    video, text = world(clips, texts=4, dims=NAMES)
+    where = [{"split": ("train", "test")[i % 2], "film.part": i % 5, "length": i % 3 + 0.5} for i in range(clips)]
+    exact, index = ClipIndex(NAMES), QdrantIndex(NAMES, **options)
+    for each in (exact, index):
+        each.add(ids(clips), video, where)
+    return exact, index, text
+
+
+def alike(index, exact, text, k=10, **options):
+    for hits, others in zip(index.search(text, k, **options), exact.search(text, k, **options), strict=True):
+        assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in others], abs=1e-5)
+        reference = {hit.id: hit for hit in others}
+        for hit in hits:
+            if hit.id in reference:
+                other = reference[hit.id]
+                assert hit.similarity == pytest.approx(other.similarity, abs=1e-5) and hit.where == other.where
+                assert hit.weight == pytest.approx(other.weight, abs=1e-5)
+            else:
+                assert not hit.weight, "only clips that no expert knows may change places"
+
+
+@pytest.mark.parametrize("depth", [20, 1000])
+def test_qdrant_is_the_exact_index(depth):
+    exact, index, text = both()
+    index.depth = depth
+    assert len(index) == 120 and ids(5)[4] in index and "nobody" not in index
+    for experts in (None, ["motion"], ["motion", "audio.deep"]):
+        for where in (None, {"split": "test"}, {"film.part": 3, "split": "train"}, {"length": 1.5}, {"split": "val"}):
+            alike(index, exact, text, experts=experts, where=where)
+    alike(index, exact, text, k=200)
+
+
+def test_qdrant_too_shallow_scores_right_but_may_miss():
+    exact, index, text = both(300)
+    index.depth = 3
+    right = [{hit.id: hit.score for hit in hits} for hits in exact.search(text, 300)]
+    found = index.search(text, 3)
+    for hits, all_ in zip(found, right, strict=True):
+        assert [hit.score for hit in hits] == pytest.approx([all_[hit.id] for hit in hits], abs=1e-5)
+    assert len(index.search(text, 20)[0]) == 20, "it is never less deep than k"
+
+
+def test_qdrant_add_and_remove():
+    exact, index, text = both(60)
+    for each in (exact, index):
+        each.remove(ids(60)[10:30])
+        with pytest.raises(KeyError):
+            each.remove([ids(1)[0], "nobody"])
+    assert len(index) == 40
+    alike(index, exact, text, k=40)
+    video, _ = world(1, dims=NAMES)
+    for again in (["x", "x"], [ids(1)[0]]):
+        with pytest.raises(ValueError):
+            index.add(again, ({n: x[[0] * len(again)] for n, x in video[0].items()}, video[1][[0] * len(again)]))
+    with pytest.raises(ValueError, match="NaN"):
+        index.add(["x"], ({n: x * torch.nan for n, x in video[0].items()}, torch.ones(1, 3)))
+    with pytest.raises(ValueError, match="function"):
+        index.search(text, where=lambda about: True)
+    index.remove([id for id in ids(60) if id in index])
+    assert len(index) == 0 and index.search(text) == [[]] * 4
+
+
+def test_qdrant_in_a_folder(tmp_path):
+    exact, index, text = both(location=tmp_path / "clips", name="mine")
+    index.close()
+    again = QdrantIndex(NAMES, tmp_path / "clips", "mine")
+    alike(again, exact, text)
+    again.close()
+    with pytest.raises(ValueError, match="is there with the vectors"):
+        QdrantIndex({**NAMES, "motion": 7}, tmp_path / "clips", "mine")
+
+
+def test_qdrant_in_words(clips, model):
+    rows = torch.arange(60)
+    index = QdrantIndex.build(model, clips, rows, progress=False)
+    exact = ClipIndex.build(model, clips, rows, progress=False)
+    hits, others = index.search("a red car in the snow"), exact.search("a red car in the snow")
+    assert [hit.id for hit in hits] == [hit.id for hit in others] and hits[0].where == others[0].where
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers what our code asks of a server, with the embedded mode: it shows that all of it survives the journey."""
+
+    def do(self):
+        from qdrant_client import models as m
+
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        db, path = self.server.db, self.path.split("?")[0].strip("/").split("/")
+        name, what = path[1] if len(path) > 1 else "", (self.command, *path[2:])
+        self.server.asked.append(what)
+        if what == ("GET", "exists"):
+            result = {"exists": db.collection_exists(name)}
+        elif what == ("PUT",):
+            result = db.create_collection(name, {k: m.VectorParams(**v) for k, v in body["vectors"].items()})
+        elif what == ("PUT", "index"):
+            result = {"status": "completed", "operation_id": 0}
+        elif what == ("POST", "points", "count"):
+            result = {"count": db.count(name).count}
+        elif what == ("POST", "points"):
+            result = db.retrieve(name, body["ids"], with_payload=body["with_payload"])
+        elif what == ("PUT", "points"):
+            result = db.upsert(name, [m.PointStruct(**point) for point in body["points"]])
+        elif what == ("POST", "points", "query"):
+            asked = m.QueryRequest(**body)
+            result = db.query_points(
+                name, prefetch=asked.prefetch, query=asked.query, query_filter=asked.filter, limit=asked.limit,
+                with_payload=asked.with_payload, with_vectors=asked.with_vector,
+            )  # fmt: skip
+        elif what == ("POST", "points", "scroll"):
+            asked = m.ScrollRequest(**body)
+            points, _ = db.scroll(name, asked.filter, asked.limit)
+            result = {"points": points}
+        else:
+            return self.send_error(404)
+        result = json.dumps({"result": result, "status": "ok", "time": 0}, default=lambda x: x.model_dump())
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(result.encode())
+
+    do_GET = do_PUT = do_POST = do
+
+    def log_message(self, *rest):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:Failed to obtain server version")
+def test_qdrant_by_url():
+    from qdrant_client import QdrantClient
+
+    server = HTTPServer(("127.0.0.1", 0), Server)
+    server.db, server.asked = QdrantClient(":memory:", force_disable_check_same_thread=True), []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        exact, index, text = both(40, location=f"http://127.0.0.1:{server.server_port}")
+        index.depth = 15
+        alike(index, exact, text)
+        alike(index, exact, text, k=40, where={"split": "test"}, experts=["motion"])
+        assert ("POST", "points", "query") in server.asked and ("PUT", "index") in server.asked
+    finally:
+        server.shutdown()
+        server.server_close()
