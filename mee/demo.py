@@ -225,7 +225,7 @@ class Films:
 def _bar(value):
     """A number from -1 to 1 in digits, and as a bar for the eye alone."""
     width, minus = round(100 * min(abs(value), 1)), " minus" if value < 0 else ""
-    return f'<span class="bar{minus}" aria-hidden="true"><i style="width: {width}%"></i></span> {value:.2f}'
+    return f'<span class="bar{minus}" aria-hidden="true"><i style="width: {width}%"></i></span> {value:z.2f}'
 
 
 def answer_html(answer, total):

@@ -137,7 +137,7 @@ class ClipIndex:
 
     def _expect(self, clips, rows):
         """Take the room that the groups will need at once: growing would hold the largest one twice for a moment."""
-        known = [name for name in self.experts if name in clips.experts]
+        known = _common(self, clips)
         columns = [self.experts.index(name) for name in known]
         present = clips.present[rows][:, [list(clips.experts).index(name) for name in known]]
         for pattern, count in zip(*present.unique(dim=0, return_counts=True), strict=True) if len(rows) else ():
@@ -221,7 +221,7 @@ class ClipIndex:
         found = [[] for _ in weights]  # for each query (score, group, row)
         for columns, group in self._groups.items():
             keep = group.keep(allowed)
-            if keep is not None and not keep.any():
+            if not len(group) or (keep is not None and not keep.any()):
                 continue
             used = [column for column in columns if chosen[column]]
             if used:
@@ -388,14 +388,19 @@ def evaluating(model):
 
 def embedded(model, clips, rows, chunk, max_rows=None):
     """Clips ``rows`` in chunks, as ``add`` takes them: ids, what ``model.embed_video`` gives, and {"split": ...}."""
-    known = [name for name in model.experts if name in clips.experts]
-    if not known:
-        raise ValueError(f"{clips.path} has {list(clips.experts)}, the model {model.experts}: no expert in common")
+    known = _common(model, clips)
     for part in rows.split(chunk):
         numbers = part.tolist()
         with evaluating(model):
             videos = model.embed_video(*clips.video(part, known, max_rows))
         yield [clips.ids[i] for i in numbers], videos, [{"split": str(clips.split[i])} for i in numbers]
+
+
+def _common(model, clips):
+    known = [name for name in model.experts if name in clips.experts]
+    if not known:
+        raise ValueError(f"{clips.path} has {list(clips.experts)}, the model {model.experts}: no expert in common")
+    return known
 
 
 def offered(index, ids, videos, where):

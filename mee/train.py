@@ -457,11 +457,11 @@ def load_model(path, device="cpu"):
 
 def table(metrics):
     """``evaluate``'s result as lines of text, each value with its 95 % interval and chance beside it."""
-    lines = [f"{'':<8}" + "".join(f"{name:>22}" for name in metrics["t2v"])]
+    lines = [f"{'':<8}" + "".join(f"{name:>24}" for name in metrics["t2v"])]
     for way in ("t2v", "v2t"):
         cells = [f"{v:.1f} [{low:.1f}, {high:.1f}]" for v, low, high in metrics[way].values()]
-        lines.append(f"{way:<8}" + "".join(f"{cell:>22}" for cell in cells))
-        lines.append(f"{'chance':<8}" + "".join(f"{v:>22.1f}" for v in metrics["chance"][way].values()))
+        lines.append(f"{way:<8}" + "".join(f"{cell:>24}" for cell in cells))
+        lines.append(f"{'chance':<8}" + "".join(f"{v:>24.1f}" for v in metrics["chance"][way].values()))
     return "\n".join(lines)
 
 

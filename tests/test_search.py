@@ -318,7 +318,8 @@ def test_build_and_ask_in_words(store, clips, model, tmp_path):
         want = dict(zip([clips.ids[i] for i in rows], want.tolist(), strict=True))
         assert [hit.score for hit in hits] == pytest.approx([want[hit.id] for hit in hits], abs=1e-5)
         assert all(hit.where == {"split": "test"} for hit in hits)
-    assert index.search(sentences[0], 150) == found[0], "one sentence, one list"
+    alone = index.search(sentences[0], 150)  # one sentence, one list, and the same but for rounding
+    assert [hit.score for hit in alone] == pytest.approx([hit.score for hit in found[0]], abs=1e-6)
     assert index.search([], 5) == []
     with pytest.raises(ValueError, match="'xyzzy plugh': none of its words"):
         index.search(["a car", "xyzzy plugh"])
@@ -465,6 +466,7 @@ def test_save_and_load(store, tmp_path):
 
 def test_with_and_without_faiss_read_each_other(monkeypatch, tmp_path):
     index, _, text = filled(50)
+    found = index.search(text, 20)
     index.save(tmp_path / "a")
     with monkeypatch.context() as patch:
 
@@ -473,9 +475,12 @@ def test_with_and_without_faiss_read_each_other(monkeypatch, tmp_path):
 
         patch.setattr(mee.search, "_faiss", missing)
         plain = ClipIndex.load(tmp_path / "a")
-        same(plain, index, text)
+        other = plain.search(text, 20)
         plain.save(tmp_path / "b")
-    same(ClipIndex.load(tmp_path / "b"), index, text)
+    for hits in (other, ClipIndex.load(tmp_path / "b").search(text, 20)):
+        for mine, theirs in zip(hits, found, strict=True):
+            assert [hit.id for hit in mine] == [hit.id for hit in theirs]
+            assert [hit.score for hit in mine] == pytest.approx([hit.score for hit in theirs], abs=1e-6)
 
 
 def test_a_damaged_file_is_never_taken(store, tmp_path):
@@ -598,8 +603,8 @@ from mee.qdrant import QdrantIndex  # noqa: E402
 NAMES = {"a face": 8, "audio.deep": 5, "motion": 6}  # a point's vectors and payload take any name
 
 
-def both(clips=120, **options):
-    video, text = world(clips, texts=4, dims=NAMES)
+def both(clips=80, **options):
+    video, text = world(clips, texts=3, dims=NAMES)
     where = [{"split": ("train", "test")[i % 2], "film.part": i % 5, "length": i % 3 + 0.5} for i in range(clips)]
     exact, index = ClipIndex(NAMES), QdrantIndex(NAMES, **options)
     for each in (exact, index):
@@ -624,7 +629,7 @@ def alike(index, exact, text, k=10, **options):
 def test_qdrant_is_the_exact_index(depth):
     exact, index, text = both()
     index.depth = depth
-    assert len(index) == 120 and ids(5)[4] in index and "nobody" not in index
+    assert len(index) == 80 and ids(5)[4] in index and "nobody" not in index
     for experts in (None, ["motion"], ["motion", "audio.deep"]):
         for where in (None, {"split": "test"}, {"film.part": 3, "split": "train"}, {"length": 1.5}, {"split": "val"}):
             alike(index, exact, text, experts=experts, where=where)
@@ -658,11 +663,11 @@ def test_qdrant_add_and_remove():
     with pytest.raises(ValueError, match="function"):
         index.search(text, where=lambda about: True)
     index.remove([id for id in ids(60) if id in index])
-    assert len(index) == 0 and index.search(text) == [[]] * 4
+    assert len(index) == 0 and index.search(text) == [[]] * 3
 
 
 def test_qdrant_in_a_folder(tmp_path):
-    exact, index, text = both(location=tmp_path / "clips", name="mine")
+    exact, index, text = both(30, location=tmp_path / "clips", name="mine")
     index.close()
     again = QdrantIndex(NAMES, tmp_path / "clips", "mine")
     alike(again, exact, text)

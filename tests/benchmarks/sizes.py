@@ -1,9 +1,9 @@
 """A clip file with MSR-VTT's sizes and drawn content, to measure on: python tests/benchmarks/sizes.py FILE.h5 [SHARE]
 
-SHARE (default 1) of 10,000 clips with 20 captions each. Dimensions are those of the paper's features. Lengths follow the
-real annotations: captions have 9.3 words in the mean, a twentieth more than 17; clips last 10 to 30 seconds, 15 in the
-mean, and sound has a row for each 0.96 seconds. A third of the clips has no face and a tenth no sound, which is assumed.
-Splits are the full one's: 6,513 to train, 497 to validate, 2,990 to test. The same seed gives the same file.
+SHARE (default 1) of 10,000 clips with 20 captions each. Dimensions are those of the paper's features. Lengths follow
+the real annotations: captions have 9.3 words in the mean, a twentieth more than 17; clips last 10 to 30 seconds, 15 in
+the mean, and sound has a row for each 0.96 seconds. That a third of the clips has no face and a tenth no sound is
+assumed. Splits are the full one's: 6,513 to train, 497 to validate, 2,990 to test. The same seed gives the same file.
 """
 
 import sys

@@ -1,0 +1,594 @@
+"""How fast, and how much memory, beside a plain transcription of the original (plain.py).
+
+    python tests/benchmarks/run.py                           all parts; a table (a quarter of an hour)
+    python tests/benchmarks/run.py step loss --json FILE     these parts; FILE keeps what it has of the others
+    python tests/benchmarks/run.py --full                    whole sizes also where the default takes a share: an hour
+    python tests/benchmarks/report.py                        tables and figures of notebooks/benchmarks.md from its JSON
+
+Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``epoch`` (with
+loading), ``scores`` and ``ranking``, ``loss``, ``files`` (opening, importing), and how cost grows with ``batch``,
+``experts``, ``words`` and ``clips``.
+
+Each part runs in a process of its own, so that its memory can be told; both sides run there in turns, so that they meet
+the same machine. Reported is the median; ratios are medians of the ratios of neighbours in time. On a CPU one thread is
+the default (``--threads``), and the clock is the CPU time of the process: on a machine that others use too it says what
+a quiet one would take. ``--wall`` takes the time on the wall, which is right for several threads on a quiet machine.
+``--device cuda`` runs ``step``, ``epoch`` and ``loss`` on a GPU, by the wall.
+
+The shell (``python -m mee.train``) asks glibc to keep freed memory, so our side is measured so; the plain side is
+measured under glibc's own thresholds, and where it matters also as if it had been asked, too.
+"""
+
+import argparse
+import copy
+import ctypes
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import plain
+import sizes
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+import mee.data
+from mee.data import Clips, ClipWriter, Words
+from mee.loss import InfoNCELoss, MaxMarginRankingLoss
+from mee.metrics import ranks, ranks_both_ways
+from mee.model import MEE, VideoTextMEE
+from mee.train import _keep_freed_memory, batch_loss, fit, scores
+
+HERE = Path(__file__).resolve().parent
+
+EXPERTS = {"appearance": (2048, 2048), "audio": (128, 128), "face": (128, 128), "motion": (1024, 1024)}
+
+
+# ------------------------------------------------------------------------------------------------------ measuring
+
+
+class Clock:
+    def __init__(self, device="cpu", wall=False):
+        self.device, self.read = device, time.perf_counter if wall or device != "cpu" else time.process_time
+
+    def __call__(self):
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+        return self.read()
+
+
+def turns(clock, sides, repeats):
+    """Runs ``sides`` (name -> (function, how memory is to be handled)) in turns: name -> seconds, repeat by repeat.
+
+    What is asked of glibc shows over a run, so before each that counts there is one that does not.
+    """
+    seconds = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, (run, memory) in sides.items():
+            memory()
+            run()
+            began = clock()
+            run()
+            seconds[name].append(clock() - began)
+    return seconds
+
+
+def summary(seconds, against="plain"):
+    """name -> {seconds, low, high, ratio}: medians; low and high are the fastest and the slowest repeat."""
+    out = {}
+    for name, values in seconds.items():
+        row = {"seconds": median(values), "low": min(values), "high": max(values), "repeats": len(values)}
+        if against in seconds and name != against:
+            ratios = [a / b for a, b in zip(seconds[against], values, strict=True)]
+            row |= {"ratio": median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios)}
+        out[name] = row
+    return out
+
+
+def _status(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+
+def peak(run):
+    """(result, bytes that the process held at the peak of ``run()`` above what it held before). Linux only."""
+    gc.collect()
+    default_memory()
+    Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back
+    before = _status("VmRSS")
+    result = run()
+    return result, _status("VmHWM") - before
+
+
+def default_memory():
+    """glibc's thresholds as they stand after a few steps under its own rule, by which they follow the largest tensor up
+    to a limit; and back to the system with what was kept."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(-4, 65536)  # M_MMAP_MAX
+        libc.mallopt(-3, 2**25)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, 2**26)  # M_TRIM_THRESHOLD
+        libc.malloc_trim(0)
+
+
+# ---------------------------------------------------------------------------------------------------- both sides
+
+
+def network(experts=EXPERTS, clusters=None, text_clusters=32, word_dim=300, seed=0):
+
+    torch.manual_seed(seed)
+    return VideoTextMEE(experts, word_dim, text_clusters, {"audio": 16} if clusters is None else clusters)
+
+
+class Batch:
+    """Drawn captions and clips: :class:`mee.data.Batch` for us, padded tensors and flags for the plain side.
+
+    words  how many a caption has: None draws them with the real ones' lengths
+    whole  every expert is there and everything has full length: then both sides compute the same numbers
+    """
+
+    def __init__(self, n, experts=EXPERTS, sequences=("audio",), words=None, whole=False, device="cpu", dim=300):
+
+        g, t = np.random.default_rng(0), torch.Generator().manual_seed(0)
+        rows = max(plain.ROWS, words or 0)
+        length = np.full(n, words or rows) if whole or words else sizes.words_in(g, n).clip(max=rows)
+        sound = np.full(n, plain.ROWS) if whole else sizes.rows_of_sound(g, n).clip(max=plain.ROWS)
+        sound = sound if whole else sound * (g.random(n) > 0.1)
+        absent = {"face": 1 / 3} if not whole else {}
+
+        def padded(length, longest, dim):
+            mask = torch.arange(longest) < torch.as_tensor(length)[:, None]
+            return torch.randn(n, longest, dim, generator=t) * mask[..., None], mask
+
+        text, word_mask = padded(length, rows, dim)
+        videos, ind, masks = {}, {}, {}
+        for name, (size, _) in experts.items():
+            if name in sequences:
+                videos[name], masks[name] = padded(sound, plain.ROWS, size)
+                ind[name] = torch.as_tensor(sound) > 0
+            else:
+                ind[name] = torch.as_tensor(g.random(n) >= absent.get(name, 0))
+                videos[name] = torch.randn(n, size, generator=t) * ind[name][:, None]
+        there = {name: np.ones(n) if name in sequences else x.numpy() for name, x in ind.items()}
+        move = {name: x.to(device) for name, x in videos.items()}
+        self.plain = text.to(device), move, there
+        # ours is padded to its longest caption and sequence only, as mee.data does
+        cut = {name: masks[name][:, : max(int(sound.max()), 1)] for name in masks}
+        ours = {name: x[:, : cut[name].shape[1]] if name in cut else x for name, x in videos.items()}
+        longest = int(length.max())
+        number = torch.arange(n)
+        self.ours = mee.data.Batch(
+            text[:, :longest], word_mask[:, :longest], ours, ind, cut, number, number, number
+        ).to(device)
+
+
+def step(model, optimizer, batch, criterion, amp=False):
+    """A step as :func:`mee.train.fit` makes it."""
+
+    value = batch_loss(criterion, model, batch, 0.0, amp)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.detach()
+
+
+def fused(model):
+
+    return torch.optim.Adam(model.parameters(), 4e-4, fused=True)
+
+
+def same():
+    """Raises unless the plain side computes our numbers where they should be equal: loss, gradients and three steps of
+    Adam on whole clips; scores in evaluation with vectors missing; a batch from a clip file."""
+
+    small = {"appearance": (24, 16), "audio": (8, 6), "face": (8, 6), "motion": (12, 10)}
+    criterion = MaxMarginRankingLoss(0.2, diagonal=True)
+    ours = network(small, {"audio": 3}, 4, 20)
+    theirs = copy.deepcopy(ours)
+    batch = Batch(16, small, whole=True, dim=20)
+    optimizers = fused(ours), plain.adam(theirs, 4e-4)
+    for i in range(3):
+        a, b = step(ours, optimizers[0], batch.ours, criterion), plain.step(theirs, optimizers[1], *batch.plain)
+        assert_close(a, b, rtol=1e-5, atol=1e-6)
+        for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+            if i == 0:  # later, Adam has made steps of what is rounding: the biases before a batch norm
+                assert_close(p.grad, q.grad, rtol=1e-3, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
+    batch = Batch(16, small, dim=20, words=plain.ROWS)
+    batch.ours.masks["audio"] = torch.ones(16, plain.ROWS, dtype=torch.bool)  # to the plain side, silence is sound
+    batch.ours.ind["audio"] = torch.ones(16, dtype=torch.bool)
+    batch.ours.videos["audio"] = batch.plain[1]["audio"]
+    theirs.load_state_dict(ours.state_dict())
+    ours.eval(), theirs.eval()
+    text, videos, there = batch.plain
+    scores = plain.scores(*plain.embedded(theirs, text, videos), there)
+    assert not batch.ours.ind["face"].all()
+    assert_close(ours(*batch.ours.text, *batch.ours.video), scores)
+    with tempfile.TemporaryDirectory() as folder:
+        sizes.write(Path(folder) / "clips.h5", 0.002)
+        clips = Clips(Path(folder) / "clips.h5")
+        samples = plain.Samples(clips, torch.arange(len(clips)))
+        captions = torch.tensor([int(clips.captions_of([row])[0][3]) for row in range(len(clips))])
+        chosen = [{**sample, "text": sample["text"][3]} for sample in samples.samples]
+        words, videos, there = samples.collate(chosen)
+        batch = clips.batch(torch.arange(len(clips)), captions, max_words=plain.ROWS, max_rows=plain.ROWS)
+        assert_close(batch.words, words[:, : batch.words.shape[1]])
+        for name, x in batch.videos.items():
+            assert_close(x, videos[name][:, : x.shape[1]] if x.ndim == 3 else videos[name])
+            if x.ndim == 2:
+                assert batch.ind[name].tolist() == there[name].astype(bool).tolist()
+
+
+# --------------------------------------------------------------------------------------------------------- parts
+
+
+def part_step(o):
+    criterion, out = MaxMarginRankingLoss(0.2), {}
+    ours = network().to(o.device)
+    theirs = copy.deepcopy(ours)
+    optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
+    for n, repeats in ((64, 9), (512, 5)):
+        batch = Batch(n, device=o.device)
+
+        def as_then(b=batch):
+            plain.step(theirs, slow, *b.plain)
+
+        def as_now(amp, b=batch):
+            step(ours, optimizer, b.ours, criterion, amp)
+
+        sides = {
+            "plain": (as_then, default_memory),
+            "mee": (partial(as_now, False), _keep_freed_memory),
+            "mee, bfloat16": (partial(as_now, True), _keep_freed_memory),
+            "plain, freed memory kept": (as_then, _keep_freed_memory),
+        }
+        out[str(n)] = summary(turns(o.clock, sides, repeats))
+    out["parameters"] = sum(p.numel() for p in ours.parameters())
+    return out
+
+
+def part_saved(o):
+    """From the plain side to ours, a change at a time."""
+    criterion, out = MaxMarginRankingLoss(0.2), {}
+    ours = network()
+    theirs = copy.deepcopy(ours)
+    optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
+    many = torch.optim.Adam(theirs.parameters(), 4e-4, foreach=True)
+    for n, repeats in ((64, 7), (512, 3)):
+        b = Batch(n)
+        sides = {
+            "plain": (partial(plain.step, theirs, slow, *b.plain), default_memory),
+            "gradients let go, not set to zero": (partial(plain.step, theirs, slow, *b.plain, True), default_memory),
+            "Adam by operation (foreach)": (partial(plain.step, theirs, many, *b.plain, True), default_memory),
+            "Adam in one pass (fused)": (partial(plain.step, ours, optimizer, *b.plain, True), default_memory),
+            "our network and loss": (partial(step, ours, optimizer, b.ours, criterion), default_memory),
+            "freed memory kept": (partial(step, ours, optimizer, b.ours, criterion), _keep_freed_memory),
+            "bfloat16": (partial(step, ours, optimizer, b.ours, criterion, True), _keep_freed_memory),
+        }
+        out[str(n)] = summary(turns(o.clock, sides, repeats))
+    return out
+
+
+def part_epoch(o):
+    """An epoch of the training split, from a file of :mod:`sizes`, by ``fit`` and by the original's loader and loop."""
+
+    share = 1.0 if o.full else 0.15
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clips.h5"
+        sizes.write(path, share)
+        clips = Clips(path, check=False)
+        rows = clips.clips_in("train")
+        samples = plain.Samples(clips, rows)
+        seconds = {"plain": [], "mee": [], "mee, bfloat16": []}
+        work = ("plain", "plain, loaded in the same process") if o.wall or o.device != "cpu" else ("plain",)
+        model = network().to(o.device)
+        for _ in range(2 if o.full else 3):
+            for name in work:
+                default_memory()
+                theirs = copy.deepcopy(model)
+                optimizer = plain.adam(theirs, 4e-4)
+                # the clock of this process does not see a second one's work, so by CPU time it is done here
+                workers = 1 if name == "plain" and len(work) == 2 else 0
+                began = o.clock()
+                for text, videos, there in plain.batches(samples, 64, workers):
+                    moved = {key: x.to(o.device) for key, x in videos.items()}
+                    plain.step(theirs, optimizer, text.to(o.device), moved, there)
+                seconds.setdefault(name, []).append(o.clock() - began)
+            _keep_freed_memory()
+            for name in ("mee", "mee, bfloat16"):
+                # fit itself reads the wall, so the clock stands still while it prepares
+                seconds[name].append(_fit_seconds(fit, clips, rows, name.endswith("16"), o))
+        mine = torch.cuda.max_memory_allocated() if o.device != "cpu" else None
+    steps = {"clips": len(rows), "steps": len(rows) // 64, "share": share, "gpu_memory": mine}
+    return {"64": summary(seconds), **steps}
+
+
+def _fit_seconds(fit, clips, rows, amp, o):
+    """Seconds of the loop of one epoch by this part's clock: those of fit for one epoch less those for none."""
+    options = {"train": rows, "val": [], "max_rows": 30, "amp": amp, "device": o.device, "progress": False}
+    began = o.clock()
+    fit(clips, epochs=0, **options)
+    middle = o.clock()
+    run = fit(clips, epochs=1, **options)
+    if o.clock.read is time.perf_counter:
+        return run.history[0]["seconds"]
+    return (o.clock() - middle) - (middle - began)
+
+
+def _embeddings(n, dims, seed=0):
+
+    g = torch.Generator().manual_seed(seed)
+    mask = torch.rand(n, len(dims), generator=g) < torch.tensor([1, 0.9, 0.67, 1])
+    said = {name: F.normalize(torch.randn(n, dim, generator=g)) for name, dim in dims.items()}
+    seen = {}
+    for i, (name, dim) in enumerate(dims.items()):
+        noise = torch.randn(n, dim, generator=g) / dim**0.5
+        seen[name] = F.normalize(said[name] + 3 * noise) * mask[:, i, None]
+    return (said, torch.softmax(torch.randn(n, len(dims), generator=g), 1)), (seen, mask)
+
+
+def part_scores(o):
+    """All scores of 10,000 texts with 10,000 clips from embeddings of the paper's sizes: seconds, and memory."""
+
+    n, dims = 10_000, {name: dim for name, (_, dim) in EXPERTS.items()}
+    model = MEE({name: (1, dim) for name, dim in dims.items()}, 1)
+    text, video = _embeddings(n, dims)
+    there = {name: video[1][:, i].numpy() for i, name in enumerate(dims)}
+    default_memory()
+    with torch.no_grad():
+        sides = {
+            "plain": lambda: plain.scores(*text, video[0], there),
+            "mee, all at once": lambda: model.score(text, video),
+            "mee": lambda: scores(model, text, video),
+        }
+        memory, found = {}, {}
+        for name, run in sides.items():
+            found[name], memory[name] = peak(run)
+        difference = max(float((found["plain"] - found[name]).abs().max()) for name in ("mee", "mee, all at once"))
+        assert difference < 1e-5, difference
+        found.clear()
+        sides = {name: (run, default_memory) for name, run in sides.items()}
+        out = summary(turns(o.clock, sides, 2))
+    for name in sides:
+        out[name]["peak"] = memory[name]
+    return {"n": n, "matrix": 4 * n * n, "sides": out, "largest_difference": difference}
+
+
+def part_ranking(o):
+    """Ranks both ways without ever holding the matrix, from embeddings of 4 x 64 dimensions."""
+    dims, out = {name: 64 for name in EXPERTS}, {}
+    model = MEE({name: (1, 64) for name in dims}, 1)
+    for n in (10_000, 30_000, 100_000) if o.full else (10_000, 30_000):
+        found = _embeddings(n, dims)
+        began = o.clock()
+        (t2v, _, _), memory = peak(partial(_ranked, model, *found))
+        seconds = o.clock() - began
+        if n == 10_000:  # against the matrix
+            whole = scores(model, *found)
+            assert torch.equal(t2v, 1.0 + (whole > whole.diagonal()[:, None]).sum(1).double())
+            del whole
+        out[str(n)] = {"seconds": seconds, "peak": memory, "matrix": 4 * n * n, "median": float(t2v.median())}
+    return out
+
+
+def _ranked(model, text, video):
+    by_text = partial(scores, model, text, video)
+    return ranks_both_ways((by_text, lambda clips: by_text(None, clips).T), torch.arange(len(video[1])), chunk=512)
+
+
+def part_loss(o):
+    """The loss of 4,096 texts and clips from their scores, there and back: seconds and memory."""
+
+    n = 4096
+    g = torch.Generator().manual_seed(0)
+    scores = torch.randn(n, n, generator=g).mul_(0.2).to(o.device)
+    scores.diagonal().add_(0.5)
+    clip, sentence = torch.arange(n), torch.arange(n)
+    clip[::50] = clip[1::50]  # some clips are there twice
+
+    def of(loss, *ids):
+        def run():
+            leaf = scores.detach().requires_grad_()
+            value = loss(leaf, *(x.to(o.device) for x in ids))
+            value.backward()
+            return value.detach(), leaf.grad
+
+        return run
+
+    sides = {
+        "plain": of(plain.loss),
+        "mee, without ids": of(MaxMarginRankingLoss(0.2, diagonal=True)),
+        "mee": of(MaxMarginRankingLoss(0.2), clip, sentence),
+        "mee, InfoNCE": of(InfoNCELoss(), clip, sentence),
+    }
+    memory = {}
+    if o.device == "cpu":
+        found = {}
+        for name, run in sides.items():
+            found[name], memory[name] = peak(run)
+        for a, b in zip(found["plain"], found["mee, without ids"], strict=True):
+            assert_close(a, b, rtol=1e-4, atol=1e-9)
+        found.clear()
+    out = summary(turns(o.clock, {name: (run, default_memory) for name, run in sides.items()}, 5))
+    for name in memory:
+        out[name]["peak"] = memory[name]
+    return {"n": n, "matrix": 4 * n * n, "sides": out}
+
+
+def part_files(o):
+    """A clip file of a gigabyte: to open it, with and without looking at every byte, and the first batch. Imports."""
+
+    g = np.random.default_rng(0)
+    words = Words([f"w{i}" for i in range(2000)], g.normal(size=(2000, 300)))
+    clips = 160_000
+    block = {"appearance": g.normal(size=(1000, 2048)).astype("f2"), "motion": g.normal(size=(1000, 1024)).astype("f2")}
+    out = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.h5"
+        with ClipWriter(path, {"appearance": ("vector", 2048), "motion": ("vector", 1024)}, words) as writer:
+            for i in range(clips):
+                features = {name: x[i % 1000] for name, x in block.items()}
+                writer.add(f"clip{i}", "train", features, [f"w{i % 2000} w{i % 1999} w{i % 7}"])
+        out["bytes"] = path.stat().st_size
+        for name, check in (("checked", True), ("unchecked", False)):
+            clock = Clock(wall=True)
+            opening, first = [], []
+            for _ in range(3):
+                began = clock()
+                opened = Clips(path, check)
+                middle = clock()
+                opened.batch(torch.arange(0, clips, clips // 64)[:64], generator=torch.Generator().manual_seed(0))
+                opening.append(middle - began)
+                first.append(clock() - middle)
+            out[name] = {"open": median(opening), "batch": median(first)}
+    for name, code in (("import mee", "import mee"), ("import mee.train", "import mee.train")):
+        run = f"import torch, time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+        command = [sys.executable, "-c", run]
+        found = [float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout) for _ in range(5)]
+        out[name] = {"seconds beyond torch": median(found), "low": min(found)}
+    return out
+
+
+def _grow(o, points):
+    """Seconds of a step, both sides. points: what grows -> (a function that makes a batch, the network's experts)."""
+    criterion, out = MaxMarginRankingLoss(0.2), {}
+    for value, (make, experts) in points.items():
+        batch = make()
+        ours = network(experts, {name: 16 for name in experts if name == "audio"})
+        theirs = copy.deepcopy(ours)
+        optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
+        sides = {
+            "plain": (partial(plain.step, theirs, slow, *batch.plain), default_memory),
+            "mee": (partial(step, ours, optimizer, batch.ours, criterion), _keep_freed_memory),
+            "mee, bfloat16": (partial(step, ours, optimizer, batch.ours, criterion, True), _keep_freed_memory),
+        }
+        out[str(value)] = summary(turns(o.clock, sides, 3))
+    return out
+
+
+def part_batch(o):
+    sizes = (8, 16, 32, 64, 128, 256, 512) + ((1024,) if o.full else ())
+    return _grow(o, {n: (partial(Batch, n), EXPERTS) for n in sizes})
+
+
+def part_experts(o):
+    """Vectors of 512 dimensions, more and more of them."""
+    points = {}
+    for count in (1, 2, 4, 8, 16):
+        experts = {f"expert{i:02}": (512, 512) for i in range(count)}
+        points[count] = partial(Batch, 64, experts, ()), experts
+    return _grow(o, points)
+
+
+def part_words(o):
+    """Captions of so many words; the plain side pads to 30 at least."""
+    return _grow(o, {words: (partial(Batch, 64, words=words), EXPERTS) for words in (8, 15, 30, 60, 120, 240)})
+
+
+def part_clips(o):
+    """Seconds to score and rank one text among so many clips, 512 texts at a time: embeddings of 4 x 64 dimensions."""
+    dims, out, texts = {name: 64 for name in EXPERTS}, {}, torch.arange(512)
+    model = MEE({name: (1, 64) for name in dims}, 1)
+    for n in (1000, 3000, 10_000, 30_000, 100_000):
+        run = partial(ranks, partial(scores, model, *_embeddings(n, dims)), texts)
+        row = summary(turns(o.clock, {"mee": (run, _keep_freed_memory)}, 3))["mee"]
+        out[str(n)] = {"mee": {**row, **{key: row[key] / len(texts) for key in ("seconds", "low", "high")}}}
+    return out
+
+
+PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
+ON_GPU = ("step", "epoch", "loss")
+
+
+# ------------------------------------------------------------------------------------------------------- reporting
+
+
+def machine(o):
+
+    model = "unknown"
+    if Path("/proc/cpuinfo").exists():
+        names = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
+        flags = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("flags")]
+        model = names[0].split(":")[1].strip() if names else model
+        model += " with avx512_bf16" if flags and "avx512_bf16" in flags[0] else ""
+    gpu = torch.cuda.get_device_name() if o.device != "cpu" else None
+    clock = "wall" if o.wall or o.device != "cpu" else "CPU time"
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    system = {"cpu": model, "cores": os.cpu_count(), "gpu": gpu, "system": f"{platform.system()} {platform.machine()}"}
+    versions["libc"] = " ".join(platform.libc_ver())
+    return {**system, **versions, "threads": o.threads, "clock": clock, "load": load}
+
+
+def lines(name, found):
+    """One part's result as lines of the table."""
+    for key, value in found.items():
+        rows = value if isinstance(value, dict) else {}
+        rows = rows.items() if all(isinstance(row, dict) for row in rows.values()) else [("", rows)]
+        for side, row in rows:
+            numbers = {k: v for k, v in row.items() if isinstance(v, (int, float))}
+            if not numbers:
+                continue
+            text = []
+            for k, v in numbers.items():
+                if k in ("repeats", "ratio_low", "ratio_high"):
+                    continue
+                text.append(f"{k} {v / 1e6:.1f} MB" if k in ("peak", "matrix") else f"{k} {v:.4g}")
+            if "ratio" in row:
+                text.append(f"({row['ratio_low']:.2f} to {row['ratio_high']:.2f})")
+            yield f"{name:<9}{key:>8}  {side:<36}" + "  ".join(text)
+
+
+def main(arguments=None):
+    p = argparse.ArgumentParser(prog="python tests/benchmarks/run.py", description=__doc__.splitlines()[0])
+    p.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    p.add_argument("--json", type=Path, metavar="FILE")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--wall", action="store_true", help="the time on the wall instead of CPU time")
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--full", action="store_true")
+    p.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # in this process; prints JSON
+    o = p.parse_args(arguments)
+    unknown = set(o.parts) - set(PARTS)
+    if unknown:
+        p.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if o.here:
+        torch.set_num_threads(o.threads)
+        o.clock = Clock(o.device, o.wall)
+        same()
+        found = PARTS[o.parts[0]](o)
+        print("\n" + json.dumps({**machine(o), "found": found}))
+        return
+    results = json.loads(o.json.read_text()) if o.json and o.json.exists() else {}
+    parts = o.parts or [name for name in PARTS if o.device == "cpu" or name in ON_GPU]
+    for name in parts:
+        print(f"{name} ...", file=sys.stderr)
+        options = ["--threads", str(o.threads), "--device", o.device]
+        options += ["--wall"] * o.wall + ["--full"] * o.full
+        environment = {**os.environ, "OMP_NUM_THREADS": str(o.threads), "MKL_NUM_THREADS": str(o.threads)}
+        command = [sys.executable, __file__, name, "--here", *options]
+        began = time.perf_counter()
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{name}: failed with {done.returncode}")
+        key = name if o.device == "cpu" else f"{name} on a GPU"
+        key += f" with {o.threads} threads" if o.threads > 1 else ""
+        results[key] = json.loads(done.stdout.strip().splitlines()[-1])
+        results[key]["took"] = round(time.perf_counter() - began)
+        for line in lines(name, results[key]["found"]):
+            print(line, flush=True)
+        if o.json:
+            with mee.data.atomic(o.json) as temporary:
+                temporary.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
