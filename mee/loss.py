@@ -45,7 +45,7 @@ def _left_out(n, rows, ids, diagonal, device):
 class _MaxMargin(torch.autograd.Function):
     """The hinge and its gradient in blocks of rows, so that beside the scores only the gradient is ever (n, n)."""
 
-    ROWS = 1024
+    ROWS = 256
 
     @staticmethod
     def _blocks(scores, margin, ids, diagonal):

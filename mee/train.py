@@ -393,7 +393,7 @@ def _writing(path):
             cause = cause.__context__
         if isinstance(cause, KeyboardInterrupt):
             raise cause from None
-        reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+        reason = getattr(cause, "strerror", None) or (str(cause).splitlines() or [type(cause).__name__])[0]
         raise CheckpointError(f"{path}: cannot be written: {reason}; what was saved before is as it was") from error
 
 

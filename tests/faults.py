@@ -132,7 +132,7 @@ def fork(function, *arguments, output=None):
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        ctypes.CDLL(None).exit(code)  # and not os._exit: libraries, too, have their last words, and HDF5 may die of them
 
 
 def ended(pid):
