@@ -1,0 +1,60 @@
+"""The benchmarks compare like with like: the plain side computes our numbers where the two should be equal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mee.data import Clips
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import run
+
+    return run
+
+
+def test_the_plain_side_computes_our_numbers(run):
+    run.same()
+
+
+def test_it_would_tell_if_it_did_not(run, monkeypatch):
+    import plain
+
+    real = plain.loss
+    monkeypatch.setattr(plain, "loss", lambda scores: 0.999 * real(scores))
+    with pytest.raises(AssertionError):
+        run.same()
+
+
+def test_the_drawn_file_is_a_clip_file_and_always_the_same(run, tmp_path):
+    import sizes
+
+    for name in "ab":
+        sizes.write(tmp_path / f"{name}.h5", 0.003)
+    a, b = Clips(tmp_path / "a.h5"), Clips(tmp_path / "b.h5")
+    assert (a.texts, len(a), len(a.texts)) == (b.texts, 30, 600)
+    assert torch.equal(a.experts["audio"].features, b.experts["audio"].features)
+    assert {name: expert.dim for name, expert in a.experts.items()} == {n: dim for n, (_, dim) in sizes.EXPERTS.items()}
+
+
+def test_the_table_and_the_json(run, tmp_path):
+    # the real thing in small: the loss of 64 scores
+    command = [sys.executable, BENCHMARKS / "run.py", "nothing"]
+    assert "no part nothing" in subprocess.run(command, capture_output=True, text=True).stderr
+    found = run.summary({"plain": [2.0, 4.0, 3.0], "mee": [1.0, 1.0, 2.0]})
+    assert found["mee"]["ratio"] == 2.0 and found["plain"]["seconds"] == 3.0
+    (line, other) = run.lines("step", {"64": found})
+    assert "plain" in line and "ratio 2" in other and "(1.50 to 4.00)" in other
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is measured on Linux only")
+def test_memory_is_that_of_the_peak(run):
+    _, bytes_held = run.peak(lambda: [torch.ones(2**22), torch.ones(2**22).sum()][1])
+    assert 2**24 * 0.9 < bytes_held < 2**24 * 2.2
