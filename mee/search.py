@@ -104,7 +104,7 @@ class ClipIndex:
 
     @property
     def nbytes(self):
-        """Bytes of the vectors that are kept; graphs, cells and ids come on top."""
+        """Bytes of the vectors that are kept; graphs and ids come on top."""
         width = 2 if self.dtype == "float16" else 4
         return width * sum(len(group) * group.dim for group in self._groups.values())
 
@@ -355,9 +355,10 @@ class ClipIndex:
     def _read(cls, file):
         model = words = None
         if "model" in file:
-            model = VideoTextMEE(**json.loads(file["model"].attrs["architecture"]))
-            model.load_state_dict({name: torch.as_tensor(x[()]) for name, x in _datasets(file["model"])})
-            model.eval()
+            with torch.device("meta"):  # no weights are drawn, which would use the caller's random numbers
+                model = VideoTextMEE(**json.loads(file["model"].attrs["architecture"])).eval()
+            state = {name: torch.as_tensor(x[()]) for name, x in file["model"].items()}
+            model.load_state_dict(state, assign=True)
         if "words" in file:
             words = Words(_texts(file, "words/word"), file["words/vectors"][()])
         index = cls(json.loads(file.attrs["dims"]), file.attrs["kind"], file.attrs["dtype"], model, words)
@@ -765,7 +766,3 @@ def _texts(place, name):
         raise ValueError(f"{name}: lengths and bytes differ")
     starts = [0, *ends[:-1]]
     return [raw[a:b].decode("utf-8", "surrogatepass") for a, b in zip(starts, ends, strict=False)]
-
-
-def _datasets(place):
-    return [(name, value) for name, value in place.items() if isinstance(value, h5py.Dataset)]

@@ -14,6 +14,7 @@ exception, or wrong numbers without a word. Seeds are fixed. Linux only; as root
 import argparse
 import ctypes
 import faulthandler
+import functools
 import io
 import json
 import math
@@ -132,7 +133,7 @@ def fork(function, *arguments, output=None):
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        ctypes.CDLL(None).exit(code)  # and not os._exit: libraries, too, have their last words, and HDF5 may die of them
+        ctypes.CDLL(None).exit(code)  # not os._exit: libraries, too, have last words, and HDF5 may die of them
 
 
 def ended(pid):
@@ -793,8 +794,8 @@ def stopped(file, out, after, sign, log, at_a_save=False):
     pid = fork(shell, file, out, EPOCHS, *(["--resume"] if done else []), output=log)
     if after is not None:
         if at_a_save:
-            deadline = time.perf_counter() + 20
-            while not list(out.glob(".*.part")) and time.perf_counter() < deadline and not gone(pid):
+            before = changed(out)
+            while changed(out) == before and not gone(pid):
                 time.sleep(0.0005)
             time.sleep(0.02 * after)
         else:
@@ -804,6 +805,14 @@ def stopped(file, out, after, sign, log, at_a_save=False):
         elif not at_a_save:  # the machine has more time for it now
             stopped.seconds *= 0.8
     return ended(pid)
+
+
+def changed(folder):
+    """When the youngest file there was last written to."""
+    try:
+        return max((entry.stat().st_mtime_ns for entry in os.scandir(folder)), default=0)
+    except FileNotFoundError:  # the folder, or a file that has another name by now
+        return 0
 
 
 def gone(pid):
@@ -835,6 +844,8 @@ def kill(folder, quick):
             for part in parts:  # as if it had been killed a minute ago
                 os.utime(part, (0, 0))
             verdicts.append(whole_files(out) or "right")
+            if verdicts[-1] != "right":
+                break
         elif code != 0:
             verdicts.append(f"lost: ended with {code}: {log.read_text()[-300:]}")
             break
@@ -941,11 +952,11 @@ def limited(size, function, *arguments):
     function(*arguments)
 
 
-def bigger(path):
+def bigger(path, compression=None):
     """Another, bigger clip file under the same name, half of it numbers, half of it texts."""
     g = np.random.default_rng(1)
     words = Words(VOCABULARY, g.normal(size=(7, 6)))
-    with ClipWriter(path, {"face": ("sequence", 64)}, words) as out:
+    with ClipWriter(path, {"face": ("sequence", 64)}, words, compression=compression) as out:
         for i in range(300):
             out.add(f"c{i}", "train", {"face": g.normal(size=(4, 64))}, [" ".join(g.choice(VOCABULARY, 40))] * 2)
 
@@ -972,7 +983,7 @@ def or_say(write, path):
 @row("Disk full, or a limit on the size of files, while a clip file, a checkpoint or an index is written")
 def full(folder, quick):
     file, want = _uninterrupted(folder)
-    verdicts, log, n = [], folder / "full.log", 2 if quick else 10
+    verdicts, log, n = [], folder / "full.log", 1 if quick else 10
     bigger(folder / "clips")
     (index, graph), _ = two_indexes(folder)
     graph.save(folder / "index")
@@ -1012,7 +1023,9 @@ def full(folder, quick):
             return wrong or "lost: the checkpoint is another"
         return "refused"
 
+    needs["packed"] = needs["clips"]
     kinds = {"clips": one_file("clips.h5", clip_file, bigger), "train": train}
+    kinds["packed"] = one_file("packed.h5", clip_file, functools.partial(bigger, compression="gzip"))
     kinds["index"] = one_file("clips.index", index.save, graph.save)
     for name, kind in kinds.items():
         where, need = folder / f"limit-{name}", needs[name]

@@ -520,12 +520,10 @@ def test_a_lesson_without_its_file_stays_as_it_was_and_is_not_compared(broken, c
     (broken / "data").mkdir()
     (broken / "data" / "x.h5").write_text("one")
     assert build.execute_all(["01_one"], broken, broken) == [] and "as it was" not in capsys.readouterr().out
-    assert nbval().returncode == 0
 
     executed = (broken / "01_one.ipynb").read_bytes()
     (broken / "data" / "x.h5").rename(broken / "elsewhere.h5")
-    copy = broken / "_build" / "source"
-    for out in (broken, copy):
+    for out in (broken, broken / "_build" / "source"):
         assert build.execute_all(["01_one"], out, broken) == []
         assert "01_one stays as it was: data/x.h5 is not there" in capsys.readouterr().out
         assert (out / "01_one.ipynb").read_bytes() == executed
@@ -537,8 +535,6 @@ def test_a_lesson_without_its_file_stays_as_it_was_and_is_not_compared(broken, c
     (broken / "elsewhere.h5").write_text("two")
     changed = nbval()
     assert changed.returncode == 1 and "1 failed" in changed.stdout, "with the file it runs, and is compared"
-    assert build.execute_all(["01_one"], copy, broken) == []
-    assert "two" in (copy / "01_one.ipynb").read_text() and (broken / "01_one.ipynb").read_bytes() == executed
 
 
 def test_the_built_book_has_words_for_pictures_and_all_notebooks(broken):

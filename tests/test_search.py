@@ -140,6 +140,7 @@ def test_clips_without_an_expert_come_last_even_behind_the_worst(store):
     index.add(["opposite", "nothing"], ({"a": [[-1.0, 0.0], [0.0, 0.0]]}, [[True], [False]]))
     hits = index.search(({"a": [[1.0, 0.0]]}, [[1.0]]), 2)[0]
     assert [(hit.id, hit.score) for hit in hits] == [("opposite", -1.0), ("nothing", NO_EXPERT)]
+    assert [hit.id for hit in index.search(({"a": [[1.0, 0.0]]}, [[1.0]]), 1)[0]] == ["opposite"]
     assert hits[1].similarity == hits[1].weight == {}
 
 
@@ -326,8 +327,10 @@ def test_build_and_ask_in_words(store, clips, model, tmp_path):
     with pytest.raises(ValueError, match="none of its words"):
         index.search("")
     index.save(tmp_path / "x.index")
+    before = torch.get_rng_state()
     again = ClipIndex.load(tmp_path / "x.index")
     assert again.search(sentences, 150) == found, "the file holds the model and its words"
+    assert torch.equal(before, torch.get_rng_state()), "the caller's random numbers are left alone"
     assert again.words.words == clips.words.words
     for name, value in model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], value)

@@ -40,6 +40,38 @@ def test_it_learns_and_beats_chance(path):
     assert run.best == 1 + max(range(15), key=lambda i: training._score(run.history[i]["val"]))
 
 
+def test_bfloat16_learns_the_same(path):
+    options = {**SMALL, "epochs": 15, "lr": 2e-3, "expert_loss": 0.2}
+    exact, half = fit(path, **options), fit(path, **options, amp=True)
+    assert {x.dtype for x in half.model.state_dict().values()} == {torch.float32, torch.int64}
+    losses = [[row["loss"] for row in run.history] for run in (exact, half)]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.1)
+    found = [evaluate(run.model, Clips(path), "test")["t2v"]["R@10"] for run in (exact, half)]
+    assert found[0][1] < found[1][0] < found[0][2]  # inside the other's interval
+
+
+def test_keeping_freed_memory_asks_glibc_and_else_does_nothing(monkeypatch):
+    asked = []
+    libc = type("glibc", (), {"mallopt": lambda self, *what: asked.append(what)})()
+    monkeypatch.setattr(training.ctypes, "CDLL", lambda name: libc)
+    training._keep_freed_memory()
+    assert asked == [(-1, 2**31 - 1), (-4, 0)]
+    monkeypatch.setattr(training.ctypes, "CDLL", lambda name: object())
+    training._keep_freed_memory()
+
+
+def test_scores_block_by_block_are_the_scores(path):
+    clips = Clips(path)
+    model = fit(clips, **SMALL).model
+    rows = clips.clips_in("test")
+    captions, _ = clips.captions_of(rows)
+    text, video = training.embed(model, clips, captions, rows)
+    whole = model.score(text, video).detach()
+    assert_close(training.scores(model, text, video, chunk=7), whole)
+    texts, videos = torch.tensor([5, 80, 2]), torch.arange(20, 3, -2)
+    assert_close(training.scores(model, text, video, texts, videos, chunk=2), whole[texts][:, videos])
+
+
 def test_the_model_is_that_of_the_best_epoch(path):
     clips = Clips(path)
     run = fit(clips, **{**SMALL, "epochs": 8, "lr": 2e-3})

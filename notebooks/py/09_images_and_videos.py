@@ -507,7 +507,7 @@ for axis, way in zip(panels, ("t2v", "v2t"), strict=True):
     axis.axhline(chance(100)["R@10"], color="#808080", linestyle=":", label="chance")
     axis.set(xlabel="clips shown in training", title=way, ylim=(0, 75))
 panels[0].set_ylabel("R@10 among 100 (percent)")
-panels[0].legend(loc="center right")
+panels[1].legend(loc=(0.6, 0.22))
 show(
     figure,
     "Left, t2v: alone, R@10 rises fast to about 45 percent and stays there; with stills it rises more slowly, crosses "

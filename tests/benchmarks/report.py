@@ -1,0 +1,210 @@
+"""Tables and figures of notebooks/benchmarks.md, from what run.py measured.
+
+    python tests/benchmarks/report.py [notebooks/data/benchmarks.json]
+
+In the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` is written anew; figures go into
+notebooks/_static. The same JSON gives the same files.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import matplotlib
+
+BOOK = Path(__file__).resolve().parents[2] / "notebooks"
+PAGE = BOOK / "benchmarks.md"
+STYLE = {"mee": "o-", "mee, bfloat16": "s--", "plain": "^:"}
+GREY = {"mee": "#202020", "mee, bfloat16": "#d1660a", "plain": "#4a7fb5"}
+
+
+def ms(seconds):
+    return f"{1000 * seconds:.0f}" if seconds >= 0.01 else f"{1000 * seconds:.3g}"
+
+
+def mb(size):
+    return f"{size / 1e6:,.0f}"
+
+
+def ratio(row):
+    return f"**{row['ratio']:.2f}** ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})" if "ratio" in row else ""
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def times(found, *batches):
+    rows = []
+    for batch in batches:
+        for name, row in found[batch].items():
+            rows.append([batch, name, f"{ms(row['seconds'])} ({ms(row['low'])} to {ms(row['high'])})", ratio(row)])
+    return table(["batch", "", "ms a step", "times as fast as plain"], rows)
+
+
+def of_step(data):
+    return times(data["step"]["found"], "64", "512")
+
+
+def of_saved(data):
+    found = data["saved"]["found"]
+    rows = []
+    for name in found["64"]:
+        cells = [name]
+        for batch in ("64", "512"):
+            row = found[batch][name]
+            cells += [ms(row["seconds"]), f"{row['ratio']:.2f}" if "ratio" in row else "1"]
+        rows.append(cells)
+    return table(
+        ["each line has all of those above", "batch 64: ms", "plain / this", "batch 512: ms", "plain / this"], rows
+    )
+
+
+def of_epoch(data):
+    rows = []
+    for key, what in data.items():
+        if key.split()[0] == "epoch":
+            for name, row in what["found"]["64"].items():
+                machine = f"{what['threads']} thread{'s' * (what['threads'] > 1)}, {what['clock']}"
+                steps = what["found"]["steps"]
+                rows.append([machine, name, f"{row['seconds']:.1f}", ms(row["seconds"] / steps), ratio(row)])
+    return table(["", "", "s an epoch", "ms a batch", "times as fast as plain"], rows)
+
+
+def of_sides(data, part):
+    found = data[part]["found"]
+    rows = []
+    for name, row in found["sides"].items():
+        cells = [name, f"{row['seconds']:.2f}", ratio(row)]
+        if "peak" in row:
+            cells += [mb(row["peak"]), f"{row['peak'] / found['matrix']:.2f}"]
+        rows.append(cells)
+    return table(["", "s", "times as fast as plain", "memory at the peak, MB", "/ the matrix of scores"], rows)
+
+
+def of_ranking(data):
+    rows = [
+        [f"{int(n):,}", f"{row['seconds']:.1f}", mb(row["peak"]), mb(row["matrix"])]
+        for n, row in data["ranking"]["found"].items()
+    ]
+    return table(["texts and clips", "s, both directions", "memory at the peak, MB", "the matrix would be, MB"], rows)
+
+
+def of_files(data):
+    found = data["files"]["found"]
+    rows = [
+        [f"open {found['bytes'] / 1e9:.2f} GB, look at every byte (the default)", f"{found['checked']['open']:.2f}"],
+        ["open it, `check=False`", f"{found['unchecked']['open']:.2f}"],
+        ["first batch of 64", f"{found['checked']['batch']:.2f}"],
+        ["`import mee`, after `import torch`", f"{found['import mee']['seconds beyond torch']:.4f}"],
+        ["`import mee.train`, after `import torch`", f"{found['import mee.train']['seconds beyond torch']:.2f}"],
+    ]
+    return table(["", "s"], rows)
+
+
+def of_growth(data):
+    rows = []
+    for part in ("batch", "experts", "words"):
+        for value, found in data[part]["found"].items():
+            times = [ms(found[name]["seconds"]) for name in STYLE]
+            rows.append([f"{part}: {value}", *times[:2], times[2]])
+    for value, found in data["clips"]["found"].items():
+        rows.append([f"clips: {int(value):,} (ms a query)", ms(found["mee"]["seconds"]), "", ""])
+    return table(["", "mee, ms", "mee in bfloat16, ms", "plain, ms"], rows)
+
+
+def of_machine(data):
+    seen = {}
+    for part, what in data.items():
+        keys = ("cpu", "cores", "gpu", "system", "python", "torch", "libc", "threads", "clock")
+        seen.setdefault(tuple(what[key] for key in keys), []).append((part, what["load"]))
+    lines = []
+    for (cpu, cores, gpu, system, python, torch, libc, threads, clock), parts in seen.items():
+        loads = [load for _, load in parts if load is not None]
+        lines.append(
+            f"- {', '.join(part for part, _ in parts)}: {cpu}, {cores} cores{f', {gpu}' if gpu else ''}; {system}, {libc}, "
+            f"Python {python}, PyTorch {torch}; {threads} thread{'s' * (threads > 1)}, {clock}; load of the machine "
+            f"{min(loads)} to {max(loads)} when a part began"
+        )
+    return "\n".join(lines)
+
+
+def figures(data):
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    matplotlib.rc_file(BOOK / "matplotlibrc")
+    matplotlib.rcParams.update({"svg.hashsalt": "mee", "svg.fonttype": "none", "font.size": 9})
+    panels = (
+        ("batch", "clips in a batch", "ms a step"),
+        ("experts", "experts, 512 dimensions each", "ms a step"),
+        ("words", "words of a caption", "ms a step"),
+        ("clips", "clips to search", "ms a query"),
+    )
+    figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
+    for ax, (part, x, y) in zip(axes.flat, panels, strict=True):
+        found = data[part]["found"]
+        values = [int(value) for value in found]
+        for name, style in STYLE.items():
+            if name in found[str(values[0])]:
+                times = [1000 * found[str(value)][name]["seconds"] for value in values]
+                ax.plot(values, times, style, color=GREY[name], label=name, markersize=4)
+        ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
+        if len(values) < 8 and part != "clips":
+            ax.set_xticks(values, [str(value) for value in values])
+            ax.minorticks_off()
+        ax.grid(alpha=0.3, which="both")
+    axes[0, 0].legend()
+    _save(figure, "bench_growth.svg")
+
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained", sharey=True)
+    found = data["saved"]["found"]
+    for ax, batch in zip(axes, ("64", "512"), strict=True):
+        names = list(found[batch])[::-1]
+        times = [1000 * found[batch][name]["seconds"] for name in names]
+        bars = ax.barh(
+            names, times, color=["#b8b8b8"] * (len(names) - 1) + ["#4a7fb5"], edgecolor="black", linewidth=0.5
+        )
+        ax.bar_label(bars, [f" {t:.0f}" for t in times])
+        ax.set(xlabel="ms a step", title=f"batch {batch}", xlim=(0, 1.15 * max(times)))
+    _save(figure, "bench_saved.svg")
+
+
+def _save(figure, name):
+    figure.savefig(BOOK / "_static" / name, metadata={"Date": None, "Creator": None})
+    path = BOOK / "_static" / name
+    path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+
+
+def main(path=BOOK / "data" / "benchmarks.json"):
+    data = json.loads(Path(path).read_text())
+    tables = {
+        "step": of_step,
+        "saved": of_saved,
+        "epoch": of_epoch,
+        "scores": lambda data: of_sides(data, "scores"),
+        "ranking": of_ranking,
+        "loss": lambda data: of_sides(data, "loss"),
+        "files": of_files,
+        "growth": of_growth,
+        "machine": of_machine,
+    }
+    page = PAGE.read_text()
+    for name, make in tables.items():
+        found = re.subn(
+            rf"(<!-- table {name} -->\n).*?(<!-- end -->)",
+            lambda match, make=make: f"{match[1]}\n{make(data)}\n\n{match[2]}",
+            page,
+            flags=re.S,
+        )
+        if found[1] != 1:
+            sys.exit(f"{PAGE}: {found[1]} places for the table {name!r}")
+        page = found[0]
+    PAGE.write_text(page)
+    figures(data)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
