@@ -325,7 +325,7 @@ def embed(model, clips, captions, rows, experts=None, max_words=30, max_rows=Non
 
 
 @torch.no_grad()
-def scores(model, text, video, texts=None, videos=None, chunk=1024):
+def scores(model, text, video, texts=None, videos=None, chunk=512):
     """``model.score`` of every text with every clip, block by block: beside the result only (chunk, chunk) arises.
 
     text, video    embeddings, as :func:`embed` gives them

