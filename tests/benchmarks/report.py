@@ -62,6 +62,15 @@ def of_saved(data):
     )
 
 
+def of_bound(data):
+    rows = []
+    for batch, found in data["bound"]["found"].items():
+        for name, row in found.items():
+            cells = [batch, name, ms(row["step"]), ms(row["products"]), f"{100 * row['share']:.0f} %"]
+            rows.append([*cells, f"{row['gigaflops']:.0f}"])
+    return table(["batch", "", "ms a step", "ms its products would take", "share", "gigaflops of a product"], rows)
+
+
 def of_epoch(data):
     rows = []
     for key, what in data.items():
@@ -124,8 +133,8 @@ def of_machine(data):
     for (cpu, cores, gpu, system, python, torch, libc, threads, clock), parts in seen.items():
         loads = [load for _, load in parts if load is not None]
         lines.append(
-            f"- {', '.join(part for part, _ in parts)}: {cpu}, {cores} cores{f', {gpu}' if gpu else ''}; {system}, {libc}, "
-            f"Python {python}, PyTorch {torch}; {threads} thread{'s' * (threads > 1)}, {clock}; load of the machine "
+            f"- {', '.join(part for part, _ in parts)}: {cpu}, {cores} cores{f', {gpu}' if gpu else ''}; {system}, "
+            f"{libc}, Python {python}, PyTorch {torch}; {threads} thread{'s' * (threads > 1)}, {clock}; load of the machine "
             f"{min(loads)} to {max(loads)} when a part began"
         )
     return "\n".join(lines)
@@ -183,6 +192,7 @@ def main(path=BOOK / "data" / "benchmarks.json"):
     tables = {
         "step": of_step,
         "saved": of_saved,
+        "bound": of_bound,
         "epoch": of_epoch,
         "scores": lambda data: of_sides(data, "scores"),
         "ranking": of_ranking,

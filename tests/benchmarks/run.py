@@ -5,15 +5,15 @@
     python tests/benchmarks/run.py --full                    whole sizes also where the default takes a share: an hour
     python tests/benchmarks/report.py                        tables and figures of notebooks/benchmarks.md from its JSON
 
-Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``epoch`` (with
-loading), ``scores`` and ``ranking``, ``loss``, ``files`` (opening, importing), and how cost grows with ``batch``,
-``experts``, ``words`` and ``clips``.
+Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``bound`` (how
+near it is to what its matrix products alone would take), ``epoch`` (with loading), ``scores`` and ``ranking``, ``loss``,
+``files`` (opening, importing), and how cost grows with ``batch``, ``experts``, ``words`` and ``clips``.
 
 Each part runs in a process of its own, so that its memory can be told; both sides run there in turns, so that they meet
 the same machine. Reported is the median; ratios are medians of the ratios of neighbours in time. On a CPU one thread is
 the default (``--threads``), and the clock is the CPU time of the process: on a machine that others use too it says what
 a quiet one would take. ``--wall`` takes the time on the wall, which is right for several threads on a quiet machine.
-``--device cuda`` runs ``step``, ``epoch`` and ``loss`` on a GPU, by the wall.
+``--device cuda`` runs ``step``, ``bound``, ``epoch`` and ``loss`` on a GPU, by the wall.
 
 The shell (``python -m mee.train``) asks glibc to keep freed memory, so our side is measured so; the plain side is
 measured under glibc's own thresholds, and where it matters also as if it had been asked, too.
@@ -40,6 +40,7 @@ import sizes
 import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 import mee.data
 from mee.data import Clips, ClipWriter, Words
@@ -277,6 +278,31 @@ def part_saved(o):
     return out
 
 
+def part_bound(o):
+    """Our step beside the time that its matrix products alone would take, at the speed of the largest one forward."""
+    criterion, out = MaxMarginRankingLoss(0.2), {}
+    ours = network().to(o.device)
+    optimizer = fused(ours)
+    for n, repeats in ((64, 5), (512, 3)):
+        batch, x = Batch(n, device=o.device), torch.randn(n, 9600, device=o.device)
+        weight, found = torch.randn(9600, 2048, device=o.device), {}
+        with FlopCounterMode(display=False) as counter:
+            step(ours, optimizer, batch.ours, criterion)
+        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+            a, b = x.to(dtype), weight.to(dtype)
+            sides = {
+                "product": (partial(torch.matmul, a, b), _keep_freed_memory),
+                "step": (partial(step, ours, optimizer, batch.ours, criterion, name == "bfloat16"), _keep_freed_memory),
+            }
+            seconds = {side: median(values) for side, values in turns(o.clock, sides, repeats).items()}
+            speed = 2 * n * 9600 * 2048 / seconds["product"]
+            bound = counter.get_total_flops() / speed
+            found[name] = {"step": seconds["step"], "products": bound, "share": bound / seconds["step"]}
+            found[name]["gigaflops"] = speed / 1e9
+        out[str(n)] = found
+    return out
+
+
 def part_epoch(o):
     """An epoch of the training split, from a file of :mod:`sizes`, by ``fit`` and by the original's loader and loop."""
 
@@ -505,7 +531,7 @@ def part_clips(o):
 
 
 PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
-ON_GPU = ("step", "epoch", "loss")
+ON_GPU = ("step", "bound", "epoch", "loss")
 
 
 # ------------------------------------------------------------------------------------------------------- reporting
