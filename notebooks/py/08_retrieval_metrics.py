@@ -578,5 +578,5 @@ except ValueError as error:
 #
 # ## Where next
 #
-# Back to [lesson 07](07_training.ipynb), or on to [lesson 09](09_images_and_videos.ipynb): can still images teach a model
-# about videos? The [results](results.md) are now yours to judge.
+# Back to [lesson 07](07_training.ipynb), or on to [lesson 09](09_images_and_videos.ipynb): can still images teach a
+# model about videos? The [results](results.md) are now yours to judge.

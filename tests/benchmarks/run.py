@@ -6,7 +6,7 @@
     python tests/benchmarks/report.py                        tables and figures of notebooks/benchmarks.md from its JSON
 
 Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``bound`` (how
-near it is to what its matrix products alone would take), ``epoch`` (with loading), ``scores`` and ``ranking``, ``loss``,
+near it is to its matrix products alone), ``epoch`` (with loading), ``scores`` and ``ranking``, ``loss``,
 ``files`` (opening, importing), and how cost grows with ``batch``, ``experts``, ``words`` and ``clips``.
 
 Each part runs in a process of its own, so that its memory can be told; both sides run there in turns, so that they meet
