@@ -63,7 +63,10 @@ def ids(count):
 def filled(clips, seed=0, **options):
     video, text = world(clips, seed=seed)
     index = ClipIndex(DIMS, **options)
-    index.add(ids(clips), video, [{"split": ("train", "test")[i % 2], "film": i % 5} for i in range(clips)])
+    where = [{"split": ("train", "test")[i % 2], "film": i % 5} for i in range(clips)]
+    for part in torch.arange(clips).tensor_split([6 * clips // 10, 7 * clips // 10]):
+        one = {name: x[part] for name, x in video[0].items()}, video[1][part]
+        index.add([ids(clips)[i] for i in part], one, [where[i] for i in part])
     return index, video, text
 
 
@@ -137,11 +140,13 @@ def test_a_hit_says_why(store):
 
 def test_clips_without_an_expert_come_last_even_behind_the_worst(store):
     index = ClipIndex({"a": 2})
-    index.add(["opposite", "nothing"], ({"a": [[-1.0, 0.0], [0.0, 0.0]]}, [[True], [False]]))
-    hits = index.search(({"a": [[1.0, 0.0]]}, [[1.0]]), 2)[0]
-    assert [(hit.id, hit.score) for hit in hits] == [("opposite", -1.0), ("nothing", NO_EXPERT)]
-    assert [hit.id for hit in index.search(({"a": [[1.0, 0.0]]}, [[1.0]]), 1)[0]] == ["opposite"]
-    assert hits[1].similarity == hits[1].weight == {}
+    x = {"a": [[-1.0, 0.0], [0.0, 0.0], [-1.001, 0.0]]}  # rounding can take a cosine beyond -1
+    index.add(["opposite", "nothing", "beyond"], (x, [[True], [False], [True]]))
+    query = ({"a": [[1.0, 0.0]]}, [[1.0]])
+    hits = index.search(query, 3)[0]
+    assert [hit.id for hit in hits] == ["opposite", "beyond", "nothing"]
+    assert hits[2].score == NO_EXPERT and hits[2].similarity == hits[2].weight == {}
+    assert [hit.id for hit in index.search(query, 1)[0]] == ["opposite"]
 
 
 def test_experts_without_any_trust(store):
@@ -219,6 +224,14 @@ def test_remove_all_or_nothing(store):
         index.remove(ids(1))
     index.remove(index.ids)
     assert len(index) == 0 and index.search(text) == [[]] * 7
+
+
+def test_ids_of_the_same_hash_are_told_apart(monkeypatch):
+    monkeypatch.setattr(mee.search, "hash", lambda id: 7, raising=False)
+    index, *_ = filled(20)
+    assert ids(20)[7] in index and "nobody" not in index
+    index.remove(ids(20)[7])
+    assert sorted(index.ids) == sorted(id for id in ids(20) if id != ids(20)[7])
 
 
 BAD = {
@@ -555,6 +568,15 @@ def test_a_file_whose_parts_do_not_fit(tmp_path, what):
     index.save(tmp_path / "x")
     rewritten(tmp_path / "x", change)
     with pytest.raises(IndexFileError, match=message):
+        ClipIndex.load(tmp_path / "x")
+
+
+def test_a_file_without_its_seal_is_not_taken(tmp_path):
+    index, *_ = filled(5)
+    index.save(tmp_path / "x")
+    with h5py.File(tmp_path / "x", "r+") as file:
+        file.attrs["kind"] = "exact"
+    with pytest.raises(IndexFileError, match="checksum"):
         ClipIndex.load(tmp_path / "x")
 
 
