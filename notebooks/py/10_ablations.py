@@ -429,8 +429,9 @@ assert all(differences[label]["v2t"]["R@1"][1] > 3 for label in groups["mixture"
 #
 # What an ablation can't say: that a part is worth so many points, full stop. It is worth them *beside the other parts*,
 # with these settings, on these clips. Our live models did as well without a gate; the careful ones trained longer on
-# more films, and there the gate is worth something, perhaps. Settings were chosen for the full model and not for its
-# rivals, which is a small injustice to all of them.
+# more films, and there the gate is worth something, perhaps. Even they had twelve epochs only: all rows rise with more,
+# and [lesson 09](09_images_and_videos.ipynb) showed that an answer may turn round on the way. And settings were chosen
+# for the full model and not for its rivals, which is a small injustice to all of them.
 #
 # ## A row of your own
 #
