@@ -397,8 +397,8 @@ assert same(model, run.model.cpu()) and len(words) == len(clips.words)
 
 # %% [markdown]
 # A sentence of your own: its words become vectors, the network embeds it, and all test clips are scored. What it has no
-# word vector for, it does not hear: the vocabulary knows a *cat*, but not that it *meows*. Change the sentence and run it
-# again.
+# word vector for, it does not hear: the vocabulary knows a *cat*, but not that it *meows*. Change the sentence and
+# run it again.
 
 # %%
 from mee.train import embed
