@@ -91,8 +91,8 @@ class Handler(BaseHTTPRequestHandler):
                 entry["sent"] += 65536
             for at in range(begin, stop, 65536):
                 block = data[at : min(at + 65536, stop)]
+                entry["sent"] += len(block)  # before it goes out: the other side may be done before this thread is
                 self.wfile.write(block)
-                entry["sent"] += len(block)
                 time.sleep(how.get("slow", 0))
         except OSError:
             pass  # the other side hung up
