@@ -21,6 +21,7 @@ suppress_warnings = ["etoc.glob"]  # lessons join the table of contents as they 
 # The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # the default leaves a table that a cell shows as a row of bars
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "smartquotes"]
 myst_heading_anchors = 3

@@ -1,5 +1,7 @@
 """What several test files share."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -27,3 +29,18 @@ def world(tmp_path_factory):
             captions = [f"a {COLOURS[c]} ball {MOVES[m]}", f"the ball {MOVES[m]}", f"{COLOURS[c]}"]
             out.add(f"c{i}", "train" if i < 100 else "val" if i < 130 else "test", features, captions)
     return path
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """This machine's Chromium, which looks nothing up by itself."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()

@@ -5,7 +5,6 @@ import http.server
 import inspect
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -137,6 +136,16 @@ def test_nothing_is_loaded_from_elsewhere(book, pages):
     assert any("tex-svg-full.js" in load for load in pages["index.html"].loads), "the first page has formulas"
 
 
+def test_a_table_that_a_cell_shows_is_a_table(book):
+    """Left as text, its bars run together in a paragraph."""
+    seen = 0
+    for path in book.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        seen += len(re.findall(r'class="cell_output.{0,200}?<table', text, re.S))
+        assert not re.search(r"<p>\|[^<]*\|\s", text), f"{path.name}: a table's source is shown as a paragraph"
+    assert seen, "no cell of the book shows a table"
+
+
 def test_every_picture_has_words(pages):
     seen = 0
     for name, page in pages.items():
@@ -166,21 +175,6 @@ def test_the_picture_of_the_model_says_what_it_draws():
 
 
 @pytest.fixture
-def browser():
-    """Chromium of this machine, which looks nothing up by itself."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
 def address(book):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -194,8 +188,8 @@ def address(book):
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_formulas_and_search_work_without_a_network(browser, address, width):
-    page = browser.new_page(viewport={"width": width, "height": 850})
+def test_formulas_and_search_work_without_a_network(chromium, address, width):
+    page = chromium.new_page(viewport={"width": width, "height": 850})
     far, faults = [], []
     page.route(lambda url: not url.startswith((address, "data:")), lambda route: (far.append(1), route.abort()))
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -213,9 +207,9 @@ def test_formulas_and_search_work_without_a_network(browser, address, width):
     assert not far and not faults
 
 
-def test_the_picture_of_the_model_is_light_in_the_dark(browser, address):
+def test_the_picture_of_the_model_is_light_in_the_dark(chromium, address):
     for scheme, bright in (("light", False), ("dark", True)):
-        page = browser.new_page(color_scheme=scheme)
+        page = chromium.new_page(color_scheme=scheme)
         for target in ("index.html", "_static/mee.svg"):  # in the page, and alone
             page.goto(f"{address}/{target}")
             style = "getComputedStyle(document.querySelector('#mee-picture text')).fill"

@@ -438,7 +438,8 @@ for seed in seeds:
     }
     chosen.append((float(curve["test"][curve["val"].argmax()]), float(curve["test"].max())))
 honest, lucky = torch.tensor(chosen).mean(0).tolist()
-assert all(peeked >= fair for fair, peeked in chosen)
+best_of_all = max(peeked for _, peeked in chosen)
+assert honest < lucky < best_of_all and best_of_all > honest + 0.5
 
 # %% [markdown]
 # `val` and `test` are run with the same seed, so the networks are the same, epoch for epoch. The epoch that the test
@@ -447,7 +448,7 @@ assert all(peeked >= fair for fair, peeked in chosen)
 # %% tags=["nbval-ignore-output"]
 print(f"R@1 of the epoch that was chosen on 100 other films: {honest:.1f}")
 print(f"R@1 of the epoch that was chosen on the test films:  {lucky:.1f}   (chance 1.0)")
-print(f"best epoch and best seed, both by the test films:    {max(peeked for _, peeked in chosen):.1f}")
+print(f"best epoch and best seed, both by the test films:    {best_of_all:.1f}")
 
 # %% [markdown]
 # Something by the epoch, more by taking the best seed as well: as much as many a published gain, and nothing has been

@@ -78,6 +78,8 @@ def of_bound(data):
 
 
 def of_epoch(data):
+    if "epoch" not in data:
+        raise KeyError("epoch")
     rows = []
     for key, what in data.items():
         if key.split()[0] == "epoch":
