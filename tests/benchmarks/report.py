@@ -178,6 +178,9 @@ def figures(data):
         ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
         if len(values) < 8 and part != "clips":
             ax.set_xticks(values, [str(value) for value in values])
+            low, high = ax.get_ylim()
+            ticks = [m * 10**e for e in range(-3, 5) for m in (1, 2, 3, 5) if low <= m * 10**e <= high]
+            ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.minorticks_off()
         ax.grid(alpha=0.3, which="both")
     axes[0, 0].legend()
