@@ -17,15 +17,23 @@ from mee.data import Clips
 EPOCHS = 40
 
 
-def settings(complete, incomplete):
-    """name -> arguments of fit, for training on ``complete`` clips and on those with ``incomplete`` ones added."""
+def settings(complete, incomplete, epochs):
+    """name -> arguments of fit, for training on ``complete`` clips and on those with ``incomplete`` ones added.
+
+    With more clips an epoch has more steps. *As many steps* gives the complete clips as many of them, over which the
+    learning rate falls as far.
+    """
     everything = torch.cat([complete, incomplete])
+    more = len(everything) / len(complete)
+    longer = {"train": complete, "epochs": round(epochs * more), "lr_decay": 0.95 ** (1 / more)}
     return {
         "motion alone": {"experts": ["motion"], "train": complete},
         "audio alone": {"experts": ["audio"], "train": complete},
         "both, complete clips": {"train": complete},
         "both, and 410 without motion": {"train": everything},
+        "both, complete clips, as many steps": longer,
         "both, complete clips, expert loss": {"train": complete, "expert_loss": 1.0},
+        "both, complete clips, as many steps, expert loss": {**longer, "expert_loss": 1.0},
         "both, and 410 without motion, expert loss": {"train": everything, "expert_loss": 1.0},
     }
 
@@ -45,7 +53,7 @@ def main():
     print(f"{len(complete)} clips with motion, {len(incomplete)} without")
     common = {"experts": ["audio", "motion"], "val": [], "epochs": options.epochs}
     if options.what == "test":
-        results = compare(clips, settings(complete, incomplete), options.seeds, "test", **common)
+        results = compare(clips, settings(complete, incomplete, options.epochs), options.seeds, "test", **common)
         report(results)
         return
     for seed in options.seeds:
@@ -54,14 +62,16 @@ def main():
             held = order[fold :: options.folds]
             rest = order[~torch.isin(order, held)]
             print(f"\nseed {seed}, fold {fold + 1} of {options.folds}: {len(rest)} to train on, {len(held)} to rank")
-            report(compare(clips, settings(rest, incomplete), [seed], held, progress=False, **common))
+            report(compare(clips, settings(rest, incomplete, options.epochs), [seed], held, progress=False, **common))
 
 
 def report(results):
     print(table(results))
     for more, less in (
         ("both, and 410 without motion", "both, complete clips"),
+        ("both, and 410 without motion", "both, complete clips, as many steps"),
         ("both, and 410 without motion, expert loss", "both, complete clips, expert loss"),
+        ("both, and 410 without motion, expert loss", "both, complete clips, as many steps, expert loss"),
         ("both, and 410 without motion, expert loss", "both, complete clips"),
     ):
         for way in ("t2v", "v2t"):

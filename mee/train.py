@@ -332,15 +332,23 @@ def scores(model, text, video, texts=None, videos=None, chunk=512):
     texts, videos  numbers of those to score (default: all)
     """
     (said, weights), (seen, mask) = text, video
-    texts = torch.arange(len(weights)) if texts is None else texts
-    videos = torch.arange(len(mask)) if videos is None else videos
-    out = torch.empty(len(texts), len(videos), dtype=weights.dtype, device=weights.device)
-    for i, a in enumerate(texts.split(chunk)):
+    texts, n = _parts(texts, len(weights), chunk)
+    videos, m = _parts(videos, len(mask), chunk)
+    out = torch.empty(n, m, dtype=weights.dtype, device=weights.device)
+    for i, a in enumerate(texts):
         t = {name: x[a] for name, x in said.items()}, weights[a]
-        for j, b in enumerate(videos.split(chunk)):
+        for j, b in enumerate(videos):
             v = {name: x[b] for name, x in seen.items()}, mask[b]
-            out[i * chunk : i * chunk + len(a), j * chunk : j * chunk + len(b)] = model.score(t, v)
+            out[i * chunk : (i + 1) * chunk, j * chunk : (j + 1) * chunk] = model.score(t, v)
     return out
+
+
+def _parts(rows, n, chunk):
+    """``rows`` (None: all ``n``) in parts of ``chunk``, and how many they are; slices where they can be, which copy
+    nothing."""
+    if rows is None:
+        return [slice(i, min(i + chunk, n)) for i in range(0, n, chunk)], n
+    return rows.split(chunk), len(rows)
 
 
 @torch.no_grad()

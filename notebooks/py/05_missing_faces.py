@@ -516,8 +516,9 @@ assert never[0] > 0.5 and never[0] > found[0] + 0.3
 #
 # **A remedy, and what it is worth.** Scores of different kinds of clips stand on different scales. So one may also
 # rank by each expert *alone*, among the clips that have it, where cosines meet their like. That is `expert_loss=1`,
-# no part of the paper. On the [real clips](results.md), it raises what incomplete clips add to R@10 from +0.8 [-0.8,
-# +2.3] to +1.4 [+0.1, +2.7] points: just beyond doubt in one direction, nothing in the other. On TinyClips, in our
+# no part of the paper. On the [real clips](results.md), it raises what incomplete clips add to R@10 from +0.7 [-1.0,
+# +2.2] to +1.6 [+0.2, +2.9] points with as many epochs; with as many steps (+0.7 [-0.6, +2.0]) it is not beyond doubt.
+# On TinyClips, in our
 # small models, it does not help:
 
 # %%

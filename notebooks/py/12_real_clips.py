@@ -403,11 +403,11 @@ for name, less in (("same epochs", results["both"]), ("same steps", results["bot
 #
 # | 410 clips without motion, t2v R@10 | same epochs | same steps |
 # | --- | --- | --- |
-# | the paper's loss | +0.8 [-0.8, +2.3] | 0.0 [-1.5, +1.3] |
-# | with expert loss on both sides | +1.4 [+0.1, +2.7] | +0.5 [-0.8, +1.8] |
+# | the paper's loss | +0.7 [-1.0, +2.2] | -0.1 [-1.5, +1.3] |
+# | with expert loss on both sides | +1.6 [+0.2, +2.9] | +0.7 [-0.6, +2.0] |
 #
-# (First column: `python experiments/real_clips.py test memad.h5`, with the whole table on the [results
-# page](results.md). Second: the same, and `epochs=68, lr_decay=0.95 ** (588 / 998)` for the 588 clips.)
+# (Both columns: `python experiments/real_clips.py test memad.h5`, with the whole table on the [results
+# page](results.md). For the same steps the 588 clips have `epochs=68, lr_decay=0.95 ** (588 / 998)`.)
 #
 # So is the promise broken? Not by this. What we may say is: **here, 410 clips with sound alone did no harm, and what
 # they seemed to bring was mostly time to train.** Lesson 05's other ways of treating a gap do harm (a missing
