@@ -8,6 +8,7 @@
 parts    all experts against each alone and each left out, concatenation, other weights, losses and pooling, no gate
 weights  does a caption that talks about one expert trust that expert most?
 faces    missing in half of the clips: the mask, zeros instead, dropping, and the wrong mask of before 2019
+half     embedding in bfloat16 (``fit``'s amp) against float32
 stills   few films with and without 1,000 stills mixed in, by number of films
 """
 
@@ -253,6 +254,13 @@ def faces(clips, options):
         print(f"| {optional} | " + " | ".join(f"{x.mean():.1f} ± {x.std():.1f}" for x in found) + " |")
 
 
+def half(clips, options):
+    results = compare(clips, {"float32": {}, "bfloat16": {"amp": True}}, options.seeds, options.split, **COMMON)
+    print(table(results, "float32"))
+    for way in ("t2v", "v2t"):
+        print("{} R@10: {:+.1f} [{:+.1f}, {:+.1f}]".format(way, *difference(*reversed(results.values()), way)))
+
+
 def recalls(scores):
     found = summarise(1 + (scores > scores.diagonal()[:, None]).sum(1), bootstrap=0)
     return f"{found['R@1'][0]:.1f} / {found['R@10'][0]:.1f}"
@@ -393,7 +401,7 @@ def as_json(content):
     return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
-EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "stills": stills}
+EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "half": half, "stills": stills}
 
 
 def main():

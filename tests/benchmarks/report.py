@@ -83,11 +83,37 @@ def of_epoch(data):
     rows = []
     for key, what in data.items():
         if key.split()[0] == "epoch":
-            for name, row in what["found"]["64"].items():
+            found = what["found"]
+            for name, row in found["64"].items():
                 machine = f"{what['threads']} thread{'s' * (what['threads'] > 1)}, {what['clock']}"
-                steps = what["found"]["steps"]
-                rows.append([machine, name, f"{row['seconds']:.1f}", ms(row["seconds"] / steps), ratio(row)])
-    return table(["", "", "s an epoch", "ms a batch", "times as fast as plain"], rows)
+                loading = found["loading"][name.partition(",")[0]] / found["steps"]
+                cells = [machine, name, f"{row['seconds']:.1f}", ms(row["seconds"] / found["steps"]), ms(loading)]
+                rows.append([*cells, ratio(row)])
+    head = ["", "", "s an epoch", "ms a batch", "loading alone, ms a batch", "times as fast as plain"]
+    return table(head, rows)
+
+
+def of_tried(data):
+    found, rows = data["tried"]["found"], []
+    for batch in ("64", "512"):
+        for name, row in found[batch].items():
+            if name == "compiling":
+                rows.append([batch, "compiling both, once", f"{1000 * row['seconds']:,.0f}", ""])
+            else:
+                rows.append([batch, name, ms(row["seconds"]), ratio(row)])
+    for name, row in found["text"].items():
+        rows.append(["64", f"the sentence's units, first layers: {name}", ms(row["seconds"]), ratio(row)])
+    return table(["batch", "", "ms", "times as fast as the first of its kind"], rows)
+
+
+def of_make(data):
+    found, rows = data["make"]["found"], []
+    for target in ("make book", "make test"):
+        parts = found[target]
+        rows += [[target, f"`{name}`" if "/" in name else name, f"{row['seconds']:.0f}"] for name, row in parts.items()]
+        rows.append([target, "**in all**", f"**{sum(row['seconds'] for row in parts.values()):.0f}**"])
+    lessons = ", ".join(f"{name} {row['seconds']:.0f}" for name, row in sorted(found["lessons"].items()))
+    return table(["", "", "s"], rows) + f"\n\nThe lessons one by one, in seconds, two at a time: {lessons}."
 
 
 def of_sides(data, part):
@@ -218,11 +244,13 @@ def main(path=BOOK / "data" / "benchmarks.json"):
         "step": of_step,
         "saved": of_saved,
         "bound": of_bound,
+        "tried": of_tried,
         "epoch": of_epoch,
         "scores": lambda data: of_sides(data, "scores"),
         "ranking": of_ranking,
         "loss": lambda data: of_sides(data, "loss"),
         "files": of_files,
+        "make": of_make,
         "growth": of_growth,
         "machine": of_machine,
     }

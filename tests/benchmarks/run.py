@@ -6,8 +6,9 @@
     python tests/benchmarks/report.py                        tables and figures of notebooks/benchmarks.md from its JSON
 
 Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``bound`` (how
-near it is to its matrix products alone), ``epoch`` (with loading), ``scores`` and ``ranking``, ``loss``,
-``files`` (opening, importing), and how cost grows with ``batch``, ``experts``, ``words`` and ``clips``.
+near it is to its matrix products alone), ``tried`` (what does not pay), ``epoch`` (with loading), ``scores`` and
+``ranking``, ``loss``, ``files`` (opening, importing), and how cost grows with ``batch``, ``experts``, ``words`` and
+``clips``. Only when named, or with ``--full``: ``make`` (what `make book` and `make test` take in a fresh clone).
 
 Each part runs in a process of its own, so that its memory can be told; both sides run there in turns, so that they meet
 the same machine. Reported is the median; ratios are medians of the ratios of neighbours in time. On a CPU one thread is
@@ -24,8 +25,11 @@ import copy
 import ctypes
 import gc
 import json
+import logging
 import os
 import platform
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -43,7 +47,7 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 import mee.data
-from mee.data import Clips, ClipWriter, Words
+from mee.data import Clips, ClipWriter, Mixed, Words
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
 from mee.metrics import ranks, ranks_both_ways
 from mee.model import MEE, VideoTextMEE
@@ -303,6 +307,58 @@ def part_bound(o):
     return out
 
 
+def part_tried(o):
+    """What was tried for a step and is not used, beside what is. Compiling takes seconds of its own, told apart."""
+    torch._logging.set_logs(dynamo=logging.ERROR)
+    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # compiling is to be timed, not remembering
+    criterion, out = MaxMarginRankingLoss(0.2), {}
+    ours = network()
+    optimizer = fused(ours)
+
+    def embedded(batch, amp):
+        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+            return ours.embed_text(*batch.text), ours.embed_video(*batch.video)
+
+    def compiled_step(compiled, batch, amp):
+        value = criterion(ours.score(*compiled(batch, amp)), batch.clip, batch.sentence)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+
+    def inside(batch):  # float32 outside, bfloat16 inside of oneDNN's products
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        step(ours, optimizer, batch, criterion)
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"
+
+    for n, repeats in ((64, 7), (512, 3)):
+        batch, compiled = Batch(n).ours, torch.compile(embedded)
+        began = time.perf_counter()
+        for amp in (False, True):
+            compiled_step(compiled, batch, amp)
+        took = time.perf_counter() - began
+        sides = {
+            "mee": partial(step, ours, optimizer, batch, criterion),
+            "torch.compile": partial(compiled_step, compiled, batch, False),
+            "mee, bfloat16": partial(step, ours, optimizer, batch, criterion, True),
+            "torch.compile, bfloat16": partial(compiled_step, compiled, batch, True),
+            "bfloat16 inside oneDNN's products only": partial(inside, batch),
+        }
+        sides = {name: (run, _keep_freed_memory) for name, run in sides.items()}
+        out[str(n)] = {**summary(turns(o.clock, sides, repeats), "mee"), "compiling": {"seconds": took}}
+    # the sentence goes through a product for each expert; one for all of them would be one call
+    x, parts = torch.randn(64, 9600, requires_grad=True), [torch.randn(d, 9600) for _, d in EXPERTS.values()]
+    several, one = [w.requires_grad_() for w in parts], torch.cat(parts).detach().requires_grad_()
+
+    def there_and_back(weights):
+        y = torch.cat([F.linear(x, w) for w in weights], 1)
+        torch.autograd.grad(y, [x, *weights], torch.ones_like(y))
+
+    sides = {"a product an expert": partial(there_and_back, several), "one for all": partial(there_and_back, [one])}
+    sides = {name: (run, _keep_freed_memory) for name, run in sides.items()}
+    out["text"] = summary(turns(o.clock, sides, 9), "a product an expert")
+    return out
+
+
 def part_epoch(o):
     """An epoch of the training split, from a file of :mod:`sizes`, by ``fit`` and by the original's loader and loop."""
 
@@ -333,7 +389,14 @@ def part_epoch(o):
                 # fit itself reads the wall, so the clock stands still while it prepares
                 seconds[name].append(_fit_seconds(fit, clips, rows, name.endswith("16"), o))
         mine = torch.cuda.max_memory_allocated() if o.device != "cpu" else None
-    steps = {"clips": len(rows), "steps": len(rows) // 64, "share": share, "gpu_memory": mine}
+        own = Mixed(clips, rows, 64, torch.Generator().manual_seed(0), max_words=30, max_rows=30)
+        loading = {}
+        for name, loader in (("plain", plain.batches(samples, 64, 0)), ("mee", own)):
+            began = o.clock()
+            for batch in loader:
+                del batch
+            loading[name] = o.clock() - began
+    steps = {"clips": len(rows), "steps": len(rows) // 64, "share": share, "gpu_memory": mine, "loading": loading}
     return {"64": summary(seconds), **steps}
 
 
@@ -374,11 +437,13 @@ def part_scores(o):
             "plain": lambda: plain.scores(*text, video[0], there),
             "mee, all at once": lambda: model.score(text, video),
             "mee": lambda: scores(model, text, video),
+            "mee, blocks of 256": lambda: scores(model, text, video, chunk=256),
+            "mee, blocks of 1024": lambda: scores(model, text, video, chunk=1024),
         }
         memory, found = {}, {}
         for name, run in reversed(sides.items()):
             found[name], memory[name] = peak(run)
-        difference = max(float((found["plain"] - found[name]).abs().max()) for name in ("mee", "mee, all at once"))
+        difference = max(float((found["plain"] - found[name]).abs().max()) for name in sides)
         assert difference < 1e-5, difference
         found.clear()
         sides = {name: (run, default_memory) for name, run in sides.items()}
@@ -530,6 +595,36 @@ def part_clips(o):
     return out
 
 
+def part_make(o):
+    """What is committed, in a fresh clone: seconds on the wall of each command of `make book` and `make test`."""
+    root, out = HERE.parents[1], {}
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    environment.pop("VIRTUAL_ENV", None)
+
+    def timed(command, clone):
+        began = time.perf_counter()
+        done = subprocess.run(command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{shlex.join(command)}: failed with {done.returncode}\n{done.stdout[-3000:]}")
+        return time.perf_counter() - began, done.stdout
+
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "mee"
+        subprocess.run(["git", "clone", "--quiet", root, clone], check=True)
+        python = sys._base_executable  # not that of our own environment
+        for target, ready in (("book", ".venv/.book-ready"), ("test", ".venv/.tests-ready")):
+            install = ["make", f"PYTHON={python}", ready]
+            rows = {"install" if target == "book" else "install what tests need, too": timed(install, clone)[0]}
+            plan = subprocess.run(["make", "-n", target], cwd=clone, stdout=subprocess.PIPE, text=True, check=True)
+            for line in plan.stdout.splitlines():
+                if not line.startswith("echo"):
+                    rows[line], said = timed(shlex.split(line), clone)
+                    lessons = re.findall(r"^ *([\d.]+) s  (\S+)", said, re.M) if target == "book" else []
+                    out |= {"lessons": {name: {"seconds": float(s)} for s, name in lessons}} if lessons else {}
+            out[f"make {target}"] = {name: {"seconds": seconds} for name, seconds in rows.items()}
+    return out
+
+
 PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
 ON_GPU = ("step", "bound", "epoch", "loss")
 
@@ -594,7 +689,8 @@ def main(arguments=None):
         print("\n" + json.dumps({**machine(o), "found": found}))
         return
     results = json.loads(o.json.read_text()) if o.json and o.json.exists() else {}
-    parts = o.parts or [name for name in PARTS if o.device == "cpu" or name in ON_GPU]
+    usual = [name for name in PARTS if name != "make" or o.full]
+    parts = o.parts or [name for name in usual if o.device == "cpu" or name in ON_GPU]
     for name in parts:
         print(f"{name} ...", file=sys.stderr)
         options = ["--threads", str(o.threads), "--device", o.device]
