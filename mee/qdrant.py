@@ -55,7 +55,11 @@ class QdrantIndex:
         remote = location.startswith(("http://", "https://"))
         kind = "url" if remote else "location" if location == ":memory:" else "path"
         self.client = client(**{kind: location}, api_key=api_key)
-        self._open(remote)
+        try:
+            self._open(remote)
+        except BaseException:
+            self.client.close()
+            raise
 
     def _open(self, remote):
         m = self.models
@@ -144,8 +148,10 @@ class QdrantIndex:
         if not total:
             return []
         depth = max(self.depth, k)
+        only = m.Filter(must=conditions) if conditions else None
         proposed = [
-            m.Prefetch(query=vector.tolist(), using=name, limit=min(depth, total)) for name, vector, _ in used
+            m.Prefetch(query=vector.tolist(), using=name, filter=only, limit=min(depth, total))
+            for name, vector, _ in used
         ]
         if depth < total:
             # whatever any expert proposes is scored by each of them; absent ones count as 0 in the formula
@@ -160,7 +166,7 @@ class QdrantIndex:
             self.name,
             prefetch=proposed,
             query=m.FormulaQuery(formula=m.DivExpression(div=ratio)),
-            query_filter=m.Filter(must=conditions) if conditions else None,
+            query_filter=only,
             limit=k,
             with_payload=True,
             with_vectors=[name for name, _, _ in used],

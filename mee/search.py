@@ -28,7 +28,7 @@ import torch
 from tqdm.auto import tqdm
 
 from mee.data import Words
-from mee.files import atomic, reserve, seal, sealed
+from mee.files import atomic, new_hdf5, seal, sealed
 from mee.model import NO_EXPERT, VideoTextMEE
 
 FORMAT, VERSION = "mee-index", 1
@@ -287,9 +287,7 @@ class ClipIndex:
         size = 2**20 + 2 * self.nbytes if self.kind != "exact" else 2**20 + self.nbytes
         try:
             with atomic(path) as temporary:
-                # HDF5 crashes at the end of Python if a disk was full, so the room is taken before it begins
-                with open(temporary, "w+b") as disk, h5py.File(disk, "w") as file:
-                    reserve(disk, size + self._size_of_the_rest())
+                with new_hdf5(temporary, size + self._size_of_the_rest()) as file:
                     self._write(file)
                 seal(temporary)
         except OSError as error:

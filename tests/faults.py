@@ -1069,6 +1069,9 @@ def as_nobody(function, *arguments):
 
 @row("A folder or a disk that may not be written to: said at once, not after the first epoch")
 def readonly(folder, quick):
+    # the first step of an old PyTorch imports this, and nobody may read where Python lies
+    import torch._dynamo  # noqa: F401
+
     file, _ = _uninterrupted(folder)
     (index, _), _ = two_indexes(folder)
     clip_file(folder / "clips.h5")

@@ -698,7 +698,7 @@ def test_stopped_and_gone_on(server, get, tmp_path, monkeypatch, number, code):
         time.sleep(0.02)
     process.send_signal(number)
     said = process.communicate(timeout=20)[1]
-    assert process.returncode == code and (f"{part} keeps" in said or number == signal.SIGKILL)
+    assert process.returncode == code and (f"{part} keeps" in said or number == signal.SIGKILL), said
     have = part.stat().st_size
     assert part.read_bytes() == server.data[:have] and have < len(server.data)
     assert sorted(os.listdir(tmp_path / "data")) == [part.name, part.name + ".json"]

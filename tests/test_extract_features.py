@@ -850,7 +850,8 @@ def test_inspect_draws_what_is_there_and_says_what_is_not(tmp_path, capsys):
     out = tmp_path / "picture.png"
     assert ef.main(["--inspect", str(path), "-o", str(out), "--face-box", *map(str, ANNA[1])]) == 0
     assert "absent: nothing" in capsys.readouterr().out
-    assert min(Image.open(out).size) > 500
+    with Image.open(out) as picture:
+        assert min(picture.size) > 500
     Image.fromarray(moving()(0)).save(tmp_path / "still.png")
     assert ef.main(["--inspect", str(tmp_path / "still.png"), "-o", str(out)]) == 0
     assert "motion (not two frames), audio (no sound track), face (none found)" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Hard to break: a quick round of tests/faults.py, the seal, files that are whole or not there, extreme numbers."""
 
+import io
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -100,6 +101,7 @@ def test_h5py_takes_the_seal_off_and_the_shell_puts_it_back(path, capsys):
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.data())
 def test_no_change_of_a_byte_gets_past_the_seal(tmp_path_factory, raw, data):
+    assume(b"mee whole file" not in raw)  # that looks like a damaged seal, and is taken for one
     path = tmp_path_factory.mktemp("seal") / "x"
     path.write_bytes(raw)
     assert sealed(path) is None
@@ -124,7 +126,7 @@ def test_the_room_that_is_taken_is_enough(tmp_path_factory, said, compression, r
     taken = []
     path = tmp_path_factory.mktemp("room") / "x.h5"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mee.data.reserve", lambda file, size: taken.append(size))
+        patch.setattr("mee.files.reserve", lambda file, size: taken.append(size))
         experts = {"face": ("vector", 3), "sound": ("sequence", 4)}
         with ClipWriter(path, experts, Words(["a"], [[1.0]]), compression=compression) as out:
             for i, captions in enumerate(said):
@@ -163,6 +165,8 @@ def test_a_writer_that_ran_out_of_room_does_not_go_on(tmp_path, monkeypatch):
             class Full:
                 def write(self, _):
                     raise OSError(28, "No space left on device")
+
+                close = io.BytesIO().close
 
             monkeypatch.setattr(out.rows["b"], "spool", Full())
             with pytest.raises(ClipFileError, match="No space"):

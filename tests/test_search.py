@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import mee.files
 import mee.search
 from mee.data import Clips, Words
 from mee.files import seal
@@ -597,7 +598,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(file, size):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(mee.search, "reserve", full)
+    monkeypatch.setattr(mee.files, "reserve", full)
     with pytest.raises(IndexFileError, match="x: cannot be written: No space left"):
         index.save(tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["x"]
@@ -605,7 +606,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_room_is_taken_for_all_that_is_written(clips, model, tmp_path, monkeypatch):
     sizes = []
-    monkeypatch.setattr(mee.search, "reserve", lambda file, size: sizes.append(size))
+    monkeypatch.setattr(mee.files, "reserve", lambda file, size: sizes.append(size))
     ClipIndex.build(model, clips, range(200), progress=False).save(tmp_path / "x")
     assert sizes[0] >= (tmp_path / "x").stat().st_size
 

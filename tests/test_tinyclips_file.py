@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,8 @@ def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
     import extract_features
     import make_tinyclips
 
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = all(f"{name}=={version(name)}" in constraints for name in ("av", "opencv-python-headless"))
     script = next(s for s in make_tinyclips.scripts(0) if s.id == films.ids[number])
     assert json.loads(json.dumps(script.to_dict())) == films.facts[number]
     frames, audio, fps, rate, box = make_tinyclips.render(script, 0)
@@ -84,9 +87,10 @@ def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
             kept, fresh = videos[name][0].numpy(), np.asarray(again[name], "f4")
             assert kept.shape == fresh.shape
             # 1.6 % is the rounding. x264's fast code reads beyond the picture's edge and gives other bytes now and
-            # then: that alone was seen to move appearance by 3.2 %. Another film is many times further away.
+            # then: that alone was seen to move appearance by 3.2 %. Another x264, or another OpenCV, moved it by 9 %.
+            # Another film is many times further away.
             off = np.linalg.norm(kept - fresh)
-            assert off < 0.05 * np.linalg.norm(fresh), name
+            assert off < (0.05 if pinned else 0.15) * np.linalg.norm(fresh), name
             if films.experts[name].kind == "vector":
                 others = films.experts[name].features.float().numpy()
                 distances = np.sort(np.linalg.norm(others - fresh, axis=1))
