@@ -17,10 +17,12 @@ import base64
 import importlib.util
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
 import threading
+import weakref
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -209,11 +211,12 @@ class Films:
         with self.lock:  # a browser asks for several pieces of a film at once
             if number not in self.found:
                 if not self.found:
-                    self._folder = tempfile.TemporaryDirectory(prefix="mee-films-")  # goes when the page does
+                    self._folder = tempfile.mkdtemp(prefix="mee-films-")
+                    weakref.finalize(self, shutil.rmtree, self._folder, True)  # goes when the page does
                     sys.path.append(str(REPOSITORY / "data_scripts"))
                 from make_tinyclips import Script, render, write_mp4
 
-                film = Path(self._folder.name) / f"{number}.mp4"
+                film = Path(self._folder) / f"{number}.mp4"
                 write_mp4(film, *render(Script.from_dict(self.clips.facts[number]))[:2])
                 self.found[number] = film
             return self.found[number]
@@ -472,7 +475,8 @@ def main(arguments=None):
     print(f"The page: http://{host}:{port} (Ctrl-C ends it)", flush=True)
     if not host.startswith("127."):
         print("Whoever reaches this machine can look at these clips.", flush=True)
-    server.run([listener])
+    with listener:
+        server.run([listener])
 
 
 def parser():

@@ -1,12 +1,17 @@
 """What several test files share."""
 
 import shutil
+import signal
 
 import numpy as np
 import pytest
 import torch
 
 from mee.data import ClipWriter, Words
+
+# A shell that starts `make test &` has its Ctrl-C ignored, also by all that the tests start and want to stop by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One thread a test process: the tests run side by side, and threads that fight for cores are slower than none.
 torch.set_num_threads(1)

@@ -23,7 +23,6 @@ import pickle
 import platform
 import random
 import resource
-import runpy
 import shutil
 import signal
 import socket
@@ -32,6 +31,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import types
 import warnings
 import zipfile
 from contextlib import contextmanager
@@ -751,13 +751,18 @@ def world(path):
 EPOCHS = 8
 
 
+# read now: the user that a process becomes may not be let in where this repository lies
+SHELL = compile(Path(training.__file__).read_text(), training.__file__, "exec")
+
+
 def shell(file, out, epochs=EPOCHS, *more):
     """``python -m mee.train`` in this (forked) process."""
     torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", message=".*found in sys.modules")
     sys.argv = ["mee.train", str(file), "--epochs", str(epochs), "--batch-size", "16", "--text-clusters", "8",
                 "--sequence-clusters", "4", "--no-progress", "--device", "cpu", "--out", str(out), *more]  # fmt: skip
-    runpy.run_module("mee.train", run_name="__main__", alter_sys=True)
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    exec(SHELL, main.__dict__)
 
 
 def learnt(out):

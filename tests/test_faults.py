@@ -1,6 +1,5 @@
 """Hard to break: a quick round of tests/faults.py, the seal, files that are whole or not there, extreme numbers."""
 
-import io
 import json
 import os
 import subprocess
@@ -166,7 +165,7 @@ def test_a_writer_that_ran_out_of_room_does_not_go_on(tmp_path, monkeypatch):
                 def write(self, _):
                     raise OSError(28, "No space left on device")
 
-                close = io.BytesIO().close
+                close = out.rows["b"].spool.close
 
             monkeypatch.setattr(out.rows["b"], "spool", Full())
             with pytest.raises(ClipFileError, match="No space"):

@@ -85,6 +85,9 @@ def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
         assert (again.get(name) is not None) == bool(ind[name])
         if ind[name]:
             kept, fresh = videos[name][0].numpy(), np.asarray(again[name], "f4")
+            if not pinned and kept.ndim == 2:  # another FFmpeg may pad the sound to a row more
+                assert abs(len(kept) - len(fresh)) <= 1
+                kept, fresh = (x[: min(len(kept), len(fresh))] for x in (kept, fresh))
             assert kept.shape == fresh.shape
             # 1.6 % is the rounding. x264's fast code reads beyond the picture's edge and gives other bytes now and
             # then: that alone was seen to move appearance by 3.2 %. Another x264, or another OpenCV, moved it by 9 %.
