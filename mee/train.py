@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -407,7 +408,15 @@ def _writing(path):
 
 def _save(path, kind, content):
     with _writing(path), atomic(path) as temporary, open(temporary, "wb") as file:
-        torch.save({"format": f"mee-{kind}", "version": 1, **content}, file)
+        try:
+            torch.save({"format": f"mee-{kind}", "version": 1, **content}, file)
+        except BaseException as error:
+            # PyTorch's writer, if it was stopped half-way, ends its file when it goes; were the file closed by then,
+            # Python would be aborted. The writer lives in frames that the error keeps.
+            while error is not None:
+                traceback.clear_frames(error.__traceback__)
+                error = error.__context__
+            raise
 
 
 def _load(path, kind):

@@ -1,5 +1,7 @@
 """Hard to break: a quick round of tests/faults.py, the seal, files that are whole or not there, extreme numbers."""
 
+import faulthandler
+import gc
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from mee import files
+from mee import train as training
 from mee.data import ClipFileError, Clips, ClipWriter, Words, problems
 from mee.files import atomic, seal, sealed
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
@@ -395,6 +398,57 @@ def test_numbers_in_nan_reach_no_score():
     assert_close(model(text, {"a": a, "b": b}, ind), expected, atol=0, rtol=0)
     b[0] = torch.nan
     assert model(text, {"a": a, "b": b}, ind)[:, 0].isnan().all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each stop is in a process of its own")
+def test_a_stop_at_each_line_of_saving_ends_well(tmp_path):
+    """Ctrl-C at every line that Python runs to save a checkpoint: never an abort, and whole or not there."""
+    path, content = tmp_path / "x.pt", {"model": {"weight": torch.ones(20, 5)}}
+    lines = 0
+
+    def at(file, stop):
+        def line(frame, event, _):
+            nonlocal lines
+            lines += event == "line"
+            if event == "line" and lines == stop:
+                raise KeyboardInterrupt
+            return line
+
+        name = Path(file).name
+        return line if name in ("serialization.py", "train.py", "contextlib.py", "files.py") else None
+
+    def stopped(stop):
+        sys.settrace(lambda frame, event, _: at(frame.f_code.co_filename, stop))
+        try:
+            training._save(path, "model", content)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        gc.collect()
+        if path.exists():
+            training._load(path, "model")
+
+    stopped(None)
+    total, wrong = lines, {}
+    assert total > 100
+    gc.freeze()  # what is there already need not be looked through each time
+    for stop in range(1, total + 1):
+        path.unlink(missing_ok=True)
+        pid = os.fork()
+        if not pid:
+            lines, code = 0, 1
+            try:
+                faulthandler.disable()
+                stopped(stop)
+                code = 0
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code:
+            wrong[stop] = code
+    gc.unfreeze()
+    assert not wrong
 
 
 # ------------------------------------------------------------------------------------------------------ determinism
