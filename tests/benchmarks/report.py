@@ -112,7 +112,9 @@ def of_make(data):
         parts = found[target]
         rows += [[target, f"`{name}`" if "/" in name else name, f"{row['seconds']:.0f}"] for name, row in parts.items()]
         rows.append([target, "**in all**", f"**{sum(row['seconds'] for row in parts.values()):.0f}**"])
-    lessons = ", ".join(f"{name} {row['seconds']:.0f}" for name, row in sorted(found["lessons"].items()))
+    lessons = ", ".join(
+        f"{name} {row['seconds']:.0f}" for name, row in sorted(found["lessons"].items()) if row["seconds"]
+    )
     return table(["", "", "s"], rows) + f"\n\nThe lessons one by one, in seconds, two at a time: {lessons}."
 
 
