@@ -1,5 +1,6 @@
 """Hard to break: a quick round of tests/faults.py, the seal, files that are whole or not there, extreme numbers."""
 
+import errno
 import faulthandler
 import gc
 import json
@@ -7,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
@@ -398,6 +400,30 @@ def test_numbers_in_nan_reach_no_score():
     assert_close(model(text, {"a": a, "b": b}, ind), expected, atol=0, rtol=0)
     b[0] = torch.nan
     assert model(text, {"a": a, "b": b}, ind)[:, 0].isnan().all()
+
+
+def test_without_room_hdf5_never_begins(tmp_path, monkeypatch):
+    """HDF5 1.14 crashes at the end of Python if it has to close a file that it had no room for."""
+
+    def full(file, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mee.files.reserve", full)
+    monkeypatch.setattr(h5py, "File", lambda *_: pytest.fail("HDF5 has begun"))
+    with pytest.raises(OSError, match="No space left"), files.new_hdf5(tmp_path / "x.h5", 1000):
+        pass
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_a_writer_leaves_no_file_open(tmp_path, ends_well):
+    waiting = []
+    with pytest.raises(KeyError) if not ends_well else nullcontext():
+        with ClipWriter(tmp_path / "x.h5", {"a": ("vector", 2)}, Words(["a"], [[1.0]])) as out:
+            out.add("c0", "train", {"a": [1, 2]}, ["a"], storyboard=[b"x"])
+            waiting = out._waiting()
+            if not ends_well:
+                raise KeyError
+    assert len(waiting) == 2 and all(rows.spool.closed for rows in waiting)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each stop is in a process of its own")

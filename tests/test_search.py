@@ -662,6 +662,20 @@ def test_qdrant_is_the_exact_index(depth):
     alike(index, exact, text, k=200)
 
 
+def test_qdrant_conditions_stand_at_each_stage(monkeypatch):
+    """An embedded Qdrant of 1.17 does not pass the last stage's condition on, and gives other clips without a word."""
+    _, index, text = both()
+    index.depth, asked, query = 20, [], index.client.query_points
+    monkeypatch.setattr(index.client, "query_points", lambda *a, **k: (asked.append(k), query(*a, **k))[1])
+    index.search(text, 3, where={"split": "test"})
+
+    def leaves(stages):
+        return [leaf for stage in stages for leaf in (leaves(stage.prefetch) if stage.prefetch else [stage])]
+
+    assert asked and all(k["query_filter"] for k in asked)
+    assert all(leaf.filter == k["query_filter"] for k in asked for leaf in leaves(k["prefetch"]))
+
+
 def test_qdrant_too_shallow_scores_right_but_may_miss():
     exact, index, text = both(300)
     index.depth = 3
