@@ -32,21 +32,23 @@ lessons: $(BOOK_READY)  ## run all lessons in place, after a change of their scr
 slides: $(BOOK_READY)  ## make slides of the lessons that are meant to be shown, into notebooks/_build/slides
 	$(BIN)/python notebooks/build.py --slides
 
-test: $(TESTS_READY)  ## check style, run the tests and, once there are some, the lessons
+test: $(TESTS_READY)  ## check style, types and spelling, run the tests and, once there are some, the lessons
 	$(BIN)/ruff check .
+	$(BIN)/mypy mee
+	$(BIN)/codespell
 	$(BIN)/pytest -n auto --dist loadfile tests
 ifneq ($(LESSONS),)
 	$(BIN)/pytest --nbval -n auto --dist loadscope notebooks
 endif
 
 bench: $(TESTS_READY)  ## how fast, against a plain transcription of the original: a table and a JSON file (quarter of an hour)
-	$(BIN)/python tests/benchmarks/run.py --json notebooks/data/benchmarks.json
+	$(BIN)/python experiments/benchmarks/run.py --json notebooks/data/benchmarks.json
 
 faults: $(TESTS_READY)  ## try to break it: thousands of damaged files, kills, full disks (ten minutes)
-	$(BIN)/python tests/faults.py -o notebooks/data/faults.json
+	$(BIN)/python experiments/faults -o notebooks/data/faults.json
 
 demo: $(DEMO_READY)  ## open the search page in a browser, on TinyClips and a model trained on the spot
-	$(BIN)/python -m mee.demo
+	$(BIN)/mee demo
 
 lab: $(BOOK_READY)  ## open JupyterLab, on the first lesson if there is one
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(notdir $(firstword $(LESSONS)))
@@ -54,16 +56,16 @@ lab: $(BOOK_READY)  ## open JupyterLab, on the first lesson if there is one
 FILMS := build/tinyclips
 tinyclips: $(TESTS_READY)  ## make the book's films and their clip files anew: render, extract, pack (half an hour)
 	$(BIN)/python data_scripts/make_tinyclips.py films $(FILMS)
-	$(BIN)/python data_scripts/extract_features.py $(FILMS) $(FILMS)/captions.csv -o build/films.h5 --only-named \
+	$(BIN)/python data_scripts/extract $(FILMS) $(FILMS)/captions.csv -o build/films.h5 --only-named \
 		--title "TinyClips" --source "data_scripts/make_tinyclips.py" --licence "CC-BY-4.0"
-	$(BIN)/python data_scripts/extract_features.py $(FILMS) $(FILMS)/stills.csv -o build/stills.h5 --only-named \
+	$(BIN)/python data_scripts/extract $(FILMS) $(FILMS)/stills.csv -o build/stills.h5 --only-named \
 		--title "TinyClips, stills" --source "data_scripts/make_tinyclips.py" --licence "CC-BY-4.0"
 	$(BIN)/python data_scripts/make_tinyclips.py pack build/films.h5 notebooks/data/tinyclips.h5 --facts $(FILMS)/scripts.jsonl
 	$(BIN)/python data_scripts/make_tinyclips.py pack build/stills.h5 notebooks/data/tinyclips_stills.h5 --facts $(FILMS)/scripts.jsonl \
 		--frequent 0
 
 clean:  ## remove what was built; the environment stays
-	rm -rf notebooks/_build build mee.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf notebooks/_build build mee.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -path ./.git -prune -o -path './$(VENV)' -prune -o -type d \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 

@@ -5,46 +5,25 @@
     python data_scripts/convert_experts.py msrvtt FOLDER --split 1k-A -o msrvtt.h5
     python data_scripts/convert_experts.py msrvtt FOLDER --paper -o paper.h5     # its copy of the paper's own features
 
-FOLDER is where the archive (features-v2) was unpacked. Experts that have a file there are taken, or those that
-``--experts`` names:
-
-    resnext, senet (2048), scene (DenseNet-161, 2208), i3d (1024), r2p1d (512), face (512): a vector a clip
-    audio (VGGish, 128), ocr and speech (300): a sequence
-
+Experts that have a file in FOLDER, the unpacked archive (features-v2), are taken, or those that ``--experts`` names.
 What an expert did not see, a NaN in these files, is absent. Captions are the sentences of ``raw-captions*.pkl``, with
 the word vectors of GloVe 6B or of ``--vectors FILE``; ``--text w2v`` (MSR-VTT) and ``--text gpt`` take the archive's
 own vectors. Those of GPT depend on the sentence, so a file with them is large and takes no sentences of your own. The
-several sentences of a film of DiDeMo or ActivityNet become one caption, as the published numbers have it;
-``--separate`` leaves them apart.
+several sentences of a video of DiDeMo or ActivityNet become one caption, as the published numbers have it;
+``--separate`` leaves them apart. ActivityNet's test is ``val_1``. A split without a list to validate with gets some
+training clips (``--val``).
 
-ActivityNet's test is ``val_1``. A split without a list to validate with gets some training clips (``--val``).
-
-Names and contents of the files are those that the public code reads, which is where this script knows them from: some
-are dicts, some objects of a class ExpertStore, whose attributes are read without it. All was tested on files of our own
-in these formats: no machine of this project has seen the archives.
+Names and contents of the files are those that the public code reads. All was tested on files of our own in these
+formats: no machine of this project has seen the archives.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
+import convert_release as release
 import numpy as np
-from convert_release import (
-    SPLITS,
-    Vocabulary,
-    ask,
-    dimension,
-    msrvtt_splits,
-    numbers_of,
-    read_list,
-    seen,
-    split_of,
-    with_texts,
-    write,
-)
-from safe_pickle import load
 
-from mee.data import ClipFileError, words_for
+from mee.storage import ClipFileError, words_for
 
 SITE = "http://www.robots.ox.ac.uk/~vgg/research/collaborative-experts/data/features-v2/{}-experts.tar.gz"
 #: expert -> (kind, its file)
@@ -65,7 +44,7 @@ PAPER = {
     "face": ("vector", "antoine/facefeats-clone.*"),
     "motion": ("vector", "antoine/flow_features.*"),
 }
-#: archive -> its folder under data/, its sentences, those as vectors of GPT, and whether a film's are one caption
+#: archive -> its folder under data/, its sentences, those as vectors of GPT, and whether a video's are one caption
 ARCHIVES = {
     "msrvtt": ("MSRVTT", "raw-captions.pkl", ["w2v_MSRVTT_openAIGPT.pickle"], False),
     "msvd": ("MSVD", "raw-captions.pkl", [f"openai-caption-{split}.pkl" for split in ("train", "val", "test")], False),
@@ -74,34 +53,21 @@ ARCHIVES = {
 }
 W2V, TEXTS = "w2v_MSRVTT.pickle", "aggregated_text_feats"
 CHOSEN = "jsfusion_val_caption_idx.pkl"
-#: where the class ExpertStore was when its objects were pickled
+#: the class ExpertStore, wherever it was when its objects were pickled
 RECORDS = [
     f"{place}.ExpertStore" for place in ("datastructures", "utils.datastructures", "zsvision.zs_data_structures")
 ]
 
 
-class Store:
-    """An ExpertStore: ``keys``, and a row for each in the array ``store``; NaN where there is nothing."""
-
-    def __init__(self, path, record):
-        keys, self.rows = record.get("keys"), record.get("store")
-        if not isinstance(keys, list) or len(getattr(self.rows, "shape", ())) != 2 or len(self.rows) != len(keys):
-            raise ClipFileError(f"{path}: its keys and its array do not fit each other")
-        self.index = {key: i for i, key in enumerate(keys)}
-
-    def get(self, key, default=None):
-        return self.rows[self.index[key]] if key in self.index else default
-
-    def values(self):
-        return self.rows
-
-
 def read_dict(path):
-    """clip -> what the file has for it: a dict, or a :class:`Store`."""
-    content = load(path, records=RECORDS)
-    if not isinstance(content, dict):
-        raise ClipFileError(f"{path}: a {type(content).__name__}, not a dict")
-    return Store(path, content) if "store" in content and "keys" in content else content
+    """clip -> what the file has for it; of an ExpertStore a row of its array for each key, NaN where it has nothing."""
+    content = release.read(path, dict, RECORDS)
+    if "store" not in content or "keys" not in content:
+        return content
+    keys, rows = content["keys"], content["store"]
+    if not isinstance(keys, list) or len(getattr(rows, "shape", ())) != 2 or len(rows) != len(keys):
+        raise ClipFileError(f"{path}: its keys and its array do not fit each other")
+    return dict(zip(keys, rows, strict=True))
 
 
 def find(folder, name):
@@ -110,9 +76,7 @@ def find(folder, name):
         for inside in (place / "structured-symlinks", place):
             if list(inside.glob("aggregated_*")):
                 return inside
-    raise ClipFileError(
-        f"{folder}: no folder aggregated_* in data/{name}/structured-symlinks there; is it the archive?"
-    )
+    raise ClipFileError(f"{folder}: no folder aggregated_* in data/{name}/structured-symlinks; is it the archive?")
 
 
 def one(folder, pattern):
@@ -126,35 +90,34 @@ def one(folder, pattern):
 def sentences(path, fused):
     """clip -> [sentence], from lists of sentences that are lists of words."""
     texts = {}
-    for clip, said in read_dict(path).items():
-        if not isinstance(said, list | tuple):
-            raise ClipFileError(f"{path}: clip {clip!r}: a {type(said).__name__}, not a list of sentences")
-        of_clip = [words if isinstance(words, str) else " ".join(map(str, words)) for words in said]
-        texts[clip] = [" ".join(of_clip)] if fused else of_clip
-    return texts
+    for clip, lists in read_dict(path).items():
+        if not isinstance(lists, list | tuple):
+            raise ClipFileError(f"{path}: clip {clip!r}: a {type(lists).__name__}, not a list of sentences")
+        texts[clip] = [words if isinstance(words, str) else " ".join(map(str, words)) for words in lists]
+    return {clip: [" ".join(rows)] for clip, rows in texts.items()} if fused else texts
 
 
 def splits_of(options, folder):
     """{id: split}, and what the split has chosen to test with: {id: sentence}."""
     if options.name == "msrvtt":
-        return msrvtt_splits(options, folder)
+        return release.msrvtt_splits(options, folder)
     test, val = ("val_1_list.txt", ()) if options.name == "activity-net" else ("test_list.txt", ("val_list.txt",))
-    lists = [read_list([folder], names) for names in (("train_list.txt",), val, (test,))]
+    lists = [release.read_list([folder], names) for names in (("train_list.txt",), val, (test,))]
     if options.name == "didemo":  # names of files there, with an ending
         lists = [[clip.split(".")[0] for clip in ids] for ids in lists]
-    return split_of(*lists, options.val, options.seed), {}
+    return release.split_of(*lists, options.val, options.seed), {}
 
 
 def of_gpt(options, paths, mapping, texts, fused):
     """A function of a clip: its [(sentence or None, (words, dim) vectors)], read when it is asked for."""
-    content = {clip: said for path in paths for clip, said in read_dict(path).items()}
+    content = {clip: vectors for path in paths for clip, vectors in read_dict(path).items()}
     other = read_dict(mapping) if options.name == "msvd" else {}  # there captions go by other names than features
 
     def captions(clip):
         vectors = [np.asarray(x) for x in content.get(other.get(clip, clip), ())]
         vectors = [np.concatenate(vectors)] if fused and vectors else vectors
-        said = texts.get(clip, ())
-        return list(zip(said if len(said) == len(vectors) else [None] * len(vectors), vectors, strict=True))
+        known = texts.get(clip, ())
+        return list(zip(known if len(known) == len(vectors) else [None] * len(vectors), vectors, strict=True))
 
     return captions
 
@@ -169,12 +132,12 @@ def captions_of(options, folder, splits, texts, gpt, fused):
     if kind == "gpt":
         return of_gpt(options, paths, folder / "dict_youtube_mapping.pkl", texts, fused), None
     if kind == "raw":
-        said = (text for clip in splits for text in texts.get(clip, ()))
-        words = words_for(said, options.frequent, options.vectors)
+        occurring = (text for clip in splits for text in texts.get(clip, ()))
+        words = words_for(occurring, options.frequent, options.vectors)
         return lambda clip: [(text, words.ids(text)) for text in texts.get(clip, ())], words
-    content, vocabulary = read_dict(paths[0]), Vocabulary(paths[0])
+    content, vocabulary = read_dict(paths[0]), release.Vocabulary(paths[0])
     ids = {clip: [vocabulary.ids(caption) for caption in content.get(clip, ())] for clip in splits}
-    captions, words = with_texts(vocabulary, ids, texts or None)
+    captions, words = release.with_texts(vocabulary, ids, texts or None)
     return captions.__getitem__, words
 
 
@@ -182,15 +145,15 @@ def convert(options):
     name, raw, gpt, fused = ARCHIVES[options.name]
     fused = fused and not options.separate
     folder = find(options.folder, name)
-    options.split = options.split or ("1k-B" if options.paper else "full")
+    is_msrvtt = options.name == "msrvtt"
+    options.split = is_msrvtt and options.split or ("1k-B" if options.paper else "full")
     splits, chosen = splits_of(options, folder)
     texts = sentences(folder / raw, fused) if (folder / raw).exists() else {}
     captions, words = captions_of(options, folder, splits, texts, gpt, fused)
-    thousand = options.name == "msrvtt" and options.split != "full"
-    first, numbers = (options.test_captions or ("first" if thousand else "all")) == "first", {}
-    if first and thousand and options.split == "1k-A":
-        path = folder / CHOSEN  # the numbers themselves, if this archive has them
-        numbers = read_dict(path) if path.exists() else numbers_of(chosen, texts, splits)
+    path = folder / CHOSEN  # the numbers themselves, if this archive has them
+
+    def numbers():
+        return read_dict(path) if path.exists() else release.chosen_numbers(chosen, texts, splits)
 
     known = PAPER if options.paper else EXPERTS
     files = {expert: one(folder, pattern) for expert, (_, pattern) in known.items()}
@@ -199,52 +162,29 @@ def convert(options):
     if set(wanted) - set(files) or not files:
         raise ClipFileError(f"{folder}: experts {sorted(set(wanted) - set(files))}: no file; there are {sorted(files)}")
     features = {expert: read_dict(files[expert]) for expert in wanted}
-    dims = {expert: dimension(x.values()) for expert, x in features.items()}
-    experts = {expert: (known[expert][0], dim) for expert, dim in dims.items() if dim}
-
-    def clips():
-        for clip, split in splits.items():
-            said = captions(clip)
-            said = ask(said, numbers.get(clip)) if first and split != "train" else said
-            yield clip, split, {expert: seen(features[expert].get(clip), expert, clip) for expert in experts}, said
-
-    command = f"convert_experts.py {options.name} --seed {options.seed}" + " --paper" * options.paper
-    command += f" --text {options.text}" * bool(options.text) + f" --split {options.split}" * (options.name == "msrvtt")
-    split = f", split {options.split}" if options.name == "msrvtt" else ""
+    sequences = [expert for expert in wanted if known[expert][0] == "sequence"]
+    split = f", split {options.split}" if is_msrvtt else ""
     attributes = {
         "title": f"{name}{split}, features of {'Miech et al. 2018' if options.paper else 'collaborative-experts'}",
         "source": SITE.format("didemo" if options.name == "didemo" else name),
         "licence": f"not stated; the terms of {name} apply",
-        "made_by": command + ("" if options.val is None else f" --val {options.val}"),
     }
-    write(options, experts, words, clips(), len(splits), name, **attributes)
+    release.write_dicts(options, folder, features, captions, words, splits, numbers, name, sequences, **attributes)
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=ARCHIVES)
-    parser.add_argument("folder", type=Path, help="folder of the unpacked archive")
-    parser.add_argument("-o", "--output", type=Path, help="default: the name, with .h5")
-    parser.add_argument("--experts", nargs="+", metavar="NAME", help="take only these")
-    parser.add_argument("--paper", action="store_true", help="the copy of the paper's own features (MSR-VTT)")
-    parser.add_argument("--split", choices=SPLITS, help="of MSR-VTT (default full; with --paper 1k-B)")
-    parser.add_argument("--lists", type=Path, metavar="FOLDER", help="with MSR-VTT's split lists, if not the archive's")
-    parser.add_argument("--text", choices=("raw", "w2v", "gpt"), help="default: raw, the sentences, if they are there")
-    parser.add_argument("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
-    parser.add_argument("--frequent", type=int, default=20_000, help="frequent words kept besides the captions' own")
-    parser.add_argument("--separate", action="store_true", help="a caption a sentence (DiDeMo, ActivityNet)")
-    parser.add_argument("--test-captions", choices=("first", "all"), help="default: all; one in 1k-A and 1k-B")
-    parser.add_argument(
-        "--val", type=int, metavar="N", help="training clips to validate with (default: a tenth, to 500)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="which clips those are")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
-    options = parser.parse_args(arguments)
-    options.output = options.output or Path(f"{options.name.replace('-', '_')}.h5")
-    try:
-        convert(options)
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"convert_experts: {error}")
+    add = parser.add_argument
+    add("name", choices=ARCHIVES)
+    add("folder", type=Path, help="folder of the unpacked archive")
+    add("--experts", nargs="+", metavar="NAME", help="take only these")
+    add("--paper", action="store_true", help="the copy of the paper's own features (MSR-VTT)")
+    add("--text", choices=("raw", "w2v", "gpt"), help="default: raw, the sentences, if they are there")
+    add("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
+    add("--frequent", type=int, default=20_000, help="frequent words kept besides the captions' own")
+    add("--separate", action="store_true", help="a caption for each sentence (DiDeMo, ActivityNet)")
+    release.add_msrvtt_options(parser, None)
+    release.run("convert_experts", parser, convert, arguments)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,19 @@ import argparse
 import csv
 import re
 import struct
-import sys
 from pathlib import Path
 
 import numpy as np
+from convert_release import run
 
-from mee.data import ClipFileError, Clips, ClipWriter, describe, words_for
+from mee.storage import ClipFileError, ClipWriter, describe, read_clips, words_for
 
-#: feature file -> (expert, what it is)
+#: feature file -> expert
 FEATURES = {
-    "c_in12_rn152_pool5o_d_a.bin": ("appearance", "ResNet-152 trained on ImageNet"),
-    "c3d-rn18-s1m-pool5-a.bin": ("motion", "3-D ResNet-18 trained on Sports-1M"),
-    "i3d-25-128-avg.bin": ("motion_i3d", "I3D"),
-    "audioset-527.bin": ("audio", "probabilities of the 527 AudioSet classes"),
+    "c_in12_rn152_pool5o_d_a.bin": "appearance",  # ResNet-152 trained on ImageNet
+    "c3d-rn18-s1m-pool5-a.bin": "motion",  # 3-D ResNet-18 trained on Sports-1M
+    "i3d-25-128-avg.bin": "motion_i3d",
+    "audioset-527.bin": "audio",  # probabilities of the 527 AudioSet classes
 }
 #: the repository's own division of the clips -> ours
 DIVISIONS = {"training": "train", "dev": "train", "test": "test"}
@@ -34,25 +34,20 @@ HEADER = struct.Struct("if7Q")
 def read_bin(path, labels):
     """One PicSOM feature file as {clip id: (dim,) float32}; ``labels`` lists the ids of its rows."""
     raw = path.read_bytes()
-    if len(raw) < HEADER.size:
-        raise ClipFileError(f"{path}: {len(raw)} bytes, not even a header; is the download complete?")
-    header = HEADER.unpack_from(raw)
-    begin, dim = header[2], header[4]
+    _, _, begin, _, dim, *_ = HEADER.unpack(raw[: HEADER.size].ljust(HEADER.size, b"\0"))
     if begin < HEADER.size or dim < 1 or len(raw) != begin + 4 * dim * len(labels):
-        raise ClipFileError(
-            f"{path}: {len(raw)} bytes; its header ({begin} bytes, then rows of {dim}) and {len(labels)} labels ask "
-            f"for {begin + 4 * dim * len(labels)}. A Git LFS pointer, or an incomplete download?"
-        )
+        needed = f"its header ({begin} bytes, then rows of {dim}) and {len(labels)} labels ask for others"
+        raise ClipFileError(f"{path}: {len(raw)} bytes; {needed}. A Git LFS pointer, or an incomplete download?")
     rows = np.frombuffer(raw, "<f4", offset=begin).reshape(len(labels), dim)
     return dict(zip(labels, rows, strict=True))
 
 
 def read_features(checkout):
-    """{expert: {clip id: (dim,)}} of all feature files there are; what several folders hold is taken once."""
+    """{expert: {clip id: (dim,)}} of all feature files in the checkout; what several folders hold is taken once."""
     features = {}
     for folder in sorted((checkout / "PicSOM_prediction/picsom").glob("2020*")):
         labels = re.findall(r"<(.+?)>", (folder / "meta/labels.txt").read_text())
-        for file, (expert, _) in FEATURES.items():
+        for file, expert in FEATURES.items():
             if (folder / "features" / file).exists():
                 features.setdefault(expert, {}).update(read_bin(folder / "features" / file, labels))
     return features
@@ -83,59 +78,44 @@ def read_captions(checkout):
     return captions
 
 
-def read_divisions(checkout):
-    """{clip id: training, dev or test}, the repository's own division."""
-    folder = checkout / "PicSOM_prediction/picsom/2020b/classes"
-    return {clip: name for name in DIVISIONS for clip in (folder / name).read_text().split()}
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkout", type=Path, help="folder of the cloned repository")
-    parser.add_argument("-o", "--output", type=Path, default=Path("memad.h5"))
-    parser.add_argument("--val", type=int, default=88, help="training clips set aside for validation (default 88)")
-    parser.add_argument("--seed", type=int, default=0, help="which clips those are")
     parser.add_argument("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
     parser.add_argument("--frequent", type=int, default=20_000, help="frequent words kept besides the captions' own")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
-    options = parser.parse_args(arguments)
-    try:
-        convert(options)
-    except (ClipFileError, OSError, ImportError) as error:
-        sys.exit(f"convert_memad: {error}")
+    parser.set_defaults(name="memad")
+    run("convert_memad", parser, convert, arguments)
 
 
 def convert(options):
-    features = read_features(options.checkout)
-    if not features:
+    features, captions = read_features(options.checkout), read_captions(options.checkout)
+    if not features or not captions:
         raise ClipFileError(
-            f"{options.checkout}: no feature file under PicSOM_prediction/picsom/2020*/features; is it a checkout of "
-            "MeMAD-project/media-memorability?"
+            f"{options.checkout}: no feature file under PicSOM_prediction/picsom/2020*/features, or no captions under "
+            "textual_scores/data_2021; is it a checkout of MeMAD-project/media-memorability?"
         )
     silent = drop_silence(features.get("audio", {}))
-    captions = read_captions(options.checkout)
-    divisions = read_divisions(options.checkout)
-    kept = [clip for clip in divisions if clip in captions and any(clip in rows for rows in features.values())]
-    splits = {clip: DIVISIONS[divisions[clip]] for clip in kept}
-    complete = [clip for clip in kept if divisions[clip] == "training"]
-    for clip in np.random.default_rng(options.seed).permutation(complete)[: options.val]:
+    folder = options.checkout / "PicSOM_prediction/picsom/2020b/classes"
+    divisions = {clip: name for name in DIVISIONS for clip in (folder / name).read_text().split()}
+    usable = [clip for clip in divisions if clip in captions and any(clip in rows for rows in features.values())]
+    splits = {clip: DIVISIONS[divisions[clip]] for clip in usable}
+    complete = [clip for clip in usable if divisions[clip] == "training"]
+    val = 88 if options.val is None else options.val
+    for clip in np.random.default_rng(options.seed).permutation(complete)[:val]:
         splits[clip] = "val"
-    words = words_for([text for clip in kept for text in captions[clip]], options.frequent, options.vectors)
+    words = words_for([text for clip in usable for text in captions[clip]], options.frequent, options.vectors)
     experts = {name: ("vector", len(next(iter(rows.values())))) for name, rows in features.items()}
-    with ClipWriter(
-        options.output,
-        experts,
-        words,
-        options.dtype,
-        title="MeMAD: TRECVID / MediaEval memorability clips",
-        source="github.com/MeMAD-project/media-memorability",
-        licence="not stated; the clips come under TRECVID's and MediaEval's terms; not to be passed on",
-        made_by=f"convert_memad.py --val {options.val} --seed {options.seed}",
-    ) as out:
-        for clip in kept:
+    attributes = {
+        "title": "MeMAD: TRECVID / MediaEval memorability clips",
+        "source": "github.com/MeMAD-project/media-memorability",
+        "licence": "not stated; the clips come under TRECVID's and MediaEval's terms; not to be passed on",
+        "made_by": options.made_by,
+    }
+    with ClipWriter(options.output, experts, words, options.dtype, **attributes) as out:
+        for clip in usable:
             out.add(clip, splits[clip], {name: rows.get(clip) for name, rows in features.items()}, captions[clip])
     dropped = [clip for clip in divisions if clip not in splits]
-    print(describe(Clips(options.output)))
+    print(describe(read_clips(options.output)))
     print(f"\nleft out: {len(dropped)} clips without captions or features {dropped}")
     print(f"silent, so without audio: {len(silent)} {silent}")
 

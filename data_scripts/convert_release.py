@@ -6,31 +6,31 @@
     python data_scripts/convert_release.py lsmdc-choices FOLDER -o lsmdc_choices.h5      # multiple choice
     python data_scripts/convert_release.py coco FOLDER -o coco.h5                        # images, for training only
 
-FOLDER is where ``data.zip`` was unpacked. Captions come there as word vectors without their words. The same vector is
-the same word, so a file gets a vocabulary of the different ones, ``w000000`` and so on, which makes it thirty times
-smaller. With ``--annotations FOLDER``, MSR-VTT's two JSON files (or their zips), captions get their text and words
-their names, as far as vectors and sentences fit each other: then a sentence of your own can be searched for.
+Captions come as word vectors without their words. The same vector is the same word, so a file gets a vocabulary of the
+different ones, ``w000000`` and so on. With ``--annotations FOLDER``, MSR-VTT's two JSON files (or their zips), captions
+get their text and words their names, as far as vectors and sentences fit: then a sentence of your own can be searched.
 
-Experts are appearance, motion, audio (a sequence) and face. One that saw nothing is absent: nothing stored, NaN, all
-zeros (silence; a face whose values sum to zero, or that ``no_face_ind`` marks). A training clip without words is left
-out; in the test's gallery it stays, for others' queries.
+An expert that saw nothing is absent: nothing stored, NaN, all zeros (silence; a face whose values sum to zero, or that
+``no_face_ind`` marks). A training clip without words is left out; in the test's gallery it stays, for others' queries.
 
 The original chose its best epoch on the test set. Here some training clips are set aside to validate (``--val``), and
 MSR-VTT's full split has its own. Splits 1k-A and full need ``--lists FOLDER`` with ``train_list_full.txt`` and so on,
-as collaborative-experts publishes them. A test clip has its first caption, in split full all 20, in 1k-A the sentence
-of ``MSRVTT_JSFUSION_test.csv``, which takes that file and the annotations.
+as collaborative-experts publishes them; 1k-A tests with the sentences of ``MSRVTT_JSFUSION_test.csv``.
 
-The pickles are read without being run (``safe_pickle.py``). All of this was tested on files of our own in the release's
-formats: no machine of this project has seen the release itself.
+All of this was tested on files of our own in the release's formats: no machine of this project has seen the release.
 """
 
 import argparse
 import csv
 import json
+import os
 import re
+import shlex
 import sys
 import zipfile
 from collections import Counter
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -38,45 +38,37 @@ import torch
 from safe_pickle import load
 from tqdm import tqdm
 
-from mee.data import ClipFileError, Clips, ClipWriter, Words, describe, tokenize
+from mee.data import Words, tokenize
+from mee.storage import ClipFileError, ClipWriter, describe, read_clips
 
-EXPERTS = ("appearance", "audio", "face", "motion")
 SOURCE = "https://www.rocq.inria.fr/cluster-willow/amiech/ECCV18/data.zip"
-LICENCE = "not stated; the terms of {} apply"
 MSRVTT = {
-    name: f"{file}_features.pickle" for name, file in zip(EXPERTS, ("resnet", "audio", "face", "flow"), strict=True)
-}
-LSMDC = {  # part -> its files
-    "train": ("X_resnet.npy", "X_audio_train.npy", "X_face.npy", "X_flow.npy"),
-    "test": tuple(
-        f"{name}{middle}retrieval.npy.tensor.npy"
-        for name, middle in (("resnet152", "-"), ("X_audio", "_"), ("face", "-"), ("flow", "-"))
-    ),
-    "choices": ("resnet-qcm.npy", "X_audio_test.npy", "face-qcm.npy", "flow-qcm.npy"),
-}
-#: split -> files of its training, validation and test list, the release's own names last, and how many clips they have
-SPLITS = {
-    "1k-B": (
-        (("train_list_miech.txt", "train_list.txt"), (), ("test_list_miech.txt", "test_list.txt")),
-        (6656, 0, 1000),
-    ),
-    "1k-A": (
-        (("train_list_jsfusion.txt", "MSRVTT_train.9k.csv"), (), ("val_list_jsfusion.txt", "MSRVTT_JSFUSION_test.csv")),
-        (9000, 0, 1000),
-    ),
-    "full": ((("train_list_full.txt",), ("val_list_full.txt",), ("test_list_full.txt",)), (6513, 497, 2990)),
-}
+    "appearance": "resnet_features.pickle", "audio": "audio_features.pickle",
+    "face": "face_features.pickle", "motion": "flow_features.pickle",
+}  # fmt: skip
+PARTS = {  # part of LSMDC or COCO -> the vectors of its captions, and its features
+    "train": ("w2v_LSMDC.npy", {"appearance": "X_resnet.npy", "audio": "X_audio_train.npy",
+                                "face": "X_face.npy", "motion": "X_flow.npy"}),
+    "test": ("w2v_LSMDC_retrieval.npy", {name: f"{file}retrieval.npy.tensor.npy" for name, file in (
+        ("appearance", "resnet152-"), ("audio", "X_audio_"), ("face", "face-"), ("motion", "flow-"))}),
+    "choice": ("w2v_LSMDC_qcm.npy", {"appearance": "resnet-qcm.npy", "audio": "X_audio_test.npy",
+                                     "face": "face-qcm.npy", "motion": "flow-qcm.npy"}),
+    "image": ("w2v_coco_train2014_1.npy", {"appearance": "X_train2014_resnet152.npy"}),
+}  # fmt: skip
 JSFUSION = "MSRVTT_JSFUSION_test.csv"
+#: split -> files of its training, validation and test list, the release's own names last
+SPLITS = {
+    "1k-B": (("train_list_miech.txt", "train_list.txt"), (), ("test_list_miech.txt", "test_list.txt")),
+    "1k-A": (("train_list_jsfusion.txt", "MSRVTT_train.9k.csv"), (), ("val_list_jsfusion.txt", JSFUSION)),
+    "full": (("train_list_full.txt",), ("val_list_full.txt",), ("test_list_full.txt",)),
+}
 
 
-# ------------------------------------------------------------------------------------------------- what was seen
+def feature_rows(x, name, clip, trim=False):
+    """The features (rows, dim) of expert ``name`` for ``clip``, or None where it is absent in one of many disguises.
 
-
-def seen(x, name, clip, trim=False):
-    """What expert ``name`` saw of ``clip``, (rows, dim), or None if it saw nothing: traps 17, 18 and 25.
-
-    x     an array, or what the releases write instead of one: None, a list, a NaN
-    trim  leave out rows of zeros at the end, which only fill up
+    ``x`` is an array, or what the releases write instead of one: None, a list, a NaN. ``trim`` leaves out rows of zeros
+    at the end, which are padding.
     """
     x = np.asarray(np.nan if x is None else x)
     if x.dtype.kind not in "biuf":
@@ -87,20 +79,19 @@ def seen(x, name, clip, trim=False):
     x = x[~np.isnan(x).any(1)]
     if trim:
         x = x[: 1 + np.flatnonzero(x.any(1)).max(initial=-1)]
-    if not x.any() or (name == "face" and x.sum(dtype="f8") == 0):
-        return None
-    return x
+    return None if not x.any() or (name == "face" and x.sum(dtype="f8") == 0) else x
 
 
-def dimension(arrays):
-    """The last dimension of the first of ``arrays`` that holds something; None if none does."""
-    if getattr(arrays, "shape", (0,))[1:]:
-        return arrays.shape[-1]
-    shapes = (x.shape if hasattr(x, "shape") else np.shape(x) for x in arrays)
-    return next((shape[-1] for shape in shapes if shape and 0 not in shape), None)
-
-
-# -------------------------------------------------------------------------------------------------------- captions
+def kinds(features, folder, sequences=("audio",)):
+    """{expert: (kind, dim)} of those in ``features`` (expert -> arrays) that any clip has."""
+    experts = {}
+    for name, arrays in features.items():
+        shapes = (np.shape(x) for x in arrays)
+        if dim := next((shape[-1] for shape in shapes if shape and 0 not in shape), None):
+            experts[name] = ("sequence" if name in sequences else "vector", dim)
+    if not experts:
+        raise ClipFileError(f"{folder}: no clip has any feature")
+    return experts
 
 
 class Vocabulary:
@@ -117,9 +108,8 @@ class Vocabulary:
         if not vectors.size:
             return np.zeros(0, np.int32)
         if vectors.ndim != 2 or vectors.dtype.kind not in "biuf" or self.dim not in (None, vectors.shape[1]):
-            raise ClipFileError(
-                f"{self.path}: a caption of {vectors.dtype} {vectors.shape}; expected (words, {self.dim})"
-            )
+            shape = f"{vectors.dtype} {vectors.shape}"
+            raise ClipFileError(f"{self.path}: a caption of {shape}; expected (words, {self.dim})")
         self.dim = vectors.shape[1]
         vectors = np.ascontiguousarray(vectors[~np.isnan(vectors).any(1)], "f4") + 0  # a zero has no sign
         ids = [self.index.setdefault(row.tobytes(), len(self.index)) for row in vectors]
@@ -139,28 +129,25 @@ class Vocabulary:
 def name_words(captions, texts):
     """{id: word} as far as word ids and sentences tell, and which share of all words that names.
 
-    captions  clip -> [ids (words,)]
-    texts     clip -> [sentence]
-
-    A word and its id stand in the same captions, equally often. That is looked for in heaps of about 4,000 captions,
-    and has to hold in most of those that the word is in, so that a few captions that don't fit do no harm. Words that
-    share all captions are told apart by their order. Sentences of more than letters and spaces are passed over, since
-    who cuts them where is not known, and so are clips that have another number of sentences than of captions.
+    ``captions`` is clip -> [ids (words,)], ``texts`` clip -> [sentence]. A word and its id stand in the same captions,
+    equally often. That is looked for in heaps of about 4,000 captions, and has to hold in most of those that the word
+    is in, so that a few captions that don't fit do no harm. Words that share all captions are told apart by their
+    order. Sentences of more than letters and spaces are passed over, since who cuts them where is not known, and so
+    are clips that have another number of sentences than of captions.
     """
     heaps = 1 + sum(map(len, captions.values())) // 4000
     ours, theirs, count, number = {}, {}, Counter(), 0  # (heap, id or word) -> a hash of the captions that it is in
-    for clip, of_clip in captions.items():
-        if len(of_clip) != len(texts.get(clip, ())):
-            continue
-        for ids, text in zip(of_clip, texts[clip], strict=True):
+    for clip, rows in captions.items():
+        sentences = texts.get(clip, ())
+        for ids, text in zip(rows, sentences, strict=True) if len(rows) == len(sentences) else ():
             text = text.lower().strip()
             if not re.fullmatch("[a-z ]*", text):
                 continue
             number += 1
-            heap = number % heaps
-            for where, said in ((ours, ids.tolist()), (theirs, text.split())):
-                for word in said:
-                    where[heap, word] = hash((where.get((heap, word), 0), number))
+            for where, words in ((ours, ids.tolist()), (theirs, text.split())):
+                for word in words:
+                    key = number % heaps, word
+                    where[key] = hash((where.get(key, 0), number))
             count.update(ids.tolist())
     alike = {}
     for side, where in enumerate((ours, theirs)):
@@ -177,42 +164,33 @@ def name_words(captions, texts):
 
 
 def fit_texts(captions, texts, names):
-    """The sentence of each caption of a clip: one a caption in their order, or, if there are more, those that fit.
-
-    captions  [ids (words,)]
-    texts     [sentence]
-    names     {id: word}
+    """The sentence of each caption (its word ids) of a clip: as many as captions in their order, else those that fit.
 
     A caption that no sentence fits becomes the words that are known of it.
     """
     if len(captions) == len(texts):
         return list(texts)
-    known, found, texts = set(names.values()), [], list(texts)
+    known, fitting = set(names.values()), []
     for ids in captions:
-        said = [names[i] for i in ids.tolist() if i in names]
-        fitting = (k for k, text in enumerate(texts) if [w for w in tokenize(text) if w in known] == said)
-        k = next(fitting, None)
-        found.append(" ".join(said) if k is None else texts[k])
+        words = [names[i] for i in ids.tolist() if i in names]
+        k = next((k for k, text in enumerate(texts) if [w for w in tokenize(text) if w in known] == words), None)
+        fitting.append(" ".join(words) if k is None else texts[k])
         texts = texts if k is None else texts[k + 1 :]
-    return found
+    return fitting
 
 
 def with_texts(vocabulary, captions, texts):
-    """Captions as (sentence or None, ids), and the vocabulary with the words' names, as far as they are known.
-
-    captions  clip -> [ids (words,)]
-    texts     clip -> [sentence], or None
-    """
+    """``captions`` (clip -> [ids]) as clip -> [(sentence or None, ids)], and the vocabulary with names where known."""
     if texts is None:
-        return {clip: [(None, ids) for ids in of_clip] for clip, of_clip in captions.items()}, vocabulary.words()
+        return {clip: [(None, ids) for ids in rows] for clip, rows in captions.items()}, vocabulary.words()
     names, share = name_words(captions, texts)
-    print(f"{len(names):,} of {len(vocabulary.index):,} words have a name, {100 * share:.1f} % of what is said")
+    print(f"{len(names):,} of {len(vocabulary.index):,} words have a name, {100 * share:.1f} % of all that occur")
     if share < 0.5:
         print("the sentences do not fit the vectors (other captions, or in another order?): left without text")
         return with_texts(vocabulary, captions, None)
     pairs = {
-        clip: list(zip(fit_texts(of_clip, texts.get(clip, ()), names), of_clip, strict=True))
-        for clip, of_clip in captions.items()
+        clip: list(zip(fit_texts(rows, texts.get(clip, ()), names), rows, strict=True))
+        for clip, rows in captions.items()
     }
     return pairs, vocabulary.words(names)
 
@@ -222,15 +200,13 @@ def read_annotations(folder):
     sentences = {}
     for path in sorted([*folder.glob("*.json"), *folder.glob("*.zip")]):
         try:
-            if path.suffix == ".json":
-                parts = [json.loads(path.read_text("utf-8"))]
-            else:
+            texts = [path.read_bytes()]
+            if path.suffix == ".zip":
                 with zipfile.ZipFile(path) as archive:
                     files = [f for f in archive.infolist() if f.filename.endswith(".json") and f.file_size < 2**29]
-                    parts = [json.loads(archive.read(f)) for f in files]
-            for part in parts:
-                for row in part["sentences"]:
-                    sentences.setdefault(row["video_id"], {})[row["sen_id"]] = row["caption"].strip()
+                    texts = [archive.read(f) for f in files]
+            for row in (row for text in texts for row in json.loads(text)["sentences"]):
+                sentences.setdefault(row["video_id"], {})[row["sen_id"]] = row["caption"].strip()
         except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise ClipFileError(f"{path}: not MSR-VTT's sentences ({type(error).__name__}: {error})") from None
     if not sentences:
@@ -238,30 +214,27 @@ def read_annotations(folder):
     return {clip: [rows[i] for i in sorted(rows)] for clip, rows in sentences.items()}
 
 
-# ---------------------------------------------------------------------------------------------------------- splits
-
-
 def read_list(folders, names):
     """The ids in the first of the files ``names`` in ``folders``, one a line, or in a CSV's column video_id."""
     if not names:
         return []
-    for path in (folder / name for folder in folders if folder for name in names):
+    for path in (folder / name for folder in folders for name in names):
         if path.exists():
-            if path.suffix == ".csv":
-                with open(path, encoding="utf-8", newline="") as file:
-                    ids = [row["video_id"] for row in csv.DictReader(file)]
-            else:
-                ids = path.read_text("utf-8").split()
+            ids = read_csv(path, "video_id") if path.suffix == ".csv" else path.read_text("utf-8").split()
             if len(set(ids)) != len(ids) or not ids:
                 raise ClipFileError(f"{path}: {len(ids)} ids, {len(set(ids))} different ones; expected each once")
             return ids
-    raise ClipFileError(
-        f"{' or '.join(names)}: not in {' or '.join(str(f) for f in folders if f)}; name its folder with --lists"
-    )
+    places = " or ".join(map(str, folders))
+    raise ClipFileError(f"{' or '.join(names)}: not in {places}; name its folder with --lists")
+
+
+def read_csv(path, column):
+    with open(path, encoding="utf-8", newline="") as file:
+        return [row[column] for row in csv.DictReader(file)]
 
 
 def split_of(train, val, test, aside, seed):
-    """{id: split}; without ``val``, ``aside`` of ``train`` (a tenth, at most 500) are drawn by ``seed`` (trap 22)."""
+    """{id: split}; without ``val``, ``aside`` clips of ``train`` (a tenth, at most 500) are drawn by ``seed``."""
     if val and aside is not None:
         raise ClipFileError(f"--val {aside}: this split has its own {len(val)} clips to validate")
     if not val:
@@ -278,87 +251,73 @@ def split_of(train, val, test, aside, seed):
 
 def msrvtt_splits(options, *folders):
     """{id: split} of MSR-VTT, and {id: the sentence to ask for} where the split has chosen one."""
-    files, published = SPLITS[options.split]
     folders = [folder for folder in (options.lists, *folders) if folder]
-    train, val, test = (read_list(folders, names) for names in files)
-    counts = len(train), len(val), len(test)
-    if counts != published:
-        print(f"clips in the lists: {counts}; in the published ones of split {options.split}: {published}")
+    train, val, test = (read_list(folders, names) for names in SPLITS[options.split])
     chosen = {}
     for path in (folder / JSFUSION for folder in folders if options.split == "1k-A"):
         if path.exists() and not chosen:
-            with open(path, encoding="utf-8", newline="") as file:
-                chosen = {row["video_id"]: row["sentence"] for row in csv.DictReader(file)}
+            chosen = dict(zip(read_csv(path, "video_id"), read_csv(path, "sentence"), strict=True))
     return split_of(train, val, test, options.val, options.seed), chosen
 
 
-def numbers_of(chosen, texts, splits):
-    """{clip: which of its ``texts`` is the chosen one}; says so if that is not known of all test clips.
-
-    chosen  clip -> sentence
-    texts   clip -> [sentence, or None where it is not known]
-    """
+def chosen_numbers(chosen, texts, splits):
+    """{clip: which of its ``texts`` (clip -> sentences) is the ``chosen`` one}; says so if a test clip lacks one."""
     numbers = {}
     for clip, sentence in chosen.items():
-        said = [tokenize(text or "") for text in texts.get(clip, ())]
-        if tokenize(sentence) in said:
-            numbers[clip] = said.index(tokenize(sentence))
+        known = [tokenize(text or "") for text in texts.get(clip, ())]
+        if tokenize(sentence) in known:
+            numbers[clip] = known.index(tokenize(sentence))
     tested = [clip for clip, split in splits.items() if split == "test"]
-    lost = len([clip for clip in tested if clip not in numbers])
-    if lost:
+    if lost := sum(clip not in numbers for clip in tested):
         print(f"1k-A tests with the sentences of {JSFUSION}, for which that file and MSR-VTT's sentences are needed:")
         print(f"the first caption instead for {lost} of {len(tested)} test clips, so this is not quite 1k-A")
     return numbers
 
 
-def ask(captions, number=None):
+def pick_test_caption(captions, number=None):
     """Of ``captions`` (pairs of sentence and ids) the one to test with: that of ``number``, else the first; a list."""
     chosen = captions[number : number + 1] if number is not None else []
     return [c for c in chosen if len(c[1])] or [c for c in captions if len(c[1])][:1]
 
 
-# --------------------------------------------------------------------------------------------------------- writing
-
-
 def write(options, experts, words, clips, count, what, questions=(), **attributes):
-    """The clip file: ``clips`` gives (id, split, {expert: what was seen}, captions). Says what it left out.
-
-    experts    name -> (kind, dim)
-    questions  (id, captions, answer)
-    """
-    wordless, blind, kept = [], [], []
-    with ClipWriter(options.output, experts, words, options.dtype, **attributes) as out:
+    """The clip file: ``clips`` gives (id, split, {expert: its features}, captions). Reports what is left out."""
+    reasons = {}
+    with ClipWriter(options.output, experts, words, options.dtype, made_by=options.made_by, **attributes) as out:
         for clip, split, features, captions in tqdm(clips, what, count, unit="clip", disable=None):
             features = {name: x for name, x in features.items() if x is not None}
-            if captions is not None:
-                captions = [(text, ids) for text, ids in captions if len(ids)]
-                if not captions:
-                    (kept if split == "test" else wordless).append(clip)
-                    if split != "test":
-                        continue
-            if not features and split != "test":
-                blind.append(clip)
-                continue
+            wordless = captions is not None and not any(len(ids) for _, ids in captions)
+            if wordless or not features and split != "test":
+                why = "without words" if wordless else "without any expert"
+                why = f"in the test's gallery, but {why}" if split == "test" else f"left out: {why}"
+                reasons.setdefault(why, []).append(clip)
+                if split != "test":
+                    continue
             for name, x in features.items():  # a vector is one row, so that ClipWriter refuses more
                 features[name] = x[0] if experts[name][0] == "vector" and len(x) == 1 else x
-            out.add(clip, split, features, captions or ())
-        if not out.numbers:
+            out.add(clip, split, features, [(text, ids) for text, ids in captions or () if len(ids)])
+        if not out.clips:
             raise ClipFileError(f"{options.folder}: no clip has both words and features")
         for clip, choices, answer in questions:
             out.add_choice(clip, choices, answer)
-    print(describe(Clips(options.output, check=False)), "\n")
-    for of, why in ((wordless, "without words"), (blind, "that no expert has seen"), (kept, "")):
-        if of:
-            what = f"left out: {len(of)} clips {why}" if why else f"in the test's gallery, but without words: {len(of)}"
-            print(what, of[:10], "..." if len(of) > 10 else "")
+    print(describe(read_clips(options.output, check=False)), "\n")
+    for why, ids in reasons.items():
+        print(f"{why}: {len(ids)}", ids[:10], "..." if len(ids) > 10 else "")
 
 
-def kinds(dims, folder):
-    """{expert: (kind, dim)} of those that any clip has."""
-    experts = {name: ("sequence" if name == "audio" else "vector", dim) for name, dim in dims.items() if dim}
-    if not experts:
-        raise ClipFileError(f"{folder}: no clip has any feature")
-    return experts
+def write_dicts(options, folder, features, captions, words, splits, numbers, what, sequences=("audio",), **attributes):
+    """The clip file of ``features`` (expert -> clip -> features) and ``captions``, a function of a clip."""
+    experts = kinds({name: x.values() for name, x in features.items()}, folder, sequences)
+    first = (options.test_captions or ("all" if options.split == "full" else "first")) == "first"
+    chosen = numbers() if first and options.split == "1k-A" else {}
+
+    def clips():
+        for clip, split in splits.items():
+            pairs = captions(clip)
+            pairs = pick_test_caption(pairs, chosen.get(clip)) if first and split != "train" else pairs
+            yield clip, split, {name: feature_rows(x.get(clip), name, clip) for name, x in features.items()}, pairs
+
+    write(options, experts, words, clips(), len(splits), what, **attributes)
 
 
 def find(folder, file):
@@ -369,14 +328,12 @@ def find(folder, file):
     raise ClipFileError(f"{folder}: no {file} there, nor in data/ in it; is it the unpacked data.zip?")
 
 
-def read(folder, file, kind):
+def read(path, kind, records=()):
     """What is in a file of the release; ``kind`` (dict or list) is what it has to be."""
-    if not (folder / file).exists():
-        raise ClipFileError(f"{folder / file}: no such file; was the archive unpacked whole?")
-    content = load(folder / file)
-    rows = not isinstance(content, dict | str | bytes | float | int | None) and getattr(content, "shape", (0,)) != ()
+    content = load(path, records)
+    rows = isinstance(content, list) or getattr(content, "shape", ()) != ()
     if not (isinstance(content, dict) if kind is dict else rows):
-        raise ClipFileError(f"{folder / file}: a {type(content).__name__}, not a {kind.__name__}")
+        raise ClipFileError(f"{path}: a {type(content).__name__}, not a {kind.__name__}")
     return content
 
 
@@ -384,140 +341,123 @@ def msrvtt(options):
     folder = find(options.folder, MSRVTT["appearance"])
     splits, chosen = msrvtt_splits(options, folder)
     path = folder / "w2v_MSRVTT.pickle"
-    vocabulary, content = Vocabulary(path), read(folder, path.name, dict)
+    vocabulary, content = Vocabulary(path), read(path, dict)
     captions = {}
     for clip in splits:
-        of_clip = content.get(clip, [])
-        if not isinstance(of_clip, list | tuple):
-            raise ClipFileError(f"{path}: clip {clip!r}: a {type(of_clip).__name__}, not a list of captions")
-        captions[clip] = [vocabulary.ids(caption) for caption in of_clip]
-    del content
+        vectors = content.pop(clip, [])
+        if not isinstance(vectors, list | tuple):
+            raise ClipFileError(f"{path}: clip {clip!r}: a {type(vectors).__name__}, not a list of captions")
+        captions[clip] = [vocabulary.ids(caption) for caption in vectors]
     texts = read_annotations(options.annotations) if options.annotations else None
     captions, words = with_texts(vocabulary, captions, texts)
-    if (options.test_captions or ("all" if options.split == "full" else "first")) == "first":
-        said = {clip: [text for text, _ in of_clip] for clip, of_clip in captions.items()}
-        numbers = numbers_of(chosen, said, splits) if options.split == "1k-A" else {}
-        captions |= {clip: ask(captions[clip], numbers.get(clip)) for clip, split in splits.items() if split != "train"}
-    features = {name: read(folder, file, dict) for name, file in MSRVTT.items()}
-
-    def clips():
-        for clip, split in splits.items():
-            yield clip, split, {name: seen(x.get(clip), name, clip) for name, x in features.items()}, captions[clip]
-
-    experts = kinds({name: dimension(x.values()) for name, x in features.items()}, folder)
-    title = f"MSR-VTT, split {options.split}, features of Miech et al. 2018"
-    write(options, experts, words, clips(), len(splits), "MSR-VTT", **made(options, title, "MSR-VTT"))
+    texts = {clip: [text for text, _ in pairs] for clip, pairs in captions.items()}
+    features = {name: read(folder / file, dict) for name, file in MSRVTT.items()}
+    numbers = partial(chosen_numbers, chosen, texts, splits)
+    attributes = made(f"MSR-VTT, split {options.split}")
+    write_dicts(options, folder, features, captions.get, words, splits, numbers, "MSR-VTT", **attributes)
 
 
-def lsmdc_part(folder, part):
-    """{expert: its rows}, and how many clips, of a part of LSMDC; all files have to agree."""
-    features = {name: read(folder, file, list) for name, file in zip(EXPERTS, LSMDC[part], strict=True)}
-    counts = {file: len(features[name]) for name, file in zip(EXPERTS, LSMDC[part], strict=True)}
-    return features, counts
-
-
-def agree(folder, counts):
-    """The one number of clips in ``counts`` (file -> how many); raises if they differ."""
+def read_part(folder, part, vocabulary, per_clip=1, counts=()):
+    """(ids, {expert: its rows}, captions) of a part; all files, and the further ``counts``, have to agree."""
+    texts, files = PARTS[part]
+    features = {name: read(folder / file, list) for name, file in files.items()}
+    captions = [(None, vocabulary.ids(caption)) for caption in read(folder / texts, list)]
+    counts = {files[name]: len(x) for name, x in features.items()} | {texts: len(captions) / per_clip} | dict(counts)
     if len(set(counts.values())) > 1:
         raise ClipFileError(f"{folder}: as many clips are expected in each file: {counts}")
-    return next(iter(counts.values()))
+    count = len(captions) // per_clip
+    return [f"{part}-{i:06d}" for i in range(count)], features, captions
+
+
+def row(features, i, clip, trim=False):
+    return {name: feature_rows(x[i], name, clip, trim) for name, x in features.items()}
 
 
 def lsmdc(options):
-    folder = find(options.folder, LSMDC["train"][0])
-    features, captions, vocabulary, ids = {}, {}, Vocabulary(folder / "w2v_LSMDC.npy"), {}
-    for part, file in (("train", "w2v_LSMDC.npy"), ("test", "w2v_LSMDC_retrieval.npy")):
-        features[part], counts = lsmdc_part(folder, part)
-        content = read(folder, file, list)
-        captions[part] = [vocabulary.ids(caption) for caption in content]
-        counts[file] = len(content)
-        if part == "test":
-            absent = np.asarray(read(folder, "no_face_ind_retrieval.npy", list)).reshape(-1)
-            counts["no_face_ind_retrieval.npy"] = len(absent)
-        ids[part] = [f"{part}-{i:06d}" for i in range(agree(folder, counts))]
-    spoken = [clip for clip, of_clip in zip(ids["train"], captions["train"], strict=True) if len(of_clip)]
-    splits = split_of(spoken, [], ids["test"], options.val, options.seed)
-
-    def clips():
-        for part in ("train", "test"):
-            for i, clip in enumerate(ids[part]):
-                saw = {name: seen(x[i], name, clip, trim=part == "test") for name, x in features[part].items()}
-                if part == "test" and absent[i] == 1:
-                    saw["face"] = None
-                yield clip, splits.get(clip, "train"), saw, [(None, captions[part][i])]
-
-    dims = {name: dimension(features["train"][name]) or dimension(features["test"][name]) for name in EXPERTS}
-    count = sum(map(len, ids.values()))
-    attributes = made(options, "LSMDC, features of Miech et al. 2018", "LSMDC (MPII)")
-    write(options, kinds(dims, folder), vocabulary.words(), clips(), count, "LSMDC", **attributes)
-
-
-def lsmdc_choices(options):
-    folder = find(options.folder, LSMDC["choices"][0])
-    features, counts = lsmdc_part(folder, "choices")
-    path = folder / "multiple_choice_gt.txt"
-    answers = path.read_text().split()
-    if set(answers) - set("12345"):
-        raise ClipFileError(f"{path}: {sorted(set(answers) - set('12345'))[:5]}; an answer is 1 to 5")
-    vocabulary = Vocabulary(folder / "w2v_LSMDC_qcm.npy")
-    captions = [(None, vocabulary.ids(caption)) for caption in read(folder, "w2v_LSMDC_qcm.npy", list)]
-    count = agree(folder, {**counts, path.name: len(answers), "w2v_LSMDC_qcm.npy, five a clip": len(captions) / 5})
-    ids = [f"choice-{i:06d}" for i in range(count)]
+    folder = find(options.folder, PARTS["train"][1]["appearance"])
+    vocabulary, file = Vocabulary(folder / "w2v_LSMDC.npy"), "no_face_ind_retrieval.npy"
+    absent = np.asarray(read(folder / file, list)).reshape(-1)
+    ids, features, captions = read_part(folder, "train", vocabulary)
+    test_ids, test_features, test_captions = read_part(folder, "test", vocabulary, counts={file: len(absent)})
+    spoken = [clip for clip, (_, words) in zip(ids, captions, strict=True) if len(words)]
+    splits = split_of(spoken, [], test_ids, options.val, options.seed)
 
     def clips():
         for i, clip in enumerate(ids):
-            yield clip, "test", {name: seen(x[i], name, clip) for name, x in features.items()}, None
+            yield clip, splits.get(clip, "train"), row(features, i, clip), [captions[i]]
+        for i, clip in enumerate(test_ids):
+            rows = row(test_features, i, clip, trim=True)
+            yield clip, "test", rows | {"face": None} if absent[i] == 1 else rows, [test_captions[i]]
 
+    experts = kinds({name: chain(x, test_features[name]) for name, x in features.items()}, folder)
+    count = len(ids) + len(test_ids)
+    write(options, experts, vocabulary.words(), clips(), count, "LSMDC", **made("LSMDC", "LSMDC (MPII)"))
+
+
+def lsmdc_choices(options):
+    folder = find(options.folder, PARTS["choice"][1]["appearance"])
+    path, vocabulary = folder / "multiple_choice_gt.txt", Vocabulary(folder / "w2v_LSMDC_qcm.npy")
+    answers = path.read_text().split()
+    if set(answers) - set("12345"):
+        raise ClipFileError(f"{path}: {sorted(set(answers) - set('12345'))[:5]}; an answer is 1 to 5")
+    ids, features, captions = read_part(folder, "choice", vocabulary, 5, {path.name: len(answers)})
+    clips = ((clip, "test", row(features, i, clip), None) for i, clip in enumerate(ids))
     questions = ((clip, captions[5 * i : 5 * i + 5], int(answers[i]) - 1) for i, clip in enumerate(ids))
-    experts = kinds({name: dimension(x) for name, x in features.items()}, folder)
-    attributes = made(options, "LSMDC, multiple choice, features of Miech et al. 2018", "LSMDC (MPII)")
-    write(options, experts, vocabulary.words(), clips(), count, "LSMDC", questions, **attributes)
+    attributes = made("LSMDC, multiple choice", "LSMDC (MPII)")
+    experts = kinds(features, folder)
+    write(options, experts, vocabulary.words(), clips, len(ids), "LSMDC", questions, **attributes)
 
 
 def coco(options):
-    images, texts = "X_train2014_resnet152.npy", "w2v_coco_train2014_1.npy"
-    folder = find(options.folder, images)
-    x, content, vocabulary = read(folder, images, list), read(folder, texts, list), Vocabulary(folder / texts)
-    captions = [vocabulary.ids(caption) for caption in content]
-    count = agree(folder, {images: len(x), texts: len(captions)})
-    clips = (
-        (f"image-{i:06d}", "train", {"appearance": seen(x[i], "appearance", f"image-{i:06d}")}, [(None, captions[i])])
-        for i in range(count)
-    )
-    attributes = made(options, "COCO train2014, features of Miech et al. 2018", "COCO")
-    write(options, kinds({"appearance": dimension(x)}, folder), vocabulary.words(), clips, count, "COCO", **attributes)
+    folder = find(options.folder, PARTS["image"][1]["appearance"])
+    vocabulary = Vocabulary(folder / PARTS["image"][0])
+    ids, features, captions = read_part(folder, "image", vocabulary)
+    clips = ((clip, "train", row(features, i, clip), [captions[i]]) for i, clip in enumerate(ids))
+    attributes = made("COCO train2014", "COCO")
+    write(options, kinds(features, folder), vocabulary.words(), clips, len(ids), "COCO", **attributes)
 
 
-def made(options, title, of):
+def made(title, owner="MSR-VTT"):
     """The attributes of the file."""
-    command = f"convert_release.py {options.name} --seed {options.seed}"
-    command += "" if options.val is None else f" --val {options.val}"
-    return {"title": title, "source": SOURCE, "licence": LICENCE.format(of), "made_by": command}
+    licence = f"not stated; the terms of {owner} apply"
+    return {"title": f"{title}, features of Miech et al. 2018", "source": SOURCE, "licence": licence}
 
 
 NAMES = {"msrvtt": msrvtt, "lsmdc": lsmdc, "lsmdc-choices": lsmdc_choices, "coco": coco}
+
+
+def add_msrvtt_options(parser, split):
+    add = parser.add_argument
+    add("--split", choices=SPLITS, default=split, help=f"of MSR-VTT (default {split or 'full; with --paper 1k-B'})")
+    add("--lists", type=Path, metavar="FOLDER", help="with MSR-VTT's split lists, if not beside the features")
+    add("--test-captions", choices=("first", "all"), help="default: first in 1k-A and 1k-B, else all")
+
+
+def run(script, parser, convert, arguments):
+    """Add the options that all converters have, parse them and convert; an error ends it with a message."""
+    add = parser.add_argument
+    add("-o", "--output", type=Path, help="default: the name, with .h5")
+    add("--val", type=int, metavar="N", help="training clips to validate with (default: a tenth, to 500; of MeMAD 88)")
+    add("--seed", type=int, default=0, help="which clips those are")
+    add("--dtype", choices=("float16", "float32"), default="float16")
+    options = parser.parse_args(arguments)
+    options.output = options.output or Path(f"{options.name.replace('-', '_')}.h5")
+    # the file does not tell the names of this machine's folders
+    words = (Path(word).name if os.sep in word else word for word in arguments or sys.argv[1:])
+    options.made_by = shlex.join([f"{script}.py", *words])
+    try:
+        convert(options)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"{script}: {error}")
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("folder", type=Path, help="folder of the unpacked data.zip")
-    parser.add_argument("-o", "--output", type=Path, help="default: the name, with .h5")
-    parser.add_argument("--split", choices=SPLITS, default="1k-B", help="of MSR-VTT (default 1k-B, the paper's)")
-    parser.add_argument("--lists", type=Path, metavar="FOLDER", help="with MSR-VTT's split lists")
     parser.add_argument("--annotations", type=Path, metavar="FOLDER", help="with MSR-VTT's two JSON files or zips")
-    parser.add_argument("--test-captions", choices=("first", "all"), help="default: first; all in MSR-VTT's full split")
-    parser.add_argument(
-        "--val", type=int, metavar="N", help="training clips to validate with (default: a tenth, to 500)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="which clips those are")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
-    options = parser.parse_args(arguments)
-    options.output = options.output or Path(f"{options.name.replace('-', '_')}.h5")
-    try:
-        NAMES[options.name](options)
-    except (ValueError, OSError) as error:
-        sys.exit(f"convert_release: {error}")
+    add_msrvtt_options(parser, "1k-B")
+    run("convert_release", parser, lambda options: NAMES[options.name](options), arguments)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import csv
 import io
 import json
 import multiprocessing
-import os
 import re
 import zlib
 from dataclasses import asdict, dataclass
@@ -27,6 +26,8 @@ import tinyclips_art as art
 from tinyclips_art import HEIGHT, RATE, WIDTH
 from tqdm import tqdm
 
+from mee.storage import ClipWriter, atomic, read_clips, words_for
+
 FPS = 12
 EXPERTS = ("appearance", "motion", "audio", "face")
 SPLITS = {"train": 2000, "val": 500, "test": 500, "still": 1000}
@@ -34,86 +35,56 @@ SPLITS = {"train": 2000, "val": 500, "test": 500, "still": 1000}
 # ------------------------------------------------------------------------------------------------ facts and words
 # Every table maps a fact to the ways of saying it. Two facts never share a phrase, so a caption can be parsed back.
 
-PLACES = {
-    "beach": ["on the beach", "by the sea", "at the seaside"],
-    "forest": ["in the forest", "in the woods", "among the trees"],
-    "city": ["in the city", "in town", "on a city street"],
-    "desert": ["in the desert", "among sand dunes"],
-    "mountains": ["in the snow", "in the snowy mountains", "in a snowy landscape"],
-    "meadow": ["in a meadow", "on the grass", "in a green field"],
-    "room": ["in the living room", "in a room with a sofa", "at home"],
-    "kitchen": ["in the kitchen", "in a kitchen"],
-    "underwater": ["under water", "at the bottom of the ocean", "deep under water"],
-    "space": ["in space", "on the moon", "among the stars"],
-}
+
+def _ways(table: str) -> dict[str, list[str]]:
+    """{fact: ways of saying it} of a text like "fact: one way, another; fact, which is its own only way"."""
+    pairs = (line.strip().partition(": ") for line in table.split(";"))
+    return {fact: ways.replace("\n", " ").split(", ") if ways else [fact] for fact, _, ways in pairs}
+
+
+PLACES = _ways("""beach: on the beach, by the sea, at the seaside; forest: in the forest, in the woods, among the trees;
+    city: in the city, in town, on a city street; desert: in the desert, among sand dunes;
+    mountains: in the snow, in the snowy mountains, in a snowy landscape;
+    meadow: in a meadow, on the grass, in a green field; room: in the living room, in a room with a sofa, at home;
+    kitchen: in the kitchen, in a kitchen; underwater: under water, at the bottom of the ocean, deep under water;
+    space: in space, on the moon, among the stars""")
 NO_TIME = ("underwater", "space")
-TIMES = {
-    "day": ["by day", "in daylight"],
-    "sunset": ["at sunset", "at dusk", "in the evening"],
-    "night": ["at night", "after dark"],
-}
-SHAPES = {
-    "ball": ["ball"],
-    "star": ["star"],
-    "heart": ["heart"],
-    "balloon": ["balloon"],
-    "box": ["box", "present", "gift"],
-    "kite": ["kite"],
-    "umbrella": ["umbrella", "parasol"],
-    "flower": ["flower", "blossom"],
-    "butterfly": ["butterfly"],
-    "boat": ["boat", "sailboat", "ship"],
-    "mushroom": ["mushroom", "toadstool"],
-    "car": ["car", "automobile"],
-}
-COLOURS = {
-    "red": ["red", "scarlet"],
-    "orange": ["orange"],
-    "yellow": ["yellow"],
-    "green": ["green"],
-    "blue": ["blue"],
-    "purple": ["purple", "violet"],
-    "pink": ["pink"],
-    "black": ["black"],
-}
+TIMES = _ways("day: by day, in daylight; sunset: at sunset, at dusk, in the evening; night: at night, after dark")
+SHAPES = _ways("""ball; star; heart; balloon; box: box, present, gift; kite; umbrella: umbrella, parasol;
+    flower: flower, blossom; butterfly; boat: boat, sailboat, ship; mushroom: mushroom, toadstool;
+    car: car, automobile""")
+COLOURS = _ways("red: red, scarlet; orange; yellow; green; blue; purple: purple, violet; pink; black")
 # A verb (finite / participle) and what follows it; the adverb of speed goes between the two.
-MOTIONS = {
-    "left": ["moves/moving to the left", "drifts/drifting left", "slides/sliding to the left", "goes/going left"],
-    "right": ["moves/moving to the right", "drifts/drifting right", "slides/sliding to the right", "goes/going right"],
-    "up": ["rises/rising", "moves/moving upward", "floats/floating up", "climbs/climbing"],
-    "down": ["falls/falling", "moves/moving downward", "sinks/sinking", "drops/dropping down"],
-    "bounce": ["bounces/bouncing", "jumps/jumping up and down", "hops/hopping"],
-    "spin": ["spins/spinning", "rotates/rotating", "twirls/twirling", "whirls/whirling"],
-    "circle": ["circles/circling", "moves/moving in a circle", "goes/going round in circles"],
-    "zigzag": ["zigzags/zigzagging", "moves/moving in a zigzag"],
-    "swing": ["swings/swinging", "sways/swaying back and forth", "swings/swinging like a pendulum"],
-    "shake": ["shakes/shaking", "trembles/trembling", "shivers/shivering"],
-    "grow": ["comes/coming closer", "grows/growing bigger", "gets/getting larger"],
-    "shrink": ["shrinks/shrinking", "gets/getting smaller", "moves/moving away from us"],
-    "still": ["stays/staying still", "stands/standing still", "rests/resting"],
-}
+MOTIONS = _ways("""left: moves/moving to the left, drifts/drifting left, slides/sliding to the left, goes/going left;
+    right: moves/moving to the right, drifts/drifting right, slides/sliding to the right, goes/going right;
+    up: rises/rising, moves/moving upward, floats/floating up, climbs/climbing;
+    down: falls/falling, moves/moving downward, sinks/sinking, drops/dropping down;
+    bounce: bounces/bouncing, jumps/jumping up and down, hops/hopping;
+    spin: spins/spinning, rotates/rotating, twirls/twirling, whirls/whirling;
+    circle: circles/circling, moves/moving in a circle, goes/going round in circles;
+    zigzag: zigzags/zigzagging, moves/moving in a zigzag;
+    swing: swings/swinging, sways/swaying back and forth, swings/swinging like a pendulum;
+    shake: shakes/shaking, trembles/trembling, shivers/shivering;
+    grow: comes/coming closer, grows/growing bigger, gets/getting larger;
+    shrink: shrinks/shrinking, gets/getting smaller, moves/moving away from us;
+    still: stays/staying still, stands/standing still, rests/resting""")
 NO_SPEED = ("shake", "still")
 SPEEDS = {"slow": ["slowly", "gently"], "medium": [], "fast": ["quickly", "fast", "rapidly"]}
-SOUNDS = {
-    "bell": ["a PITCH bell rings/ringing", "a PITCH bell chimes/chiming", "a PITCH bell tolls/tolling"],
-    "drum": ["a PITCH drum beats/beating", "a PITCH drum plays/playing"],
-    "siren": ["a PITCH siren wails/wailing", "a PITCH alarm howls/howling"],
-    "engine": ["a PITCH engine hums/humming", "a PITCH motor runs/running"],
-    "tune_up": ["a PITCH rising tune plays/playing", "a PITCH melody goes/going up and up"],
-    "tune_down": ["a PITCH falling tune plays/playing", "a PITCH melody goes/going down and down"],
-    "birds": ["birds sing/singing", "birds twitter/twittering", "birdsong sounds/sounding"],
-    "rain": ["rain patters/pattering", "rain pours/pouring"],
-    "clock": ["a clock ticks/ticking", "a watch ticks/ticking"],
-    "surf": ["surf roars/roaring", "waves crash/crashing", "waves break/breaking"],
-    "crickets": ["crickets chirp/chirping", "insects chirp/chirping"],
-    "phone": ["a phone rings/ringing", "a telephone rings/ringing"],
-    "applause": ["people clap/clapping", "a crowd applauds/applauding", "an audience claps/clapping"],
-}
+SOUNDS = _ways("""bell: a PITCH bell rings/ringing, a PITCH bell chimes/chiming, a PITCH bell tolls/tolling;
+    drum: a PITCH drum beats/beating, a PITCH drum plays/playing;
+    siren: a PITCH siren wails/wailing, a PITCH alarm howls/howling;
+    engine: a PITCH engine hums/humming, a PITCH motor runs/running;
+    tune_up: a PITCH rising tune plays/playing, a PITCH melody goes/going up and up;
+    tune_down: a PITCH falling tune plays/playing, a PITCH melody goes/going down and down;
+    birds: birds sing/singing, birds twitter/twittering, birdsong sounds/sounding;
+    rain: rain patters/pattering, rain pours/pouring; clock: a clock ticks/ticking, a watch ticks/ticking;
+    surf: surf roars/roaring, waves crash/crashing, waves break/breaking;
+    crickets: crickets chirp/chirping, insects chirp/chirping; phone: a phone rings/ringing, a telephone rings/ringing;
+    applause: people clap/clapping, a crowd applauds/applauding, an audience claps/clapping""")
 PITCHED = ("bell", "drum", "siren", "engine", "tune_up", "tune_down")
 PITCHES = {"low": ["low", "deep"], "high": ["high", "shrill"]}
 # Skin tones (art.SKINS) are drawn, never captioned, and independent of everything else.
-HAIR = {"black": ["black"], "brown": ["brown"], "blond": ["blond", "fair"], "red": ["red"], "grey": ["grey"]}
-STYLES = {"short": ["short"], "long": ["long"], "curly": ["curly"], "bald": ["bald"]}
+HAIR, STYLES = _ways("black; brown; blond: blond, fair; red; grey"), _ways("short; long; curly; bald")
 EXPRESSIONS = {"smiling": ["smiling", "happy"], "sad": ["sad", "unhappy"], "surprised": ["surprised", "astonished"],
                "neutral": []}
 
@@ -217,22 +188,22 @@ def scripts(seed: int = 0) -> list[Script]:
 # ---------------------------------------------------------------------------------------------------------- captions
 # A claim says which facts a caption mentions: {"place": .., "things": [{"shape": .., "motion": ..}], "face": {..}}.
 
-ABOUT = {1: 0.26, 2: 0.40, 3: 0.26, 4: 0.08}  # how many experts a caption talks about
+MENTIONED = {1: 0.26, 2: 0.40, 3: 0.26, 4: 0.08}  # how many experts a caption mentions
 
 
 def claims(script: Script, seed: int = 0) -> list[tuple[str, set[str], dict]]:
-    """3 to 5 captions of a film (2 of a still) as (text, experts it talks about, the facts it mentions)."""
+    """3 to 5 captions of a film (2 of a still) as (text, experts that it mentions, the facts it mentions)."""
     rng = _rng(script, seed, "captions")
-    there = ["appearance"] + ["face"] * (script.face is not None)
-    there += ["motion"] * (script.things[0].motion is not None) + ["audio"] * (script.sound not in (None, "silence"))
-    found = {}
+    present = ["appearance"] + ["face"] * (script.face is not None)
+    present += ["motion"] * (script.things[0].motion is not None) + ["audio"] * (script.sound not in (None, "silence"))
+    made = {}
     wanted = 2 if script.sound is None else int(rng.integers(3, 6))
-    while len(found) < wanted:
-        count = min(rng.choice(list(ABOUT), p=list(ABOUT.values())), len(there))
-        about = set(map(str, rng.permutation(there)[:count]))
-        claim = _choose_facts(script, about, rng)
-        found.setdefault(_sentence(claim, rng), (about, claim))
-    return [(text, about, claim) for text, (about, claim) in found.items()]
+    while len(made) < wanted:
+        count = min(rng.choice(list(MENTIONED), p=list(MENTIONED.values())), len(present))
+        experts = set(map(str, rng.permutation(present)[:count]))
+        claim = _choose_facts(script, experts, rng)
+        made.setdefault(_sentence(claim, rng), (experts, claim))
+    return [(text, experts, claim) for text, (experts, claim) in made.items()]
 
 
 def _rng(script, seed, what):  # one stream for each purpose: changing a fact leaves all other chances as they were
@@ -240,12 +211,12 @@ def _rng(script, seed, what):  # one stream for each purpose: changing a fact le
 
 
 def captions(script: Script, seed: int = 0) -> list[tuple[str, set[str]]]:
-    """3 to 5 captions of a film (2 of a still) as (text, experts it talks about)."""
-    return [(text, about) for text, about, _ in claims(script, seed)]
+    """3 to 5 captions of a film (2 of a still) as (text, experts that it mentions)."""
+    return [(text, experts) for text, experts, _ in claims(script, seed)]
 
 
-def _choose_facts(script: Script, about: set[str], rng) -> dict:
-    def some(chances):  # at least one of the facts that there are
+def _choose_facts(script: Script, experts: set[str], rng) -> dict:
+    def some(chances):  # at least one of the facts
         names = [name for name, chance in chances.items() if rng.random() < chance]
         return names or [str(rng.choice([name for name in chances if chances[name] > 0]))]
 
@@ -253,23 +224,23 @@ def _choose_facts(script: Script, about: set[str], rng) -> dict:
     order = rng.permutation(len(script.things))
     spoken = [script.things[i] for i in order[: 1 if rng.random() < 0.6 else 2]]
     things = [{} for _ in spoken]
-    if "appearance" in about:
+    if "appearance" in experts:
         seen = some({"place": 0.5, "time": 0.25 * (script.time is not None), "shape": 0.7, "colour": 0.6})
         claim |= {name: getattr(script, name) for name in ("place", "time") if name in seen}
         for said, thing in zip(things, spoken, strict=True):
             said |= {name: getattr(thing, name) for name in ("shape", "colour") if name in seen}
-    if "motion" in about:
+    if "motion" in experts:
         for said, thing in zip(things, spoken, strict=True):
             said["motion"] = thing.motion
             if thing.speed in ("slow", "fast") and rng.random() < 0.5:
                 said["speed"] = thing.speed
     if any(things):
         claim["things"] = things
-    if "audio" in about:
+    if "audio" in experts:
         claim["sound"] = script.sound
         if script.pitch and rng.random() < 0.6:
             claim["pitch"] = script.pitch
-    if "face" in about:
+    if "face" in experts:
         face = script.face
         chances = {"style": 0.45, "hair": 0.45 * (face.style != "bald"), "glasses": 0.6 * face.glasses,
                    "beard": 0.6 * face.beard, "expression": 0.5 * (face.expression != "neutral")}
@@ -372,7 +343,7 @@ def fits(claim: dict, script: Script) -> bool:
 
 
 def oracle_r1(clips: list[Script], seed: int = 0) -> float:
-    """Mean R@1 in percent, text to clip, of somebody who knows all facts and guesses among the clips that fit."""
+    """Mean R@1 in percent, text to clip, of a reader who knows all facts and guesses among the clips that fit."""
     return 100 * float(np.mean([1 / sum(fits(claim, clip) for clip in clips)
                                 for script in clips for _, _, claim in claims(script, seed)]))
 
@@ -493,33 +464,27 @@ def render(script: Script, seed: int = 0):
 
 def write_mp4(path, frames, audio, fps: int = FPS, rate: int = RATE) -> None:
     """Write frames (T, H, W, 3) uint8 and audio (samples,) float32 or None as .mp4 (H.264, AAC), never half a file."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as out:
-            picture = out.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast", "threads": "1"})
-            picture.width, picture.height, picture.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
-            if audio is not None:
-                sound = out.add_stream("aac", rate=rate, layout="mono")
-                sound.bit_rate = 64000
-            for frame in frames:
-                out.mux(picture.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-            out.mux(picture.encode())
-            if audio is not None:
-                for start in range(0, len(audio), 1024):
-                    part = av.AudioFrame.from_ndarray(audio[None, start: start + 1024], format="fltp", layout="mono")
-                    part.sample_rate, part.pts, part.time_base = rate, start, Fraction(1, rate)
-                    out.mux(sound.encode(part))
-                out.mux(sound.encode())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    faststart = {"movflags": "faststart"}
+    with atomic(path) as partial, av.open(str(partial), "w", format="mp4", options=faststart) as out:
+        picture = out.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast", "threads": "1"})
+        picture.width, picture.height, picture.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
+        if audio is not None:
+            sound = out.add_stream("aac", rate=rate, layout="mono")
+            sound.bit_rate = 64000
+        for frame in frames:
+            out.mux(picture.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        out.mux(picture.encode())
+        if audio is not None:
+            for start in range(0, len(audio), 1024):
+                part = av.AudioFrame.from_ndarray(audio[None, start: start + 1024], format="fltp", layout="mono")
+                part.sample_rate, part.pts, part.time_base = rate, start, Fraction(1, rate)
+                out.mux(sound.encode(part))
+            out.mux(sound.encode())
 
 
-def _replace(path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+def _write(path, content: bytes) -> None:
+    with atomic(path) as partial:
+        partial.write_bytes(content)
 
 
 def _write_one(job) -> dict:
@@ -528,10 +493,7 @@ def _write_one(job) -> dict:
     frames, audio, fps, rate, box = render(script, seed)
     name = f"{script.id}.{'png' if script.sound is None else 'mp4'}"
     if script.sound is None:
-        partial = folder / f".{script.id}.{os.getpid()}.part.png"
-        if not cv2.imwrite(str(partial), frames[0][..., ::-1]):
-            raise OSError(f"{folder / name}: could not write the picture; is the folder there and the disk not full?")
-        os.replace(partial, folder / name)
+        _write(folder / name, cv2.imencode(".png", frames[0][..., ::-1])[1].tobytes())
     else:
         write_mp4(folder / name, frames, audio, fps, rate)
     split = "train" if script.split == "still" else script.split  # stills are only ever learnt from
@@ -541,7 +503,7 @@ def _write_one(job) -> dict:
 def films(folder, seed: int = 0, only=None, processes: int = 2) -> None:
     """Write the films with captions.csv, the stills with stills.csv, and scripts.jsonl (all facts) into a folder.
 
-    `only` holds the ids to write, all if None. Raises ValueError for an id that there is not.
+    `only` holds the ids to write, all if None. Raises ValueError for an unknown id.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -556,31 +518,30 @@ def films(folder, seed: int = 0, only=None, processes: int = 2) -> None:
         rows = list(tqdm(pool.imap(_write_one, jobs, chunksize=4), total=len(jobs), unit="film", desc="films"))
     for name, is_still in (("captions.csv", False), ("stills.csv", True)):
         text = io.StringIO()
-        table = csv.DictWriter(text, ["file", "split", "caption", "about", "face_box"], lineterminator="\n")
+        table = csv.DictWriter(text, ["file", "split", "caption", "mentions", "face_box"], lineterminator="\n")
         table.writeheader()
         for script, row in zip(chosen, rows, strict=True):
-            for caption, about in captions(script, seed) if (script.split == "still") == is_still else []:
-                names = "+".join(expert for expert in EXPERTS if expert in about)
-                table.writerow(row | {"caption": caption, "about": names})
-        _replace(folder / name, text.getvalue())
-    _replace(folder / "scripts.jsonl", "".join(json.dumps(script.to_dict()) + "\n" for script in chosen))
+            for caption, experts in captions(script, seed) if (script.split == "still") == is_still else []:
+                names = "+".join(expert for expert in EXPERTS if expert in experts)
+                table.writerow(row | {"caption": caption, "mentions": names})
+        _write(folder / name, text.getvalue().encode())
+    _write(folder / "scripts.jsonl", "".join(json.dumps(script.to_dict()) + "\n" for script in chosen).encode())
 
 
 def pack(full, output, facts_file, frequent: int = 10_000) -> None:
-    """Make the small file that travels with the book from what extract_features.py wrote.
+    """Make the small file that travels with the book from the clip file that data_scripts/extract wrote.
 
     The same clips, experts and dimensions; features rounded to 6 significant bits (at most 1.6 % off), which compress
-    to less than half; small storyboards, of one picture where nobody will search (train); a vocabulary of the captions'
-    words and the `frequent` most frequent English ones; and every script's facts.
+    to less than half; small storyboards, of one picture for the clips that are not searched (train); a vocabulary of
+    the captions' words and the `frequent` most frequent English ones; and every script's facts.
     """
-    from mee.data import Clips, ClipWriter, words_for  # here, as the workers that render films need no torch
-
-    clips = Clips(full)
+    clips = read_clips(full)
     facts = {line["id"]: line for line in map(json.loads, Path(facts_file).read_text(encoding="utf-8").splitlines())}
     kinds = {name: (expert.kind, expert.dim) for name, expert in clips.experts.items()}
-    about_of = [[name for name, yes in zip(clips.experts, row, strict=True) if yes] for row in clips.about.tolist()]
-    kept = {key: clips.attributes[key] for key in ("title", "source", "licence", "made_by")}
-    with ClipWriter(output, kinds, words_for(clips.texts, frequent), "float16", compression="gzip", **kept) as out:
+    mentions = [[name for name, yes in zip(kinds, row, strict=True) if yes] for row in clips.mentions.tolist()]
+    attributes = {key: clips.attributes[key] for key in ("title", "source", "licence", "made_by")}
+    words = words_for(clips.texts, frequent)
+    with ClipWriter(output, kinds, words, "float16", compression="gzip", **attributes) as out:
         for i, id in enumerate(clips.ids):
             features = {
                 name: _round_bits(expert.features[expert.offsets[i] : expert.offsets[i + 1]].numpy())
@@ -589,7 +550,7 @@ def pack(full, output, facts_file, frequent: int = 10_000) -> None:
             captions = clips.captions_of([i])[0].tolist()
             board = clips.storyboard(i)
             board = board if clips.split[i] != "train" else board[len(board) // 2 :][:1]
-            out.add(id, clips.split[i], features, [clips.texts[k] for k in captions], [about_of[k] for k in captions],
+            out.add(id, clips.split[i], features, [clips.texts[k] for k in captions], [mentions[k] for k in captions],
                     [_small_jpeg(picture) for picture in board], facts[id])
 
 
@@ -616,8 +577,8 @@ def main(arguments=None) -> None:
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--only", nargs="+", metavar="ID", help="write only these films")
     command.add_argument("--processes", type=int, default=2)
-    command = commands.add_parser("pack", help="make the small file of the book from extract_features.py's")
-    command.add_argument("full", help="what extract_features.py wrote")
+    command = commands.add_parser("pack", help="make the small file of the book from data_scripts/extract's")
+    command.add_argument("full", help="what data_scripts/extract wrote")
     command.add_argument("output")
     command.add_argument("--facts", required=True, metavar="FOLDER/scripts.jsonl")
     command.add_argument("--frequent", type=int, default=10_000, help="words kept besides the captions' own (10000)")

@@ -12,13 +12,13 @@ import argparse
 import torch
 
 from mee.compare import compare, difference, table
-from mee.data import Clips
+from mee.storage import read_clips
 
 EPOCHS = 40
 
 
 def settings(complete, incomplete, epochs):
-    """name -> arguments of fit, for training on ``complete`` clips and on those with ``incomplete`` ones added.
+    """name -> arguments of fit_clips, for training on ``complete`` clips and on those with ``incomplete`` ones added.
 
     With more clips an epoch has more steps. *As many steps* gives the complete clips as many of them, over which the
     learning rate falls as far.
@@ -46,7 +46,7 @@ def main():
     parser.add_argument("--folds", type=int, default=3, help="of the cross-validation")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
-    clips = Clips(options.file)
+    clips = read_clips(options.file)
     motion = clips.present[:, list(clips.experts).index("motion")]
     learn = torch.cat([clips.clips_in("train"), clips.clips_in("val")])
     complete, incomplete = learn[motion[learn]], learn[~motion[learn]]
@@ -74,9 +74,9 @@ def report(results):
         ("both, and 410 without motion, expert loss", "both, complete clips, as many steps, expert loss"),
         ("both, and 410 without motion, expert loss", "both, complete clips"),
     ):
-        for way in ("t2v", "v2t"):
-            value, low, high = difference(results[more], results[less], way)
-            print(f"{more} - {less}, {way} R@10: {value:+.1f} [{low:+.1f}, {high:+.1f}]")
+        for direction in ("t2v", "v2t"):
+            value, low, high = difference(results[more], results[less], direction)
+            print(f"{more} - {less}, {direction} R@10: {value:+.1f} [{low:+.1f}, {high:+.1f}]")
 
 
 if __name__ == "__main__":

@@ -8,48 +8,38 @@
 parts    all experts against each alone and each left out, concatenation, other weights, losses and pooling, no gate
 weights  does a caption that talks about one expert trust that expert most?
 faces    missing in half of the clips: the mask, zeros instead, dropping, and the wrong mask of before 2019
-half     embedding in bfloat16 (``fit``'s amp) against float32
+half     embedding in bfloat16 (``amp``) against float32
 stills   few films with and without 1,000 stills mixed in, by number of films
 """
 
 import argparse
-import copy
 import hashlib
-import json
 import os
 import platform
-import re
-import subprocess
 import sys
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 import torch
+from records import git, processor, write_json
 
 from mee.compare import compare, difference, table
-from mee.data import Clips, Expert, atomic
+from mee.data import Expert
+from mee.evaluate import embed
 from mee.loss import MaxMarginRankingLoss
 from mee.metrics import chance, summarise
-from mee.model import MEE, NetVLAD, VideoTextMEE
-from mee.train import build, embed, fit
+from mee.model import MEE, NetVLAD, TextEmbedding, VideoEmbedding, VideoTextMEE
+from mee.storage import read_clips
+from mee.train import fit_clips
 
-ROOT = Path(__file__).resolve().parents[1]
 FILMS, STILLS = "notebooks/data/tinyclips.h5", "notebooks/data/tinyclips_stills.h5"
 # chosen on the validation split: the paper's lr (4e-4) is meant for longer training on more clips
 COMMON = {"epochs": 12, "lr": 2e-3, "dim": 256, "text_clusters": 16, "sequence_clusters": 8}
 
 
-# ------------------------------------------------------------------------- other networks: functions of fit's config
-
-
-@contextmanager
-def seeded(seed):
-    """Weights drawn inside are the seed's; the caller's random numbers stay as they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+# ---------------------------------------------------------------------- other networks: functions of a ModelConfig
 
 
 class Concatenation(torch.nn.Module):
@@ -57,14 +47,13 @@ class Concatenation(torch.nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.experts = sorted(config["experts"])
-        dims = {name: dim for name, (dim, _) in config["experts"].items()}
-        width = sum(dims[name] * config["clusters"].get(name, 1) for name in self.experts)
-        out = sum(dim for _, dim in config["experts"].values())  # as many dimensions as the mixture has in all
-        with seeded(config["seed"]):
-            self.text_pooling = NetVLAD(config["text_clusters"], config["word_dim"])
-            self.pooling = torch.nn.ModuleDict({n: NetVLAD(k, dims[n]) for n, k in config["clusters"].items()})
-            self.mee = MEE({"all": (width, out)}, self.text_pooling.out_dim)
+        self.config, self.experts = config, sorted(config.experts)
+        dims = {name: dim for name, (dim, _) in config.experts.items()}
+        width = sum(dims[name] * config.clusters.get(name, 1) for name in self.experts)
+        out = sum(dim for _, dim in config.experts.values())  # as many dimensions as the mixture has in all
+        self.text_pooling = NetVLAD(config.text_clusters, config.word_dim)
+        self.pooling = torch.nn.ModuleDict({n: NetVLAD(k, dims[n]) for n, k in config.clusters.items()})
+        self.mee = MEE({"all": (width, out)}, self.text_pooling.out_dim)
 
     def embed_text(self, words, mask=None):
         return self.mee.embed_text(self.text_pooling(words, mask))
@@ -81,7 +70,7 @@ class Concatenation(torch.nn.Module):
 
 
 class MeanPooling(torch.nn.Module):
-    """The plain mean of the real rows in the place of NetVLAD: (items, rows, dim) to (items, dim)."""
+    """The plain mean of the real rows instead of NetVLAD: (items, rows, dim) to (items, dim)."""
 
     def __init__(self, dim):
         super().__init__()
@@ -92,22 +81,21 @@ class MeanPooling(torch.nn.Module):
 
 
 def mean_pooled(config, words=False, sequences=False):
-    """The mixture with plain means in the place of NetVLAD: over the words, over the rows of sequence experts."""
-    model, clusters = build(config), dict(config["clusters"])
+    """The mixture with plain means instead of NetVLAD: over the words, over the frames of sequence experts."""
+    model, clusters = VideoTextMEE(config), dict(config.clusters)
     if words:
-        model.text_pooling = MeanPooling(config["word_dim"])
+        model.text_pooling = MeanPooling(config.word_dim)
     if sequences:
-        model.pooling = torch.nn.ModuleDict({name: MeanPooling(config["experts"][name][0]) for name in clusters})
+        model.pooling = torch.nn.ModuleDict({name: MeanPooling(config.experts[name][0]) for name in clusters})
         clusters = {}
-    dims = {name: (dim * clusters.get(name, 1), out) for name, (dim, out) in config["experts"].items()}
-    with seeded(config["seed"]):
-        model.mee = MEE(dims, model.text_pooling.out_dim, config["gating"], config["learned_weights"])
+    dims = {name: (dim * clusters.get(name, 1), out) for name, (dim, out) in config.experts.items()}
+    model.mee = MEE(dims, model.text_pooling.out_dim, config.gating, config.learned_weights)
     return model
 
 
 def constant_weights(config):
     """The mixture with weights that are learnt and do not see the sentence: one set for all."""
-    model = build(config)
+    model = VideoTextMEE(config)
     torch.nn.init.zeros_(model.mee.moe_fc.weight).requires_grad_(False)  # the softmax of the bias is left
     return model
 
@@ -123,28 +111,26 @@ class LeakyMEE(MEE):
     leak = True
 
     def embed_video(self, videos, ind=None):
-        videos = {
-            name: x.masked_fill(~ind[name][:, None], 0) if name in (ind or {}) else x for name, x in videos.items()
-        }
-        _, mask = super().embed_video(videos, ind)  # (its embeddings are right, and not what the original had)
-        return {name: self.video_GU[name](videos[name]) for name in self.experts}, mask
+        ind = ind or {}
+        zeroed = {name: x.masked_fill(~ind[name][:, None], 0) if name in ind else x for name, x in videos.items()}
+        vectors, mask = super().embed_video(zeroed)  # zeros are embedded, and count in the batch norms
+        return VideoEmbedding(vectors, torch.stack([ind.get(e, mask[:, i]) for i, e in enumerate(self.experts)], 1))
 
     def score(self, text, video, conf=True):
-        (text, weights), (video, mask) = text, video
+        mask = video.mask
         if not self.leak:
-            video = {name: video[name] * mask[:, i, None] for i, name in enumerate(self.experts)}
-            return super().score((text, weights), (video, mask), conf)
-        weights = weights * mask  # row i with the mask of clip i
+            vectors = {name: video.vectors[name] * mask[:, i, None] for i, name in enumerate(self.experts)}
+            return super().score(text, VideoEmbedding(vectors, mask), conf)
+        weights = text.weights * mask  # row i with the mask of clip i
         weights = weights / weights.sum(1, keepdim=True)
-        return super().score((text, weights), (video, torch.ones_like(mask)), conf)
+        all_present = VideoEmbedding(video.vectors, torch.ones_like(mask))
+        return super().score(TextEmbedding(text.vectors, weights), all_present, conf)
 
 
 def leaky(config):
-    names = ("experts", "word_dim", "text_clusters", "clusters")
-    with seeded(config["seed"]):
-        model = VideoTextMEE(**{name: config[name] for name in names})
-        dims = {name: (unit.fc.in_features, unit.fc.out_features) for name, unit in model.mee.video_GU.items()}
-        model.mee = LeakyMEE(dims, model.text_pooling.out_dim)
+    model = VideoTextMEE(config)
+    dims = {name: (unit.fc.in_features, unit.fc.out_features) for name, unit in model.mee.video_GU.items()}
+    model.mee = LeakyMEE(dims, model.text_pooling.out_dim)
     return model
 
 
@@ -153,16 +139,15 @@ def leaky(config):
 
 def zero_filled(clips, *names):
     """The same clips, where those without an expert of ``names`` have a row of zeros that counts as seen."""
-    out = copy.copy(clips)
-    out.experts, out.present = dict(clips.experts), clips.present.clone()
+    experts = dict(clips.experts)
     for name in names:
-        expert, there = clips.experts[name], clips.present[:, list(clips.experts).index(name)]
-        rows = expert.offsets.diff().clamp(min=1)
-        features = expert.features.new_zeros(int(rows.sum()), expert.dim)
-        features[there.repeat_interleave(rows)] = expert.features
-        out.experts[name] = Expert(expert.kind, features, torch.cat([torch.zeros(1, dtype=torch.long), rows.cumsum(0)]))
-        out.present[:, list(clips.experts).index(name)] = True
-    return out
+        expert, present = clips.experts[name], clips.present[:, list(clips.experts).index(name)]
+        frames = expert.offsets.diff().clamp(min=1)
+        features = expert.features.new_zeros(int(frames.sum()), expert.dim)
+        features[present.repeat_interleave(frames)] = expert.features
+        offsets = torch.cat([torch.zeros(1, dtype=torch.long), frames.cumsum(0)])
+        experts[name] = Expert(expert.kind, features, offsets)
+    return replace(clips, experts=experts)
 
 
 BASELINE, REPEATED = "MEE, all experts", "nothing changed, other seeds"
@@ -203,23 +188,23 @@ def weights(clips, options):
 
     So beside the weight stands the weight times the spread of the similarities over the clips that have the expert.
     """
-    rows = clips.clips_in(options.split)
-    captions, _ = clips.captions_of(rows)
-    single = captions[clips.about[captions].sum(1) == 1]
-    about, names = clips.about[single].float().argmax(1), list(clips.experts)
+    clip_ids = clips.clips_in(options.split)
+    captions, _ = clips.captions_of(clip_ids)
+    single = captions[clips.mentions[captions].sum(1) == 1]
+    mentioned, names = clips.mentions[single].float().argmax(1), list(clips.experts)
     shares = {"weight": [], "weight x spread": []}
     for seed in options.seeds:
-        model = fit(clips, seed=seed, progress=False, **COMMON).model
-        (text, weight), (video, mask) = embed(model, clips, single, rows)
-        spread = [(text[name] @ video[name][mask[:, i]].T).std(1) for i, name in enumerate(names)]
-        for label, value in (("weight", weight), ("weight x spread", weight * torch.stack(spread, 1))):
-            right = (value.argmax(1) == about).double()
-            shares[label].append([right.mean(), *(right[about == i].mean() for i in range(len(names)))])
+        text, video = embed(fit_clips(clips, seed=seed, progress=False, **COMMON).model, clips, single, clip_ids)
+        similarities = [text.vectors[e] @ video.vectors[e][video.mask[:, i]].T for i, e in enumerate(names)]
+        spread = torch.stack([x.std(1) for x in similarities], 1)
+        for label, value in (("weight", text.weights), ("weight x spread", text.weights * spread)):
+            right = (value.argmax(1) == mentioned).double()
+            shares[label].append([right.mean(), *(right[mentioned == i].mean() for i in range(len(names)))])
     print(f"{len(single)} captions about one expert alone; how often is that expert's the largest, in % (chance 25)\n")
-    print("| largest | all | " + " | ".join(f"{n} ({int((about == i).sum())})" for i, n in enumerate(names)) + " |")
+    print("| largest | all | " + " | ".join(f"{e} ({int((mentioned == i).sum())})" for i, e in enumerate(names)) + " |")
     print("| --- |" + " --- |" * (1 + len(names)))
-    for label, rows in shares.items():
-        columns = 100 * torch.tensor(rows).T
+    for label, lines in shares.items():
+        columns = 100 * torch.tensor(lines).T
         print(f"| {label} | " + " | ".join(f"{x.mean():.0f} ({x.min():.0f} to {x.max():.0f})" for x in columns) + " |")
 
 
@@ -232,17 +217,17 @@ def faces(clips, options):
         "incomplete dropped": {"train": faced},
     }
     print(table(compare(clips, variants, options.seeds, options.split, **COMMON), "the mask"))
-    # the leak needs pairs: one caption a clip, row i belongs to column i
-    rows, val = clips.clips_in(options.split), torch.empty(0, dtype=torch.long)
-    captions, truth = clips.captions_of(rows)
-    first = captions[torch.searchsorted(truth, torch.arange(len(rows)))]
-    print("\none caption a clip, t2v R@1 / R@10 of the last epoch:")
+    # the leak needs pairs: one caption per clip, row i belongs to column i
+    clip_ids = clips.clips_in(options.split)
+    captions, positive_clip = clips.captions_of(clip_ids)
+    first = captions[torch.searchsorted(positive_clip, torch.arange(len(clip_ids)))]
+    print("\none caption per clip, t2v R@1 / R@10 of the last epoch:")
     for seed in options.seeds:
-        for label, network in (("the mask", None), ("the wrong mask", leaky)):
-            model = fit(clips, val=val, seed=seed, progress=False, network=network, **COMMON).model
-            text, video = embed(model, clips, first, rows)
+        for label, network in (("the mask", VideoTextMEE), ("the wrong mask", leaky)):
+            model = fit_clips(clips, val=[], seed=seed, progress=False, network=network, **COMMON).model
+            text, video = embed(model, clips, first, clip_ids)
             print(f"  seed {seed}, trained with {label}: {recalls(model.score(text, video))}", end="")
-            if network:
+            if network is leaky:
                 model.mee.leak = False
                 print(f"; the same weights scored with the right one: {recalls(model.score(text, video))}", end="")
             print()
@@ -257,8 +242,9 @@ def faces(clips, options):
 def half(clips, options):
     results = compare(clips, {"float32": {}, "bfloat16": {"amp": True}}, options.seeds, options.split, **COMMON)
     print(table(results, "float32"))
-    for way in ("t2v", "v2t"):
-        print("{} R@10: {:+.1f} [{:+.1f}, {:+.1f}]".format(way, *difference(*reversed(results.values()), way)))
+    for direction in ("t2v", "v2t"):
+        gain = difference(results["bfloat16"], results["float32"], direction)
+        print("{} R@10: {:+.1f} [{:+.1f}, {:+.1f}]".format(direction, *gain))
 
 
 def recalls(scores):
@@ -291,10 +277,10 @@ def noise_recall(optional, seed, block, clips=500, dim=16):
 
 
 def stills(clips, options):
-    images = Clips(options.stills)
+    images = read_clips(options.stills)
     # with stills, validation still rises after 12 epochs; who has few films has few to validate on; dim: for speed
     settings = {**COMMON, "epochs": options.epochs or 40, "dim": 128, "val": clips.clips_in("val")[:100]}
-    mixed = {"images": images, "image_rate": "all"}  # each still once an epoch
+    mixed = {"images": images, "image_rate": "all"}  # each still once per epoch
     zeros = {**mixed, "images": zero_filled(images, "audio", "motion")}
     variants, pairs = {}, []
     for count in options.films:
@@ -325,7 +311,7 @@ def stills(clips, options):
     print(table(results))
     print("\n| | against | t2v R@10 | v2t R@10 |\n| --- | --- | --- | --- |")
     for a, b in pairs:
-        gains = [difference(results[a], results[b], way) for way in ("t2v", "v2t")]
+        gains = [difference(results[a], results[b], direction) for direction in ("t2v", "v2t")]
         print(f"| {a} | {b} | " + " | ".join("{:+.1f} [{:+.1f}, {:+.1f}]".format(*gain) for gain in gains) + " |")
     return results, pairs, {**settings, "val": f"the first {len(settings['val'])} films of the split"}
 
@@ -336,69 +322,51 @@ def stills(clips, options):
 def record(clips, options, results, pairs, settings):
     """What lessons show of a careful run: numbers, and how they came about. ``pairs``: (label, label it is against)."""
     first = next(iter(results.values()))
-    per_clip = torch.bincount(first.truth)
+    per_clip = torch.bincount(first.positive_clip)
     strict = 1 - 0.05 / (2 * len(pairs))  # each pair is looked at both ways
-    ways, metrics = ("t2v", "v2t"), ("R@1", "R@5", "R@10", "MdR")
+    directions, metrics = ("t2v", "v2t"), ("R@1", "R@5", "R@10", "MdR")
 
     def rounded(values, digits=2):
         return [round(float(value), digits) for value in values]
 
     def row(label, result):
         out = {"label": label, "seconds": round(result.seconds, 1)}
-        for way in ways:
-            summary = result.summary(way)
-            out[way] = {name: rounded(summary[name]) for name in metrics}
-            out[way]["R@10 by seed"] = rounded(100 * (getattr(result, way) <= 10).double().mean(1))
+        for direction in directions:
+            summary = result.summary(direction)
+            out[direction] = {name: rounded(summary[name]) for name in metrics}
+            out[direction]["R@10 by seed"] = rounded(100 * (getattr(result, direction) <= 10).double().mean(1))
         return out
 
     def compared(label, against):
         out = {"label": label, "against": against}
-        for way in ways:
+        for direction in directions:
             a, b = results[label], results[against]
-            out[way] = {name: rounded(difference(a, b, way, int(name[2:]))) for name in ("R@1", "R@10")}
-            out[way]["R@10, strict"] = rounded(difference(a, b, way, level=strict, bootstrap=20_000))
+            out[direction] = {name: rounded(difference(a, b, direction, int(name[2:]))) for name in ("R@1", "R@10")}
+            out[direction]["R@10, strict"] = rounded(difference(a, b, direction, level=strict, bootstrap=20_000))
         return out
 
-    def git(*command):
-        done = subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    random = {"t2v": chance(len(per_clip)), "v2t": chance(len(first.truth), per_clip[per_clip > 0])}
+    random = {"t2v": chance(len(per_clip)), "v2t": chance(len(first.positive_clip), per_clip[per_clip > 0])}
     return {
         "command": " ".join(["python", "experiments/tinyclips.py", *sys.argv[1:]]),
         "date": date.today().isoformat(),
         "commit": git("rev-parse", "HEAD") or "unknown",
         "changed since": [line.split()[-1] for line in git("status", "--porcelain", "-uno").splitlines()],
-        "machine": f"{_processor()}, {os.cpu_count()} cores, threads used: {torch.get_num_threads()}",
+        "machine": f"{processor()}, {os.cpu_count()} cores, threads used: {torch.get_num_threads()}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "clips": {
             "title": clips.title,
             "sha256": hashlib.sha256(clips.path.read_bytes()).hexdigest(),
             "split": options.split,
             "clips": len(per_clip),
-            "captions": len(first.truth),
+            "captions": len(first.positive_clip),
         },
         "seeds": options.seeds,
         "settings": settings,
         "strict level": round(strict, 6),
-        "chance": {way: {name: round(random[way][name], 2) for name in metrics} for way in ways},
+        "chance": {way: {name: round(values[name], 2) for name in metrics} for way, values in random.items()},
         "rows": [row(label, result) for label, result in results.items()],
         "differences": [compared(*pair) for pair in pairs],
     }
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):  # not Linux, or a kernel that does not say
-        return platform.processor() or platform.machine()
-
-
-def as_json(content):
-    """JSON with a line for each list of numbers, so that a change of one number is a change of one line."""
-    text = json.dumps(content, indent=1)
-    return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
 EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "half": half, "stills": stills}
@@ -421,13 +389,12 @@ def main():
         parser.error(f"no experiment {', '.join(unknown)}; there are {', '.join(EXPERIMENTS)}")
     if options.json and options.what not in (["parts"], ["stills"]):
         parser.error("--json goes with one experiment, parts or stills")
-    clips = Clips(options.clips)
+    clips = read_clips(options.clips)
     for name in options.what or EXPERIMENTS:
         print(f"\n## {name} ({options.split}, seeds {options.seeds})\n", flush=True)
         found = EXPERIMENTS[name](clips, options)
         if options.json:
-            with atomic(options.json) as temporary:
-                temporary.write_text(as_json(record(clips, options, *found)))
+            write_json(options.json, record(clips, options, *found))
 
 
 if __name__ == "__main__":

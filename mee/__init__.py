@@ -5,32 +5,26 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME = {
-    "MEE": "model",
-    "ContextGating": "model",
-    "GatedEmbeddingUnit": "model",
-    "NetVLAD": "model",
-    "VideoTextMEE": "model",
-    "InfoNCELoss": "loss",
-    "MaxMarginRankingLoss": "loss",
-    "ranks": "metrics",
-    "retrieval_metrics": "metrics",
-    "Clips": "data",
-    "ClipWriter": "data",
-    "Words": "data",
-    "evaluate": "train",
-    "fit": "train",
-    "load_model": "train",
+    "config": ["TrainConfig"],
+    "data": ["Clips", "Words"],
+    "loss": ["InfoNCELoss", "MaxMarginRankingLoss"],
+    "metrics": ["ranks", "retrieval_metrics"],
+    "model": ["MEE", "ContextGating", "GatedEmbeddingUnit", "ModelConfig", "NetVLAD", "TextEmbedding"]
+    + ["VideoEmbedding", "VideoTextMEE"],
+    "search": ["ClipIndex"],
+    "storage": ["Checkpoint", "ClipWriter", "load_model", "read_clips", "save_model"],
+    "train": ["fit", "fit_clips"],
 }
-__all__ = sorted(_HOME)
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE)
 
 
-def __getattr__(name):
-    # a name's module is imported when the name is first asked for: `import mee` itself costs nothing, and
-    # `python -m mee.data` does not find itself imported already
-    if name in _HOME:
-        return getattr(importlib.import_module(f"mee.{_HOME[name]}"), name)
+def __getattr__(name: str) -> object:
+    # a name's module is imported when the name is first asked for: `import mee` itself costs nothing
+    if name in _MODULE:
+        return getattr(importlib.import_module(f"mee.{_MODULE[name]}"), name)
     raise AttributeError(f"module 'mee' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *__all__]

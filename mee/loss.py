@@ -4,113 +4,88 @@ Both take a square matrix of scores, rows texts, columns clips, whose diagonal h
 directions: each text against all clips, each clip against all texts.
 
 ``clip_ids`` and ``caption_ids`` (n,) name what stands in row and column i. Two captions of one clip in a batch, or the
-same caption twice, are no negatives of each other; where ids are given, pairs that share one are left out.
+same caption twice, are no negatives of each other; where ids are given, pairs that share one are ignored. ``valid``
+(n,) bool says which pairs count at all; the others are neither positives nor negatives.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
-def _square(scores):
+def ignored_pairs(scores: Tensor, clip_ids: Any, caption_ids: Any, valid: Any) -> Tensor:
+    """Which pairs (n, n) are neither positives nor negatives: bool, off the diagonal unless ``valid`` says so.
+
+    Raises
+    ------
+    ValueError
+        If ``scores`` is not a square matrix, or ids are not one for each row.
+    """
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or not len(scores):
         raise ValueError(
             f"a loss takes a square matrix of scores, right pairs on its diagonal; got {tuple(scores.shape)}"
         )
+    ignored = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
+    for ids in (clip_ids, caption_ids):
+        if ids is not None:
+            ids = _one_for_each(ids, scores)
+            ignored = ignored | (ids[:, None] == ids)
+    ignored = ignored & ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    if valid is not None:
+        valid = _one_for_each(valid, scores)
+        ignored = ignored | ~(valid[:, None] & valid)
+    return ignored
 
 
-def _ids(clip_ids, caption_ids, like):
-    ids = [torch.as_tensor(x, device=like.device) for x in (clip_ids, caption_ids) if x is not None]
-    for x in ids:
-        if x.shape != (len(like),):
-            raise ValueError(f"ids are ({len(like)},), one for each row; got {tuple(x.shape)}")
+def _one_for_each(ids: Any, scores: Tensor) -> Tensor:
+    ids = torch.as_tensor(ids, device=scores.device)
+    if ids.shape != (len(scores),):
+        raise ValueError(f"ids are ({len(scores)},), one for each row; got {tuple(ids.shape)}")
     return ids
 
 
-def _left_out(n, rows, ids, diagonal, device):
-    """Which pairs (rows, n) are no negatives: bool."""
-    rows = torch.arange(rows.start, rows.stop, device=device)
-    same = torch.zeros(len(rows), n, dtype=torch.bool, device=device)
-    if not diagonal:
-        same[torch.arange(len(rows), device=device), rows] = True
-    for x in ids:
-        match = x[rows, None] == x
-        if diagonal:  # the diagonal itself was asked for
-            match[torch.arange(len(rows), device=device), rows] = False
-        same |= match
-    return same
-
-
-class _MaxMargin(torch.autograd.Function):
-    """The hinge and its gradient in blocks of rows, so that beside the scores only the gradient is ever (n, n)."""
-
-    ROWS = 256
-
-    @staticmethod
-    def _blocks(scores, margin, ids, diagonal):
-        n = len(scores)
-        right = scores.diagonal()
-        for start in range(0, n, _MaxMargin.ROWS):
-            rows = slice(start, min(start + _MaxMargin.ROWS, n))
-            out = _left_out(n, rows, ids, diagonal, scores.device)
-            block = scores[rows].to(torch.promote_types(scores.dtype, torch.float32)) + margin
-            # a text against the other clips, and a clip against the other texts
-            yield rows, out, block - right[rows, None], block - right
-
-    @staticmethod
-    def forward(ctx, scores, margin, ids, diagonal):
-        total, pairs = scores.new_zeros((), dtype=torch.promote_types(scores.dtype, torch.float32)), 0
-        for _, out, text, clip in _MaxMargin._blocks(scores, margin, ids, diagonal):
-            total = total + text.clamp_(min=0).masked_fill_(out, 0).sum(dtype=total.dtype)
-            total = total + clip.clamp_(min=0).masked_fill_(out, 0).sum(dtype=total.dtype)
-            pairs = pairs + out.numel() - out.sum()
-        ctx.save_for_backward(scores, *ids)
-        ctx.margin, ctx.diagonal, ctx.pairs = margin, diagonal, (2 * pairs).clamp(min=1)
-        return total / ctx.pairs
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream):
-        scores, *ids = ctx.saved_tensors
-        gradient = torch.empty_like(scores)
-        right = torch.zeros(len(scores), device=scores.device)
-        for rows, out, text, clip in _MaxMargin._blocks(scores, ctx.margin, ids, ctx.diagonal):
-            # each pair that is too close pushes its own score up by one and its right pair's score down by one
-            text, clip = ((text > 0) & ~out), ((clip > 0) & ~out)
-            gradient[rows] = text.to(scores.dtype) + clip
-            right[rows] -= text.sum(1)
-            right -= clip.sum(0)
-        gradient.diagonal().add_(right.to(scores.dtype))
-        return gradient.mul_(upstream / ctx.pairs), None, None, None
-
-
 class MaxMarginRankingLoss(nn.Module):
-    """Every wrong pair at least ``margin`` below the right ones, both directions: the paper's loss (lesson 06).
+    """Every wrong pair at least ``margin`` below the right ones, both directions: the paper's loss (eq. 7, lesson 06).
 
-    The mean over the wrong pairs (i, j) of max(0, margin + s_ij - s_ii) and max(0, margin + s_ij - s_jj).
+    The mean over the wrong pairs (i, j) of max(0, margin + s_ij - s_ii) and max(0, margin + s_ij - s_jj). A batch
+    without any wrong pair (n = 1, or all ids alike) has loss 0.
 
-    margin    in units of the score (cosines: 0.2 in the paper)
-    diagonal  True counts the right pairs as the original code does: each adds the constant ``margin``, and the mean is
-              over all 2 n^2 terms. It shifts the loss by margin/n and scales the gradient by (n - 1)/n.
+    Parameters
+    ----------
+    margin
+        In units of the score (cosines: 0.2 in the paper).
+    include_positives
+        True counts the right pairs as the original code does: each adds the constant ``margin``, and the mean is
+        over all 2 n^2 terms. It shifts the loss by margin/n and scales the gradient by (n - 1)/n.
 
-    A batch without any wrong pair (n = 1, or all ids alike) has loss 0.
-
+    Examples
+    --------
     >>> scores = torch.tensor([[0.9, 0.8], [0.1, 0.5]])
     >>> MaxMarginRankingLoss(0.2)(scores)       # (0.1 + 0.0 + 0.5 + 0.0) / 4
     tensor(0.1500)
     """
 
-    def __init__(self, margin=0.2, diagonal=False):
+    def __init__(self, margin: float = 0.2, include_positives: bool = False):
         super().__init__()
         if not math.isfinite(margin):
             raise ValueError(f"margin is a finite number; got {margin}")
-        self.margin, self.diagonal = margin, diagonal
+        self.margin, self.include_positives = margin, include_positives
 
-    def forward(self, scores, clip_ids=None, caption_ids=None):
-        """``scores`` (n, n), ids (n,) or None; a scalar."""
-        _square(scores)
-        return _MaxMargin.apply(scores, self.margin, _ids(clip_ids, caption_ids, scores), self.diagonal)
+    def forward(self, scores: Tensor, clip_ids: Any = None, caption_ids: Any = None, valid: Any = None) -> Tensor:
+        """The loss (a scalar) of ``scores`` (n, n); ids and ``valid`` are (n,) or None."""
+        ignored = ignored_pairs(scores, clip_ids, caption_ids, valid)
+        if not self.include_positives:
+            ignored = ignored | torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        positives = scores.diagonal()
+        # a text against the other clips, and a clip against the other texts
+        hinge = (self.margin + scores - positives[:, None]).relu() + (self.margin + scores - positives).relu()
+        return hinge.masked_fill(ignored, 0).sum() / (2 * (~ignored).sum()).clamp(min=1)
 
 
 class InfoNCELoss(nn.Module):
@@ -118,23 +93,28 @@ class InfoNCELoss(nn.Module):
 
     The mean of -log softmax_j(s_ij / t)[i] over rows and over columns; no part of the paper, but of what came after.
 
-    temperature  t, in units of the score: the smaller, the more the hardest negatives count
+    Parameters
+    ----------
+    temperature
+        t, in units of the score: the smaller, the more the hardest negatives count.
     """
 
-    def __init__(self, temperature=0.05):
+    def __init__(self, temperature: float = 0.05):
         super().__init__()
         if not temperature > 1e-30:  # below, a score divided by it is no number any more
             raise ValueError(f"temperature is above 0; got {temperature}")
         self.temperature = temperature
 
-    def forward(self, scores, clip_ids=None, caption_ids=None):
-        """``scores`` (n, n), ids (n,) or None; a scalar."""
-        _square(scores)
+    def forward(self, scores: Tensor, clip_ids: Any = None, caption_ids: Any = None, valid: Any = None) -> Tensor:
+        """The loss (a scalar) of ``scores`` (n, n); ids and ``valid`` are (n,) or None."""
+        diagonal = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+        # a positive is never masked, so that no row is empty: a softmax of nothing has no gradient
+        ignored = ignored_pairs(scores, clip_ids, caption_ids, valid) & ~diagonal
         # at least in single precision: divided by a small temperature, a score soon leaves the range of float16
         logits = scores.to(torch.promote_types(scores.dtype, torch.float32)) / self.temperature
-        ids = _ids(clip_ids, caption_ids, scores)
-        if ids:
-            out = _left_out(len(scores), slice(0, len(scores)), ids, True, scores.device)
-            logits = logits.masked_fill(out, -torch.inf)
-        right = logits.diagonal()
-        return ((logits.logsumexp(1) - right).mean() + (logits.logsumexp(0) - right).mean()) / 2
+        logits = logits.masked_fill(ignored, -torch.inf)
+        target = torch.arange(len(scores), device=scores.device)
+        if valid is not None:
+            target = torch.where(_one_for_each(valid, scores), target, -100)  # which cross_entropy leaves out
+        total = F.cross_entropy(logits, target, reduction="sum") + F.cross_entropy(logits.T, target, reduction="sum")
+        return total / (2 * (target >= 0).sum()).clamp(min=1)

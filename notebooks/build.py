@@ -98,7 +98,7 @@ def change_address(url=None, book=BOOK):
 
 
 def with_address(text, name, url):
-    """A script (or a page with scripts in it) with its cells tagged badges and setup written anew."""
+    """A script (or a page with scripts in it) with its cells tagged badges and setup rewritten."""
     cell = r'(^# %% {}tags=\["{}"[^\]\n]*\]\n).*?(?=^(?:# %%|```)|\Z)'
 
     def new_badges(match):

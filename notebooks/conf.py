@@ -1,6 +1,5 @@
 """Sphinx's settings for the book. `make book` builds it, without a network and with warnings as errors."""
 
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +12,7 @@ extensions = [
     "myst_nb",
     "sphinx_external_toc",
     "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "TEMPLATE.md"]
@@ -29,8 +29,10 @@ external_toc_path = "_toc.yml"
 
 # Docstrings are the only source of the API pages.
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
 autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_google_docstring = False
 autodoc_inherit_docstrings = False  # PyTorch's own words about forward() say nothing about ours
 
 # MathJax travels with the book: one file of the package that carries it, fonts included. The package is found, not
@@ -49,38 +51,3 @@ html_theme_options = {
     "use_download_button": True,
     "use_fullscreen_button": False,
 }
-
-
-def plain_docstring(app, what, name, obj, options, lines):
-    """Show our docstrings as they are meant, by turning two of their habits into reStructuredText, in place.
-
-    A line ``name  what it is`` (two spaces or more) and the indented lines below it are a list entry. An indented
-    block after a blank line is a figure in letters, its spaces kept.
-    """
-    out, inside = [], False  # inside a list entry
-    for line in lines:
-        entry = re.match(r"([\w*][\w*., ]*?) {2,}(\S.*)", line)
-        if entry:
-            if not inside and out and out[-1]:
-                out.append("")
-            out += [f"``{entry[1]}``", "    " + entry[2]]
-            inside = True
-        elif inside and line.startswith(" "):
-            out.append("    " + line.strip())
-        else:
-            if inside and line:
-                out.append("")
-            if line.startswith(" ") and out and not out[-1] and not inside:
-                before = next((text for text in reversed(out) if text), "")
-                if not before.startswith((" ", ".. ")) and not before.endswith("::"):
-                    out += [".. code-block:: text", ""]
-            out.append(line)
-            inside = False
-    # R@10 is a metric, not an e-mail address; what is code already (``...``, >>>) is safe
-    lines[:] = [
-        line if line.lstrip().startswith(">>>") else re.sub(r"(?<!`)\bR@(?=\d)", r"R\@", line) for line in out
-    ]
-
-
-def setup(app):
-    app.connect("autodoc-process-docstring", plain_docstring)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from mee.data import ClipWriter, Words
+from mee.data import Words
+from mee.storage import ClipWriter
 
 # A shell that starts `make test &` has its Ctrl-C ignored, also by all that the tests start and want to stop by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -34,6 +35,42 @@ def world(tmp_path_factory):
             captions = [f"a {COLOURS[c]} ball {MOVES[m]}", f"the ball {MOVES[m]}", f"{COLOURS[c]}"]
             out.add(f"c{i}", "train" if i < 100 else "val" if i < 130 else "test", features, captions)
     return path
+
+
+@pytest.fixture(scope="session")
+def words():
+    """A vocabulary of seven words, in three dimensions."""
+    vocabulary = ["a", "ball", "bell", "red", "rings", "rolls", "two"]
+    return Words(vocabulary, torch.arange(3.0 * len(vocabulary)).view(-1, 3) / 8)
+
+
+@pytest.fixture(scope="session")
+def write_small(words):
+    """Writes nine clips: audio is a sequence, face a vector; each is missing now and then, clip 4 has neither."""
+
+    def write(path, **options):
+        g = np.random.default_rng(0)
+        experts = {"audio": ("sequence", 4), "face": ("vector", 5)}
+        with ClipWriter(path, experts, words, title="small", licence="CC0", **options) as out:
+            for i in range(9):
+                out.add(
+                    f"c{i}",
+                    ("train", "val", "test")[i % 3] if i > 5 else "train",
+                    {"audio": g.normal(size=(i % 4, 4)), "face": None if i % 3 == 1 else g.normal(size=5)},
+                    ["A red ball rolls!", "two bells", "a bell rings"][: i % 4],
+                    mentions=[["face"], [], ["audio"]][: i % 4],
+                    storyboard=[b"\xff\xd8 picture", b"\xff\xd8 another one"][: i % 3],
+                    facts={"colour": "red", "number": i},
+                )
+        return path
+
+    return write
+
+
+@pytest.fixture
+def path(tmp_path, write_small):
+    """A small clip file."""
+    return write_small(tmp_path / "small.h5")
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mee.data import Clips
+from mee.storage import read_clips
 
-BENCHMARKS = Path(__file__).parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[1] / "experiments" / "benchmarks"
 
 
 @pytest.fixture
@@ -38,14 +38,13 @@ def test_the_drawn_file_is_a_clip_file_and_always_the_same(run, tmp_path):
 
     for name in "ab":
         sizes.write(tmp_path / f"{name}.h5", 0.003)
-    a, b = Clips(tmp_path / "a.h5"), Clips(tmp_path / "b.h5")
+    a, b = read_clips(tmp_path / "a.h5"), read_clips(tmp_path / "b.h5")
     assert (a.texts, len(a), len(a.texts)) == (b.texts, 30, 600)
     assert torch.equal(a.experts["audio"].features, b.experts["audio"].features)
     assert {name: expert.dim for name, expert in a.experts.items()} == {n: dim for n, (_, dim) in sizes.EXPERTS.items()}
 
 
-def test_the_table_and_the_json(run, tmp_path):
-    # the real thing in small: the loss of 64 scores
+def test_the_table_and_unknown_parts(run):
     command = [sys.executable, BENCHMARKS / "run.py", "nothing"]
     assert "no part nothing" in subprocess.run(command, capture_output=True, text=True).stderr
     found = run.summary({"plain": [2.0, 4.0, 3.0], "mee": [1.0, 1.0, 2.0]})
@@ -58,3 +57,20 @@ def test_the_table_and_the_json(run, tmp_path):
 def test_memory_is_that_of_the_peak(run):
     _, bytes_held = run.peak(lambda: [torch.ones(2**22), torch.ones(2**22).sum()][1])
     assert 2**24 * 0.9 < bytes_held < 2**24 * 2.2
+
+
+def test_both_sides_keep_freed_memory_except_where_it_is_measured(run, monkeypatch):
+    """What each part's process is started with; the caller's own setting has the last word."""
+    started = {}
+
+    def begin(command, env, **_):
+        started[command[2]] = env
+        raise SystemExit
+
+    monkeypatch.setattr(run.subprocess, "run", begin)
+    monkeypatch.setenv("MALLOC_MMAP_MAX_", "7")
+    for part in ("step", "loss"):
+        with pytest.raises(SystemExit):
+            run.main([part])
+    assert (started["step"]["MALLOC_TRIM_THRESHOLD_"], started["step"]["MALLOC_MMAP_MAX_"]) == (str(2**31 - 1), "7")
+    assert "MALLOC_TRIM_THRESHOLD_" not in started["loss"] and set(run.MEMORY) < set(run.PARTS)

@@ -31,11 +31,11 @@ def book(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """What a built page holds: text, ids, terms of definition lists, pictures, links, and what it loads."""
+    """What a built page holds: text, ids, names of arguments, pictures, links, and what it loads."""
 
     def __init__(self, path):
         super().__init__()
-        self.ids, self.links, self.loads, self.images, self.text, self.terms = set(), [], [], [], [], []
+        self.ids, self.links, self.loads, self.images, self.text, self.arguments = set(), [], [], [], [], []
         self.skip, self.tag, self.within = 0, None, None
         self.feed(path.read_text(encoding="utf-8"))
         self.text = " ".join("".join(self.text).split())
@@ -60,8 +60,8 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if not self.skip:
             self.text.append(data)
-            if (self.within, self.tag) == ("dt", "code"):
-                self.terms.append(data)
+            if (self.within, self.tag) == ("p", "strong"):
+                self.arguments.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +88,18 @@ def test_every_page_in_the_table_of_contents_is_built(pages):
     assert {f"{name}.html" for name in listed} <= set(pages)
 
 
+def public_names(module):
+    """The classes and functions that a module defines or, where it is a package, names in ``__all__``."""
+    things = {name: x for name, x in vars(module).items() if inspect.isclass(x) or inspect.isfunction(x)}
+    if hasattr(module, "__path__"):
+        return {name for name in things if name in module.__all__}
+    return {name for name, x in things.items() if not name.startswith("_") and x.__module__ == module.__name__}
+
+
 @pytest.mark.parametrize("module", API)
 def test_an_api_page_has_every_public_name(pages, module):
     page, module = pages[f"api/{module}.html"], import_module(f"mee.{module}")
-    public = {
-        name
-        for name, thing in vars(module).items()
-        if not name.startswith("_")
-        and (inspect.isclass(thing) or inspect.isfunction(thing))
-        and thing.__module__ == module.__name__
-        and name not in ("main", "parser")  # the ends of a command, for the shell
-    }
+    public = public_names(module)
     assert public
     missing = {name for name in public if f"{module.__name__}.{name}" not in page.ids}
     assert not missing, f"no docstring, so not on the page: {missing}"
@@ -106,8 +107,8 @@ def test_an_api_page_has_every_public_name(pages, module):
 
 def test_docstrings_are_shown_as_they_are_meant(pages):
     # an argument is an entry of a list, not a word in a paragraph that runs on
-    for module, argument in (("metrics", "scores"), ("loss", "margin"), ("model", "text_dim"), ("data", "path")):
-        assert argument in pages[f"api/{module}.html"].terms, f"{module}: {argument}"
+    for module, argument in (("metrics", "scores"), ("loss", "margin"), ("model", "text_dim"), ("storage", "path")):
+        assert argument in pages[f"api/{module}.html"].arguments, f"{module}: {argument}"
     # and R@10 is no e-mail address
     assert not [link for page in pages.values() for link in page.links if link.startswith("mailto:")]
     assert not [name for name, page in pages.items() if "R\\@" in page.text]
@@ -165,13 +166,13 @@ def test_the_picture_of_the_model_says_what_it_draws():
     drawn = re.sub(r"<(title|desc|style)\b.*?</\1>", "", svg, flags=re.S)
     drawn = [float(number) for number in re.findall(r">\s*(\d\.\d+)\s*<", drawn)]
     *rows, absent, score = drawn
-    weights, likeness, products = rows[0::3], rows[1::3], rows[2::3]
+    weights, similarities, products = rows[0::3], rows[1::3], rows[2::3]
     assert len(products) == 3
-    assert products == pytest.approx([w * s for w, s in zip(weights, likeness, strict=True)])
+    assert products == pytest.approx([w * s for w, s in zip(weights, similarities, strict=True)])
     assert score == pytest.approx(sum(products) / sum(weights))
     assert sum(weights) + absent == pytest.approx(1)
     (description,) = re.findall(r"<desc.*?>(.*?)</desc>", svg, re.S)
-    assert set(re.findall(r"\d\.\d+", description)) >= {str(number) for number in (*weights, *likeness, score)}
+    assert set(re.findall(r"\d\.\d+", description)) >= {str(number) for number in (*weights, *similarities, score)}
 
 
 @pytest.fixture

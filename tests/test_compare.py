@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from mee.compare import Result, compare, difference, table
+from mee.evaluate import compute_ranks
+from mee.storage import read_clips
+from mee.train import fit_clips
 
 
 def result(hits, clips=None):
@@ -48,14 +51,27 @@ def test_captions_of_a_clip_are_drawn_together():
 
 
 def test_variants_seeds_and_the_table(world):
-    variants = {"mixture": {}, "uniform": {"learned_weights": False}, "look": {"experts": ["appearance"]}}
+    clips, seeds = read_clips(world), []
+
+    def by_seed(seed):
+        seeds.append(seed)
+        return {"experts": ["appearance"], "clips": read_clips(world)}
+
+    variants = {"mixture": {}, "uniform": {"learned_weights": False}, "look": by_seed}
     small = {"epochs": 2, "batch_size": 16, "text_clusters": 4, "sequence_clusters": 2}
-    results = compare(world, variants, seeds=(0, 1), progress=False, **small)
-    assert list(results) == list(variants)
+    results = compare(clips, variants, seeds=(0, 1), progress=False, **small)
+    assert list(results) == list(variants) and seeds == [0, 1]
     assert results["look"].t2v.shape == (2, 90) and results["look"].v2t.shape == (2, 30)
+    assert torch.equal(results["look"].positive_clip, torch.arange(30).repeat_interleave(3))
     assert not torch.equal(results["mixture"].t2v[0], results["mixture"].t2v[1])
-    again = compare(world, {"mixture": {}}, seeds=(1,), progress=False, **small)
-    assert torch.equal(again["mixture"].t2v[0], results["mixture"].t2v[1])
+    test = clips.clips_in("test")
+    again = compare(clips, {"mixture": {}}, seeds=(1,), split=test, progress=False, **small)["mixture"]
+    assert torch.equal(again.t2v[0], results["mixture"].t2v[1])
+    run = fit_clips(clips, seed=1, progress=False, **small)
+    assert torch.equal(compute_ranks(run.model, clips, test)[0], again.t2v[0])
     lines = table(results, "mixture").splitlines()
     assert len(lines) == 6 and len({line.count("|") for line in lines}) == 1
     assert lines[-1].startswith("| chance | 3.3 |")
+    assert results["mixture"].spread("t2v")["MnR"] > 0
+    with pytest.raises(ValueError, match="level is a share"):
+        difference(again, again, level=95)

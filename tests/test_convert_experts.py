@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from python2_pickle import dumps
 
-from mee.data import Clips, problems, tokenize
+from mee.data import tokenize
+from mee.storage import problems, read_clips
 
 sys.path.append(str(Path(__file__).parents[1] / "data_scripts"))
 import convert_experts
@@ -120,7 +121,7 @@ class Archive:
             arguments += ["--vectors", self.word_file]
         convert_experts.main([str(a) for a in arguments])
         assert not problems(path)
-        return Clips(path)
+        return read_clips(path)
 
 
 @pytest.fixture
@@ -331,7 +332,7 @@ def test_what_is_wrong_is_named(msrvtt, tmp_path, monkeypatch):
         ("raw-captions.pkl", {"video0": "a man runs"}, "raw-captions.pkl: clip 'video0': a str, not a list"),
         ("raw-captions.pkl", [1], "raw-captions.pkl: a list, not a dict"),
         (FILES["MSRVTT"]["ocr"], harm, "ocr-raw.pickle.*asks for 'os.system'"),
-        (FILES["MSRVTT"]["r2p1d"], {"video0": np.ones((3, 2))}, "clip 'video0', expert 'r2p1d'"),
+        (FILES["MSRVTT"]["r2p1d"], {"video0": np.ones((3, 2))}, "clip 'video0': expert 'r2p1d'"),
         ("aggregated_speech/other.pickle", {}, "leave one there"),
         ("train_list_full.txt", b"video1\nvideo8\n", "share some"),
     ):

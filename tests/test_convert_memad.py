@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mee.data import Clips
-from mee.train import evaluate, fit
+from mee.evaluate import evaluate
+from mee.storage import read_clips
+from mee.train import fit_clips
 
 SCRIPT = Path(__file__).parents[1] / "data_scripts" / "convert_memad.py"
+sys.path.append(str(SCRIPT.parent))
 REAL = Path(__file__).parents[2] / "shared" / "real" / "memad"
 VECTORS = "the 1 0\nman 0 1\ndog 1 1\nruns 2 1\n"
 
@@ -21,7 +23,7 @@ VECTORS = "the 1 0\nman 0 1\ndog 1 1\nruns 2 1\n"
 def convert(checkout, output, *arguments):
     sys.argv = [str(SCRIPT), str(checkout), "-o", str(output), *map(str, arguments)]
     runpy.run_path(str(SCRIPT), run_name="__main__")
-    return Clips(output)
+    return read_clips(output)
 
 
 def bin_file(path, rows):
@@ -104,6 +106,6 @@ def test_the_real_clips(tmp_path):
     assert int((~motion).sum()) == 410 and not (~motion[clips.clips_in("test")]).any()
     assert int((~audio).sum()) == 9
     assert len(clips.captions_of(clips.clips_in("test"))[0]) == 1790
-    run = fit(clips, epochs=4, progress=False)
+    run = fit_clips(clips, epochs=4, progress=False)
     metrics = evaluate(run.model, clips, "test", bootstrap=0)
     assert metrics["t2v"]["R@10"][0] > 5 * metrics["chance"]["t2v"]["R@10"]

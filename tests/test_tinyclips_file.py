@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from mee.data import Clips, problems, tokenize
+from mee.data import tokenize
+from mee.storage import problems, read_clips
 
 ROOT = Path(__file__).parents[1]
 FILMS, STILLS = (ROOT / "notebooks/data" / name for name in ("tinyclips.h5", "tinyclips_stills.h5"))
@@ -19,12 +20,12 @@ sys.path.insert(0, str(ROOT / "data_scripts"))
 
 @pytest.fixture(scope="module")
 def films():
-    return Clips(FILMS)
+    return read_clips(FILMS)
 
 
 @pytest.fixture(scope="module")
 def stills():
-    return Clips(STILLS)
+    return read_clips(STILLS)
 
 
 def test_good_files_and_small_ones():
@@ -46,7 +47,7 @@ def test_what_is_in_them(films, stills):
     # what is missing is what the script says is not there, and no caption talks about it
     column = {name: i for i, name in enumerate(films.experts)}
     assert [facts["face"] is not None for facts in films.facts] == films.present[:, column["face"]].tolist()
-    assert not (films.about & ~films.present[films.caption_clip]).any()
+    assert not (films.mentions & ~films.present[films.caption_clip]).any()
 
 
 def test_typed_words_that_no_caption_has(films):
@@ -70,7 +71,7 @@ def test_storyboards_can_be_looked_at(films, stills):
 def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
     for package in ("av", "cv2", "dlib", "efficientnet_lite_pytorch"):
         pytest.importorskip(package)
-    import extract_features
+    import extract
     import make_tinyclips
 
     constraints = (ROOT / "constraints.txt").read_text().splitlines()
@@ -79,7 +80,7 @@ def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
     assert json.loads(json.dumps(script.to_dict())) == films.facts[number]
     frames, audio, fps, rate, box = make_tinyclips.render(script, 0)
     make_tinyclips.write_mp4(tmp_path / "film.mp4", frames, audio, fps, rate)
-    again = extract_features.extract(tmp_path / "film.mp4", face_box=box)
+    again = extract.extract(tmp_path / "film.mp4", face_box=box)
     videos, ind, _ = films.video([number])
     for name in films.experts:
         assert (again.get(name) is not None) == bool(ind[name])

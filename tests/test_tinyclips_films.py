@@ -327,9 +327,9 @@ def test_a_film_is_rendered_well_under_a_second():
     script = next(s for s in FILMS if s.face and len(s.things) == 2 and s.sound != "silence")
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()  # not the clock on the wall: other jobs may be running
         tiny.render(script)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.5
 
 
@@ -502,11 +502,11 @@ def test_the_command_line_writes_chosen_films(tmp_path):
     for table, kind in (("captions.csv", ".mp4"), ("stills.csv", ".png")):
         with open(tmp_path / table, newline="") as file:
             rows = list(csv.DictReader(file))
-        assert list(rows[0]) == ["file", "split", "caption", "about", "face_box"]
+        assert list(rows[0]) == ["file", "split", "caption", "mentions", "face_box"]
         for row in rows:
             script = known[row["file"].removesuffix(kind)]
             assert row["split"] == (script.split if kind == ".mp4" else "train")
-            assert (row["caption"], set(row["about"].split("+"))) in tiny.captions(script)
+            assert (row["caption"], set(row["mentions"].split("+"))) in tiny.captions(script)
             assert bool(row["face_box"]) == bool(script.face)
     picture = cv2.imread(str(tmp_path / "still_0002.png"))[..., ::-1]
     assert np.array_equal(picture, tiny.render(known["still_0002"])[0][0])

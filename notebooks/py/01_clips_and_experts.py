@@ -252,8 +252,8 @@ assert agreement > 0.6, agreement
 print(f"correlation {agreement:.1f}")
 
 # %% [markdown]
-# The library does the same, for many clips at once. `Clips` checks the file, keeps the features where they are until
-# they are asked for, and gives the question *is it there* as a table of yes and no, `present`: a *mask*. First
+# The library does the same, for many clips at once. `read_clips` checks the file, keeps the features where they are
+# until they are asked for, and gives the question *is it there* as a table of yes and no, `present`: a *mask*. First
 # by hand, from the offsets:
 
 # %%
@@ -263,9 +263,9 @@ print(names)
 print(by_hand[:4].int())
 
 # %%
-from mee import Clips
+from mee import read_clips
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 assert list(clips.experts) == names and clips.ids == ids and clips.facts == facts
 torch.testing.assert_close(by_hand, clips.present)
 
@@ -286,7 +286,7 @@ for name in names:
 # the web. Before you look: which two experts can say nothing at all about a still?
 
 # %%
-stills = Clips("data/tinyclips_stills.h5")
+stills = read_clips("data/tinyclips_stills.h5")
 missing = {}
 for label, some in (("3,000 films", clips), ("1,000 stills", stills)):
     missing[label] = 100 * (~some.present).float().mean(0)
@@ -347,12 +347,12 @@ assert abs(both - product) < 0.02
 # ## What captions say, and what they leave out
 #
 # Captions are what we search with. Here are those of our clip, and which expert's knowledge each uses: TinyClips
-# knows, since it wrote them (`about`).
+# knows, since it wrote them (`mentions`).
 
 # %%
 mine, _ = clips.captions_of([ours])
 for k in mine.tolist():
-    used = [name for name, yes in zip(names, clips.about[k], strict=True) if yes]
+    used = [name for name, yes in zip(names, clips.mentions[k], strict=True) if yes]
     print(f"{clips.texts[k]}\n    {' + '.join(used)}")
 
 # %% [markdown]
@@ -360,8 +360,8 @@ for k in mine.tolist():
 # twelve thousand talk about an expert that is absent? How many experts does a caption talk about?
 
 # %%
-assert not (clips.about & ~clips.present[clips.caption_clip]).any(), "no caption speaks of what is not there"
-count = clips.about.sum(1).bincount(minlength=5)[1:]
+assert not (clips.mentions & ~clips.present[clips.caption_clip]).any(), "no caption speaks of what is not there"
+count = clips.mentions.sum(1).bincount(minlength=5)[1:]
 share = 100 * count / count.sum()
 figure, axis = plt.subplots(figsize=(5, 2.6))
 axis.bar_label(axis.bar(range(1, 5), share, color="#4a7fb5"), fmt="%.0f %%")
@@ -377,10 +377,10 @@ show(figure, "A quarter of the captions talk about one expert, two in five about
 # %%
 for i, name in enumerate(names):
     could = clips.present[clips.caption_clip, i]
-    mentioned = clips.about[could, i].float().mean()
+    mentioned = clips.mentions[could, i].float().mean()
     print(f"{name:<11} could be mentioned by {int(could.sum()):>5} captions, is by {mentioned:.0%}")
     assert 0.55 < mentioned < 0.7
-assert (clips.about[:, names.index("face")].sum() < count.sum() / 2), "most captions say nothing about a face"
+assert (clips.mentions[:, names.index("face")].sum() < count.sum() / 2), "most captions say nothing about a face"
 
 # %% [markdown]
 # What is not said cannot be searched for. So a caption fits more clips than its own. The last caption but one

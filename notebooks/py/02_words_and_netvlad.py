@@ -30,11 +30,11 @@ import torch
 import torch.nn.functional as F
 from lesson import show
 
-from mee import Clips
+from mee import read_clips
 from mee.data import tokenize
 
 torch.set_printoptions(precision=2, sci_mode=False)
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 words = clips.words
 
 # %% [markdown]

@@ -288,17 +288,17 @@ for inputs in (128, 1280):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What gates do in a trained model
 #
-# TinyClips, six epochs, 64 dimensions an expert. How `fit` works is [lesson 07](07_training.ipynb); here it is a way to
-# get a model. The last epoch is kept (`val=[]`), and all below is measured on the validation split, so that the test
-# split stays unseen.
+# TinyClips, six epochs, 64 dimensions an expert. How `fit_clips` works is [lesson 07](07_training.ipynb); here it is a
+# way to get a model. The last epoch is kept (`val=[]`), and all below is measured on the validation split, so that the
+# test split stays unseen.
 
 # %%
-from mee import Clips, fit
+from mee import fit_clips, read_clips
 
 SMALL = {"epochs": 6, "dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "val": []}
-clips = Clips("data/tinyclips.h5")
-model = fit(clips, seed=0, progress=False, **SMALL).model.cpu()
-clips.to("cpu")  # fit uses a GPU if there is one; from here on everything is small
+clips = read_clips("data/tinyclips.h5")
+model = fit_clips(clips, seed=0, progress=False, **SMALL).model.cpu()
+clips.to("cpu")  # fit_clips uses a GPU if there is one; from here on everything is small
 
 val = clips.clips_in("val")
 facts = [clips.facts[i] for i in val.tolist()]
@@ -309,7 +309,8 @@ videos, ind, masks = clips.video(val)
 # gates each. And the same of a model that has learnt nothing, for comparison.
 
 # %%
-from mee.train import build
+from mee import ModelConfig
+from mee.train import build_model
 
 
 def gates_of(unit, x):
@@ -317,9 +318,9 @@ def gates_of(unit, x):
         return torch.sigmoid(unit.cg.batch_norm(unit.cg.fc(unit.fc(x))))
 
 
-config = {"experts": {name: (e.dim, 64) for name, e in clips.experts.items()}, "clusters": {"audio": 4}}
-config |= {"word_dim": 50, "text_clusters": 8, "gating": True, "learned_weights": True, "seed": 0}
-untrained = build(config).eval()
+experts = {name: (expert.dim, 64) for name, expert in clips.experts.items()}
+config = ModelConfig(experts, word_dim=50, clusters={"audio": 4}, text_clusters=8)
+untrained = build_model(config, seed=0).eval()
 
 gates = {name: gates_of(model.mee.video_GU[name], videos[name]) for name in ("appearance", "motion")}
 before = gates_of(untrained.mee.video_GU["appearance"], videos["appearance"])
@@ -440,14 +441,16 @@ print("untrained gates differ by place more than by lot, too")
 # result, if it gives one, takes the place of the module's. First, one that only looks.
 
 # %%
-from mee.train import embed, rank
+from mee.evaluate import compute_ranks, embed
 
 gatings = [unit.cg for side in (model.mee.text_GU, model.mee.video_GU) for unit in side.values()]
 seen = {cg: [] for cg in gatings}
 
 
 def look(cg, inputs, output):
-    seen[cg].append(torch.sigmoid(cg.batch_norm(cg.fc(inputs[0]))))
+    x, mask = inputs
+    gates = torch.sigmoid(cg.batch_norm(cg.fc(x)))
+    seen[cg].append(gates if mask is None else gates[mask])  # of the clips that have the expert
 
 
 hooks = [cg.register_forward_hook(look) for cg in gatings]
@@ -469,7 +472,7 @@ def hold(cg, inputs, output):
 
 
 def r10(model):
-    return 100 * float((rank(model, clips, val)[0] <= 10).double().mean())
+    return 100 * float((compute_ranks(model, clips, val)[0] <= 10).double().mean())
 
 
 moving = r10(model)
@@ -537,9 +540,9 @@ torch.testing.assert_close(absent.norm(), torch.tensor(1.0))
 # this face that nobody has?
 
 # %% tags=["nbval-ignore-output"]
-captions, truth = clips.captions_of(val)
+captions, positive_clip = clips.captions_of(val)
 text, video = embed(model, clips, captions, val)
-opinion = text[0]["face"] @ absent[0]
+opinion = text.vectors["face"] @ absent[0]
 print(f"similarity of 2,001 captions with no face at all: from {opinion.min():+.2f} to {opinion.max():+.2f}")
 assert opinion.max() - opinion.min() > 0.3
 
@@ -554,10 +557,11 @@ with torch.no_grad():
     everybody = {**ind, "face": torch.ones_like(ind["face"])}
     wrong = model.score(text, model.embed_video(videos, everybody, masks))
     right = model.score(text, model.embed_video(videos, ind, masks))
-changed = (ranks(wrong, truth) != ranks(right, truth)).double().mean()
+changed = (ranks(wrong, positive_clip) != ranks(right, positive_clip)).double().mean()
 print(f"captions whose clip changes its rank: {100 * changed:.0f} %")
 for label, scores in (("masked", right), ("not masked", wrong)):
-    print(f"{label:<11} R@10 {100 * (ranks(scores, truth) <= 10).double().mean():.1f}, chance 2.0")
+    found = ranks(scores, positive_clip) <= 10
+    print(f"{label:<11} R@10 {100 * found.double().mean():.1f}, chance 2.0")
 assert changed > 0.3
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -565,8 +569,8 @@ assert changed > 0.3
 # bug that the metric does not show is no smaller bug, only one that stays. (Why some captions *win* by it is worth a
 # thought: a score with fewer experts stands on another scale. [Lesson 05](05_missing_faces.ipynb) goes into that.)
 #
-# The mend is a rule: **always mask**. `mee` does not compute on what is absent at all. Put NaN in those rows, and
-# nothing changes.
+# The mend is a rule: **always mask**. `mee` sets absent rows to zero before it computes, leaves them out of every batch
+# statistic, and sets their embeddings to zero again. Put NaN in those rows, and nothing changes.
 
 # %%
 rubbish = {**videos, "face": torch.where(ind["face"][:, None], videos["face"], torch.nan)}

@@ -140,26 +140,28 @@ torch.testing.assert_close(scores, by_loops)
 # The first public code built a tensor of texts x clips x experts on the way. Two products need none, and matrix
 # products are what processors do best.
 #
-# Now the library. `MEE.score` takes what `embed_text` and `embed_video` give: embeddings by name, with weights or with
-# the mask. Its weights come from a linear layer named `moe_fc`.
+# Now the library. `MEE.score` takes what `embed_text` and `embed_video` give: a `TextEmbedding`, vectors by name with
+# their weights, and a `VideoEmbedding`, vectors by name with the mask. Its weights come from a linear layer named
+# `moe_fc`.
 
 # %%
-from mee import MEE
+from mee import MEE, TextEmbedding, VideoEmbedding
 
 mee = MEE({"appearance": (2, 2), "audio": (2, 2)}, text_dim=2).eval()
 mee.moe_fc.load_state_dict({"weight": W, "bias": b})
 with torch.no_grad():
-    torch.testing.assert_close(mee.embed_text(sentences)[1], weights)
+    torch.testing.assert_close(mee.embed_text(sentences).weights, weights)
 absent_is_zero = {name: there[:, [n]] * video[name] for n, name in enumerate(experts)}
-torch.testing.assert_close(mee.score((text, weights), (absent_is_zero, there)), by_loops)
+by_library = mee.score(TextEmbedding(text, weights), VideoEmbedding(absent_is_zero, there))
+torch.testing.assert_close(by_library, by_loops)
 print("weights and scores are the library's; the experts in order:", mee.experts)
 
 # %% [markdown]
 # And a clip with no expert at all, 0/0? The library says: score -1, the lowest a mean of cosines can be. It ranks last.
 
 # %%
-nothing = {name: torch.zeros(1, 2) for name in experts}
-print(mee.score((text, weights), (nothing, torch.zeros(1, 2, dtype=torch.bool))).T)
+nothing = VideoEmbedding({name: torch.zeros(1, 2) for name in experts}, torch.zeros(1, 2, dtype=torch.bool))
+print(mee.score(TextEmbedding(text, weights), nothing).T)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Real sentences
@@ -168,18 +170,19 @@ print(mee.score((text, weights), (nothing, torch.zeros(1, 2, dtype=torch.bool)))
 # follows is measured on the validation split.
 
 # %%
-from mee import Clips, fit
-from mee.train import embed
+from mee import fit_clips, read_clips
+from mee.evaluate import embed
 
 SMALL = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "val": []}
-clips = Clips("data/tinyclips.h5")
-model = fit(clips, seed=0, epochs=8, progress=False, **SMALL).model.cpu()
-clips.to("cpu")  # fit uses a GPU if there is one; from here on everything is small
+clips = read_clips("data/tinyclips.h5")
+model = fit_clips(clips, seed=0, epochs=8, progress=False, **SMALL).model.cpu()
+clips.to("cpu")  # fit_clips uses a GPU if there is one; from here on everything is small
 
 val = clips.clips_in("val")
-captions, truth = clips.captions_of(val)  # caption numbers, and the clip of each as a row of val
-(text, weights), (video, there) = embed(model, clips, captions, val)
-about = clips.about[captions]  # (captions, experts): which experts the caption talks about
+captions, positive_clip = clips.captions_of(val)  # caption numbers, and the clip of each as a row of val
+text, video = embed(model, clips, captions, val)
+weights = text.weights  # (captions, experts)
+mentions = clips.mentions[captions]  # (captions, experts): which experts the caption talks about
 names = model.experts
 print(len(captions), "captions;", len(val), "clips;", names)
 
@@ -189,7 +192,7 @@ print(len(captions), "captions;", len(val), "clips;", names)
 
 # %% tags=["hide-input"]
 kinds = [[0], [1], [3], [2], [0, 1], [1, 3], [0, 2]]
-rows = [next(i for i, row in enumerate(about) if row.nonzero().flatten().tolist() == kind) for kind in kinds]
+rows = [next(i for i, row in enumerate(mentions) if row.nonzero().flatten().tolist() == kind) for kind in kinds]
 figure, axes = plt.subplots(figsize=(5.4, 4.2))
 left = torch.zeros(len(rows))
 for n, hatch in enumerate(("", "//", "..", "xx")):
@@ -219,8 +222,8 @@ show(figure, "Captions about looks give appearance the longest bar, those about 
 # often.
 
 # %% tags=["nbval-ignore-output"]
-one = about.sum(1) == 1
-said, trusted = about[one].float().argmax(1), weights[one].argmax(1)
+one = mentions.sum(1) == 1
+said, trusted = mentions[one].float().argmax(1), weights[one].argmax(1)
 agree = (said == trusted).double().mean()
 commonest = torch.bincount(said).max() / len(said)
 print(f"{len(said)} captions: agreement {100 * agree:.0f} %, chance 25 %, always the commonest {100 * commonest:.0f} %")
@@ -267,11 +270,11 @@ print("three experts are trusted by the captions about them; the face expert is 
 # face expert more often.
 
 # %% tags=["nbval-ignore-output"]
-blind = fit(clips, seed=0, epochs=8, progress=False, experts=["audio", "face", "motion"], **SMALL).model.cpu()
+blind = fit_clips(clips, seed=0, epochs=8, progress=False, experts=["audio", "face", "motion"], **SMALL).model.cpu()
 clips.to("cpu")
 faces = captions[one][said == face]
 with torch.no_grad():
-    _, blind_weights = blind.embed_text(*clips.text(faces, 30))
+    blind_weights = blind.embed_text(*clips.text(faces, 30)).weights
 share = (blind_weights.argmax(1) == blind.experts.index("face")).double().mean()
 print(f"captions about a face that trust the face most: {100 * part[face, face]:.0f} % with appearance,", end=" ")
 print(f"{100 * share:.0f} % without it (chance: 25 % and 33 %)")
@@ -290,8 +293,8 @@ assert share > part[face, face] + 0.2
 
 # %%
 for k in (1, 2, 3):
-    rows = about.sum(1) == k
-    mass = (weights * about)[rows].sum(1).mean()
+    rows = mentions.sum(1) == k
+    mass = (weights * mentions)[rows].sum(1).mean()
     assert k / 4 + 0.04 < mass < k / 4 + 0.25
     print(f"{int(rows.sum())} captions about {k}: more than the {100 * k / 4:.0f} % of chance, by 4 to 25 points")
 
@@ -348,10 +351,10 @@ assert column[0] > column[1]
 
 # %%
 from mee import ranks
-from mee.metrics import several
+from mee.metrics import pad_positives
 
-own = model.score((text, weights), (video, there))  # (texts, clips)
-shared = model.score((text, weights.mean(0).expand_as(weights)), (video, there))
+own = model.score(text, video)  # (texts, clips)
+shared = model.score(TextEmbedding(text.vectors, weights.mean(0).expand_as(weights)), video)
 changed = (own.argmax(0) != shared.argmax(0)).double().mean()
 assert changed > 0.15
 print("for more than one clip in seven, another sentence comes first")
@@ -360,10 +363,10 @@ print("for more than one clip in seven, another sentence comes first")
 # The library's evaluation ranks columns of that one matrix too. (A clip has several captions; the best of them counts.)
 
 # %%
-from mee.train import rank
+from mee.evaluate import compute_ranks
 
-by_library = rank(model, clips, val)[1]
-torch.testing.assert_close(by_library, ranks(own.T, several(truth, len(val))))
+by_library = compute_ranks(model, clips, val)[1]
+torch.testing.assert_close(by_library, ranks(own.T, pad_positives(positive_clip, len(val))))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the hedging is for
@@ -376,12 +379,12 @@ torch.testing.assert_close(by_library, ranks(own.T, several(truth, len(val))))
 
 def recall(scores, k=10):
     """R@k both ways: each sentence ranks clips, each clip ranks sentences."""
-    both = ranks(scores, truth), ranks(scores.T, several(truth, len(val)))
+    both = ranks(scores, positive_clip), ranks(scores.T, pad_positives(positive_clip, len(val)))
     return [100 * float((found <= k).double().mean()) for found in both]
 
 
-perfect = about / about.sum(1, keepdim=True)
-told = model.score((text, perfect), (video, there))
+perfect = mentions / mentions.sum(1, keepdim=True)
+told = model.score(TextEmbedding(text.vectors, perfect), video)
 for label, scores in (("their own", own), ("perfect", told), ("all the same", shared)):
     print("weights {:<13} R@10 t2v {:.1f}, v2t {:.1f}".format(label, *recall(scores)), end="")
     print("   R@1 t2v {:.1f}, v2t {:.1f}".format(*recall(scores, 1)))
@@ -395,7 +398,7 @@ assert recall(shared)[0] < recall(own)[0] and recall(shared, 1)[1] > recall(own,
 # caption is a mean over several experts, some of which are less sure. So short, vague captions come first everywhere:
 
 # %%
-length = about.sum(1).double()  # how many experts each caption talks about
+length = mentions.sum(1).double()  # how many experts each caption talks about
 learned_first, perfect_first = length[own.argmax(0)].mean(), length[told.argmax(0)].mean()
 assert perfect_first < learned_first - 0.5
 print("with perfect weights, the first sentence of a clip talks about fewer experts, by half an expert or more")
@@ -416,15 +419,15 @@ print("with perfect weights, the first sentence of a clip talks about fewer expe
 
 
 # %% slideshow={"slide_type": "subslide"}
-def careless(weights, text, video, there, built, called):
-    """Scores where column n of weights belongs to built[n], and is used for called[n]."""
-    query = torch.cat([weights[:, [n]] * text[name] for n, name in enumerate(called)], 1)
-    gallery = torch.cat([video[name] for name in called], 1)
+def careless(text, video, built, called):
+    """Scores where column n of the weights belongs to built[n], and is used for called[n]."""
+    query = torch.cat([text.weights[:, [n]] * text.vectors[name] for n, name in enumerate(called)], 1)
+    gallery = torch.cat([video.vectors[name] for name in called], 1)
     column = [built.index(name) for name in called]
-    return (query @ gallery.T) / (weights @ there[:, column].T.float())
+    return (query @ gallery.T) / (text.weights @ video.mask[:, column].T.float())
 
 
-torch.testing.assert_close(careless(weights, text, video, there, names, names), own)
+torch.testing.assert_close(careless(text, video, names, names), own)
 
 # %% [markdown]
 # In the constructor's order all is well. Now call it with the same four experts in another order. How far can a score
@@ -432,7 +435,7 @@ torch.testing.assert_close(careless(weights, text, video, there, names, names), 
 
 # %% tags=["nbval-ignore-output"]
 called = ["face", "motion", "appearance", "audio"]
-wrong = careless(weights, text, video, there, names, called)
+wrong = careless(text, video, names, called)
 print(f"a score is off by {(wrong - own).abs().mean():.2f} on average, by {(wrong - own).abs().max():.1f} at most")
 for label, scores in (("right", own), ("careless", wrong)):
     print("{:<9} t2v R@10 {:.1f}, v2t R@10 {:.1f}".format(label, *recall(scores)), "(chance 2.0)")
@@ -451,12 +454,12 @@ for order in permutations(names):
     shuffled = {name: videos[name] for name in order}
     with torch.no_grad():
         again = model.embed_video(shuffled, {name: ind[name] for name in reversed(order)}, masks)
-    assert torch.equal(model.score((text, weights), again), model.score((text, weights), (video, there)))
+    assert torch.equal(model.score(text, again), model.score(text, video))
 print("24 orders, the same scores")
 
 # %% [markdown]
-# The constructor's order doesn't matter either. (For weights trained by the original code, `MEE.from_original` takes
-# both orders and puts the columns right.)
+# The constructor's order doesn't matter either. (For weights trained by the original code, `from_original` in
+# `experiments/original/network.py` takes both orders and puts the columns right.)
 
 # %%
 sizes = {"audio": (3, 4), "face": (2, 4), "motion": (5, 4)}

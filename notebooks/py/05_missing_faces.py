@@ -24,17 +24,17 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %% slideshow={"slide_type": "skip"}
-import copy
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from lesson import show
 
-from mee import MEE, Clips, GatedEmbeddingUnit, VideoTextMEE, ranks
+from mee import MEE, GatedEmbeddingUnit, TextEmbedding, VideoEmbedding, VideoTextMEE, ranks, read_clips
 from mee.compare import compare, difference
 from mee.data import Expert
-from mee.train import ARCHITECTURE, embed
+from mee.evaluate import embed
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
@@ -130,9 +130,8 @@ torch.testing.assert_close(
 
 # %%
 embedded = {name: video[name] * present[:, i, None] for i, name in enumerate(video)}
-packaged = MEE({"face": (2, 2), "motion": (2, 2)}, text_dim=4).score(
-    (text, weights), (embedded, present)
-)
+mee = MEE({"face": (2, 2), "motion": (2, 2)}, text_dim=4)
+packaged = mee.score(TextEmbedding(text, weights), VideoEmbedding(embedded, present))
 torch.testing.assert_close(masked, packaged)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -155,7 +154,7 @@ scores = torch.tensor([[0.4, 0.8, 0.9, torch.nan]])
 right = scores[0, 3]
 print("rank of the right clip, the usual way:", 1 + int((scores[0] > right).sum()))
 try:
-    ranks(scores, truth=[3])
+    ranks(scores, positives=[3])
 except ValueError as error:
     print("mee.ranks:", error)
 
@@ -167,14 +166,14 @@ except ValueError as error:
 # there is something to go by, and the library goes by it.
 
 # %%
-nobody = {"face": torch.zeros(1, 2), "motion": torch.zeros(1, 2)}
-mee = MEE({"face": (2, 2), "motion": (2, 2)}, text_dim=4)
-assert (mee.score((text, weights), (nobody, torch.tensor([[False, False]]))) == -1).all()
+nothing = {"face": torch.zeros(1, 2), "motion": torch.zeros(1, 2)}
+nobody = VideoEmbedding(nothing, torch.tensor([[False, False]]))
+assert (mee.score(TextEmbedding(text, weights), nobody) == -1).all()
 
 certain = torch.tensor([[1.0, 0.0]]).expand(
     3, 2
 )  # no sentence trusts motion at all, and motion is all that C has
-of_c = mee.score((text, certain), ({name: x[2:3] for name, x in embedded.items()}, present[2:3]))
+of_c = mee.score(TextEmbedding(text, certain), VideoEmbedding(embedded, present).rows([2]))
 torch.testing.assert_close(of_c[:, 0], similarity[:, 2, 1])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -193,7 +192,7 @@ def collected(rows):
     """A gated unit in evaluation mode, whose batch norm has seen these rows."""
     torch.manual_seed(0)
     unit = GatedEmbeddingUnit(rows.shape[1], 64)
-    unit.cg.batch_norm.momentum = None  # a plain mean over the batches seen; here it is one
+    unit.cg.batch_norm.momentum = 1.0  # keep the statistics of the last batch; here there is only one
     with torch.no_grad():
         unit(rows)
     return unit.eval()
@@ -210,7 +209,7 @@ assert 0.4 < ratio.median() < 0.6
 # Half, as half of the rows do not vary. Now with the faces of TinyClips. Does the variance shrink there too?
 
 # %%
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 names = list(clips.experts)
 face = names.index("face")
 videos, ind, _ = clips.video(clips.clips_in("train"), ["face"])
@@ -240,8 +239,9 @@ assert same.mean() < 0.97 and torch.isclose(nothing.norm(), torch.tensor(1.0))
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The unit adds a bias and scales to length 1, so out of zeros comes a full vector, as certain as any other.
 #
-# `MEE.embed_video` computes on the rows that are there, and on no others. Put `nan` into the gaps, and nothing
-# changes: not the embeddings, not the batch norm.
+# `MEE.embed_video` sets absent rows to zero, computes on them as on the others, but leaves them out of the batch norm's
+# mean and variance, and sets their embeddings to zero in the end. Put `nan` into the gaps, and nothing changes: not the
+# embeddings, not the batch norm.
 
 
 # %%
@@ -265,9 +265,9 @@ torch.testing.assert_close(after(0.0), after(torch.nan), rtol=0, atol=0)
 
 # %%
 caption_has_face = clips.present[clips.caption_clip, face]
-about_face = clips.about[:, face]
-assert not (about_face & ~caption_has_face).any()
-share = about_face[caption_has_face].float().mean()
+caption_mentions_face = clips.mentions[:, face]
+assert not (caption_mentions_face & ~caption_has_face).any()
+share = caption_mentions_face[caption_has_face].float().mean()
 print(f"of the captions of films with a face, {100 * share:.0f} % talk about it")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -278,13 +278,11 @@ print(f"of the captions of films with a face, {100 * share:.0f} % talk about it"
 # %% slideshow={"slide_type": "skip"}
 def filled(clips, name, row):
     """A copy of ``clips`` where every clip has expert ``name``: those without it get ``row`` (dim,)."""
-    out, expert, column = copy.copy(clips), clips.experts[name], list(clips.experts).index(name)
+    expert, column = clips.experts[name], list(clips.experts).index(name)
     features = row.to(expert.features).repeat(len(clips), 1)
     features[clips.present[:, column]] = expert.features
-    out.experts = {**clips.experts, name: Expert("vector", features, torch.arange(len(clips) + 1))}
-    out.present = clips.present.clone()
-    out.present[:, column] = True
-    return out
+    one_row_each = Expert("vector", features, torch.arange(len(clips) + 1))
+    return replace(clips, experts={**clips.experts, name: one_row_each})
 
 
 mean_face = clips.experts["face"].features.float().mean(0)
@@ -296,8 +294,8 @@ assert with_zeros.present[:, face].all() and not clips.present[:, face].all()
 # a fifth model, trained on as many clips as are left, but drawn from all. A sixth has the mask and the
 # **expert loss**, more about which below.
 #
-# We want to look into some of the models afterwards. `network=` takes a function that makes the network, so the
-# function can keep a hand on what it made.
+# We want to look into some of the models afterwards. `network=` takes a function that makes the network from its
+# `ModelConfig`, so the function can keep a hand on what it made.
 
 # %% slideshow={"slide_type": "skip"}
 made = {}
@@ -305,8 +303,7 @@ made = {}
 
 def keep(label, kind=VideoTextMEE):
     def network(config):
-        torch.manual_seed(config["seed"])
-        model = kind(**{key: config[key] for key in ARCHITECTURE})
+        model = kind(config)  # the weights are drawn under the seed of the run
         made.setdefault(label, []).append(model)
         return model
 
@@ -418,8 +415,8 @@ assert of_one > 0.9 and abs(one.std() / four.std() - 2) < 0.1
 
 # %% slideshow={"slide_type": "skip"}
 rows = clips.clips_in("test")
-captions, truth = clips.captions_of(rows)
-has_face, about = clips.present[rows, face], clips.about[captions, face]
+captions, positive_clip = clips.captions_of(rows)
+has_face, mentions_face = clips.present[rows, face], clips.mentions[captions, face]
 
 
 def scored(model):
@@ -430,7 +427,7 @@ def scored(model):
 def spread(scores, which):
     """Mean and standard deviation of the wrong pairs' scores with the clips ``which`` (clips,) bool."""
     wrong = torch.ones_like(scores, dtype=torch.bool)
-    wrong[torch.arange(len(captions)), truth] = False
+    wrong[torch.arange(len(captions)), positive_clip] = False
     chosen = scores[:, which][wrong[:, which]]
     return chosen.mean(), chosen.std()
 
@@ -480,10 +477,10 @@ show(
 def without_face(scores):
     """Share of clips without a face in the top 10: for captions about a face, and for the others."""
     share = (~has_face)[scores.topk(10, 1).indices].float().mean(1)
-    return torch.stack([share[about].mean(), share[~about].mean()])
+    return torch.stack([share[mentions_face].mean(), share[~mentions_face].mean()])
 
 
-should = (~has_face)[truth][~about].float().mean()
+should = (~has_face)[positive_clip][~mentions_face].float().mean()
 found = torch.stack([without_face(s) for s in with_mask]).mean(0)
 print(f"captions that mention no face: {100 * should:.0f} % of the right clips have none")
 assert found[0] < 0.25 and found[1] > should + 0.04
@@ -501,7 +498,8 @@ assert found[0] < 0.25 and found[1] > should + 0.04
 # %%
 def lift(scores):
     """For captions about a face: mean score of the clips with a face, minus that of those without."""
-    return scores[about][:, has_face].mean() - scores[about][:, ~has_face].mean()
+    some = scores[mentions_face]
+    return some[:, has_face].mean() - some[:, ~has_face].mean()
 
 
 only_complete = [scored(model) for model in made["dropped"]]
@@ -650,9 +648,8 @@ class Leaky(VideoTextMEE):
 
 
 def leaked(model, text, video):
-    (text, weights), (video, mask) = text, video
-    similarity = torch.stack([text[name] @ video[name].T for name in model.experts], 2)
-    return wrong(similarity, weights, mask)
+    pairs = [text.vectors[name] @ video.vectors[name].T for name in model.experts]
+    return wrong(torch.stack(pairs, 2), text.weights, video.mask)
 
 
 results |= compare(
@@ -671,7 +668,7 @@ assert (
 # mask too. That takes pairs, so we take one caption a clip, and score the same models both ways.
 
 # %% tags=["nbval-ignore-output"]
-first = captions[torch.searchsorted(truth, torch.arange(len(rows)))]  # one a clip
+first = captions[torch.searchsorted(positive_clip, torch.arange(len(rows)))]  # one a clip
 
 
 def pairs(label, score):  # R@10 over one caption a clip, mean over seeds
@@ -698,8 +695,8 @@ assert believed > honest + 1.5 > actual + 5
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 def face_cosines(model):
     with torch.no_grad():
-        (text, _), (video, _) = embed(model, clips, captions, rows)
-    return (text["face"].cpu() @ video["face"].cpu()[has_face].T).flatten()
+        text, video = embed(model, clips, captions, rows)
+    return (text.vectors["face"].cpu() @ video.vectors["face"].cpu()[has_face].T).flatten()
 
 
 constant, usual = (
@@ -755,7 +752,7 @@ show(
 #
 # - A missing expert is left out of the sum *and* of the sum of weights; zeros and means are answers that nobody gave.
 #   A clip with nothing at all scores -1, not `nan`, which would rank first.
-# - Rows of zeros spoil the batch norm, so absent rows are never computed on.
+# - Rows of zeros spoil the batch norm, so absent rows are left out of its statistics.
 # - On TinyClips, where a gap means something, the mask, zeros and the mean face did equally well. Dropping incomplete
 #   clips did far worse than any of them: what can be missing must be missing in training too.
 # - Clips with fewer experts have wilder scores, and are found more often than they should.

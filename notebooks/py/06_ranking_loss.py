@@ -29,10 +29,11 @@ import matplotlib.pyplot as plt
 import torch
 from lesson import show
 
-from mee import Clips, InfoNCELoss, MaxMarginRankingLoss, VideoTextMEE
+from mee import InfoNCELoss, MaxMarginRankingLoss, ModelConfig, VideoTextMEE, read_clips
 from mee.compare import Result, difference
-from mee.data import Mixed
-from mee.train import batch_loss, rank
+from mee.data import MixedBatches
+from mee.evaluate import compute_ranks
+from mee.train import batch_loss
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
@@ -151,7 +152,7 @@ by_counting = count / len(terms)
 # Training goes against the gradient: scores with a minus rise, scores with a plus fall. The third row is 0: text
 # 2 is content, and so is clip 2, which complains about nobody.
 #
-# Autograd should say the same, and so should the library, which counts too, in blocks of rows.
+# Autograd should say the same, of our loss and of the library's, which is made of the same two matrices.
 
 
 # %%
@@ -314,9 +315,9 @@ assert (
 # batches of 64, how many batches have two captions that say the same?
 
 # %%
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 train = clips.clips_in("train")
-batches = list(Mixed(clips, train, 64, torch.Generator().manual_seed(0)))
+batches = list(MixedBatches(clips, train, 64, torch.Generator().manual_seed(0)))
 with_twins, example = 0, None
 for batch in batches:
     assert len(batch.clip.unique()) == len(batch), "no clip comes twice"
@@ -350,7 +351,7 @@ assert (blind[twins] > 0).all() and (aware[twins] == 0).all()
 # be for a perfect batch of 64?
 
 # %%
-with_diagonal = MaxMarginRankingLoss(0.2, diagonal=True)  # by name, to match that code
+with_diagonal = MaxMarginRankingLoss(0.2, include_positives=True)  # by name, to match that code
 for size in (4, 64):
     lost = with_diagonal(torch.eye(size))
     assert MaxMarginRankingLoss(0.2)(torch.eye(size)) == 0
@@ -390,13 +391,14 @@ clips.to(device)
 def learn(loss, seed):
     torch.manual_seed(seed)
     experts = {name: (expert.dim, 64) for name, expert in clips.experts.items()}
-    model = VideoTextMEE(experts, clips.word_dim, text_clusters=8, clusters={"audio": 4}).to(device)
+    config = ModelConfig(experts, clips.word_dim, clusters={"audio": 4}, text_clusters=8)
+    model = VideoTextMEE(config).to(device)
     adam = torch.optim.Adam(model.parameters(), lr=1e-3)
-    batches = Mixed(clips, train[:600], 64, torch.Generator().manual_seed(seed))
+    batches = MixedBatches(clips, train[:600], 64, torch.Generator().manual_seed(seed))
     for _ in range(10):
         for batch in batches:
             value = batch_loss(
-                loss, model, batch.to(device)
+                model, batch.to(device), loss
             )  # scores the batch, and passes both kinds of ids
             adam.zero_grad()
             value.backward()
@@ -411,15 +413,15 @@ def learn(loss, seed):
 # %%
 losses = {
     "max margin": MaxMarginRankingLoss(0.2),
-    "with diagonal": MaxMarginRankingLoss(0.2, diagonal=True),
+    "with diagonal": MaxMarginRankingLoss(0.2, include_positives=True),
     "hardest negative": hardest_margin,
     "InfoNCE": InfoNCELoss(0.05),
 }
 test, results = clips.clips_in("test"), {}
 for name, loss in losses.items():
-    found = [rank(learn(loss, seed), clips, test) for seed in (0, 1, 2)]
+    found = [compute_ranks(learn(loss, seed), clips, test) for seed in (0, 1, 2)]
     t2v, v2t = (torch.stack([f[way] for f in found]) for way in (0, 1))
-    results[name] = Result(t2v, v2t, truth=found[0][2], seconds=0)
+    results[name] = Result(t2v, v2t, positive_clip=found[0][2], seconds=0)
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(7, 2.7))

@@ -31,11 +31,11 @@ import matplotlib.pyplot as plt
 import torch
 from lesson import show
 
-from mee.data import Clips
+from mee import read_clips
 
 torch.set_printoptions(precision=2, sci_mode=False, linewidth=110)
 device = "cuda" if torch.cuda.is_available() else "cpu"
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 print({split: len(clips.clips_in(split)) for split in ("train", "val", "test")})
 
 # %% [markdown]
@@ -99,13 +99,13 @@ for name, there in batch.ind.items():
 # paper's network takes as many as the features have), NetVLAD has 8 centres for words and 4 for sound.
 
 # %%
-from mee.model import VideoTextMEE
+from mee.model import ModelConfig, VideoTextMEE
 
 
 def new_network(seed):
     torch.manual_seed(seed)
     experts = {name: (expert.dim, 64) for name, expert in clips.experts.items()}
-    return VideoTextMEE(experts, clips.word_dim, text_clusters=8, clusters={"audio": 4})
+    return VideoTextMEE(ModelConfig(experts, clips.word_dim, clusters={"audio": 4}, text_clusters=8))
 
 
 model = new_network(0)
@@ -186,17 +186,18 @@ def train_by_hand(rows, epochs, seed=0, lr=2e-3, lr_decay=0.95, look=None, devic
 
 
 # %% [markdown]
-# `mee.train.fit` does the same. How much the same? With equal seed and choices it draws the same weights, the same
-# order and the same captions. So on one machine all weights have to be **equal, bit for bit**, not only close.
-# (`val=[]`: no validation, keep the last epoch.) On 400 films, two epochs:
+# `mee.train.fit` does the same; `fit_clips` prepares the network, the batches and the loss that `fit` wants, and calls
+# it. How much the same? With equal seed and choices it draws the same weights, the same order and the same captions. So
+# on one machine all weights have to be **equal, bit for bit**, not only close. (`val=[]`: no validation, keep the last
+# epoch.) On 400 films, two epochs:
 
 # %%
-from mee.train import fit
+from mee.train import fit_clips
 
 small = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "progress": False}
 few = clips.clips_in("train")[:400]
 by_hand = train_by_hand(few, 2)
-packaged = fit(clips, train=few, val=[], epochs=2, device="cpu", **small).model
+packaged = fit_clips(clips, train=few, val=[], epochs=2, device="cpu", **small).model
 
 
 def same(a, b):
@@ -214,12 +215,15 @@ assert not same(by_hand, train_by_hand(few, 2, seed=1)), "another seed, another 
 # ## In a minute
 #
 # Now all 2,000 films, 8 epochs, with validation: after each epoch `fit` ranks the 500 validation clips, and keeps the
-# network of the best epoch. `out` is a folder for what is kept. With 64 clips a batch, how many steps will it take?
+# network of the best epoch. `Checkpoint` is a *callback*: `fit` tells it when an epoch ends, and it writes what is kept
+# into a folder. With 64 clips a batch, how many steps will it take?
 
 # %%
+from mee.storage import Checkpoint
+
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
-run = fit(clips, epochs=8, out=folder / "minute", device=device, **small)
+run = fit_clips(clips, epochs=8, callbacks=[Checkpoint(folder / "minute")], device=device, **small)
 print(f"{8 * -(-2000 // 64)} steps, took {sum(row['seconds'] for row in run.history):.0f} s")
 
 # %%
@@ -245,9 +249,9 @@ show(
 # as it was drawn.
 
 # %% tags=["nbval-ignore-output"]
-from mee.train import evaluate
+from mee.evaluate import evaluate
 
-untrained = fit(clips, epochs=0, device=device, **small).model
+untrained = fit_clips(clips, epochs=0, device=device, **small).model
 result = {"before": evaluate(untrained, clips, "test"), "after": evaluate(run.model, clips, "test")}
 result["chance"] = {way: {k: (v,) * 3 for k, v in c.items()} for way, c in result["after"]["chance"].items()}
 print(" " * 7, "".join(f"{way + ' ' + k:>10}" for way in ("t2v", "v2t") for k in ("R@1", "R@10", "MdR")))
@@ -272,15 +276,15 @@ for way in ("t2v", "v2t"):
 # validation split, so that both galleries have the same size. Draw the two curves before you look.
 
 # %%
+from mee.evaluate import compute_ranks
 from mee.metrics import summarise
-from mee.train import rank
 
 few, held_out = clips.clips_in("train")[:200], clips.clips_in("val")[:200]
 curves = []
 
 
 def r_at_10(model, rows):
-    return summarise(rank(model, clips, rows)[0], bootstrap=0)["R@10"][0]
+    return summarise(compute_ranks(model, clips, rows)[0], bootstrap=0)["R@10"][0]
 
 
 train_by_hand(few, 30, look=lambda model: curves.append((r_at_10(model, few), r_at_10(model, held_out))))
@@ -313,17 +317,17 @@ show(
 # the ranks of all validation captions after each epoch; they will serve twice. By how many points will R@10 differ?
 
 # %%
-_, truth = clips.captions_of(held_out)
+_, positive_clip = clips.captions_of(held_out)
 kept = []
 for seed in range(4):
     after_epoch = []
-    train_by_hand(few, 20, seed, look=lambda model, to=after_epoch: to.append(rank(model, clips, held_out)[0]))
+    train_by_hand(few, 20, seed, look=lambda model, to=after_epoch: to.append(compute_ranks(model, clips, held_out)[0]))
     kept.append(torch.stack(after_epoch))
 kept = torch.stack(kept)  # (seeds, epochs, captions)
 hit = 100 * (kept <= 10).double()
 
 # %% tags=["nbval-ignore-output"]
-last = [summarise(ranks, truth)["R@10"] for ranks in kept[:, -1]]
+last = [summarise(ranks, positive_clip)["R@10"] for ranks in kept[:, -1]]
 for seed, (value, low, high) in enumerate(last):
     print(f"seed {seed}: R@10 {value:.0f}, interval over clips {low:.0f} to {high:.0f}")
 print(f"chance: {chance(200)['R@10']:.0f}")
@@ -340,14 +344,14 @@ assert all(high - low > 4 for _, low, high in last)
 #
 # ## Save, stop, resume
 #
-# Long runs get interrupted. `fit` writes `last.pt` after each epoch; with `resume=True` it goes on from there. Four
-# epochs in one go, or two, then a stop, then two more: will the networks be the same?
+# Long runs get interrupted. `Checkpoint` writes `last.pt` after each epoch; with `resume=True` training goes on from
+# there. Four epochs in one go, or two, then a stop, then two more: will the networks be the same?
 
 # %%
 short = {"train": few, "val": [], "device": "cpu", **small}
-whole = fit(clips, epochs=4, out=folder / "whole", **short)
-fit(clips, epochs=2, out=folder / "parts", **short)
-resumed = fit(clips, epochs=4, out=folder / "parts", resume=True, **short)
+whole = fit_clips(clips, epochs=4, callbacks=[Checkpoint(folder / "whole")], **short)
+fit_clips(clips, epochs=2, callbacks=[Checkpoint(folder / "parts")], **short)
+resumed = fit_clips(clips, epochs=4, callbacks=[Checkpoint(folder / "parts", resume=True)], **short)
 assert same(whole.model, resumed.model)
 assert [row["loss"] for row in whole.history] == [row["loss"] for row in resumed.history]
 
@@ -360,37 +364,38 @@ for key, value in state.items():
     print(f"{key:<11}{type(value).__name__}")
 
 # %% [markdown]
-# The weights, of course (`model`); but also Adam's running means (`adam`), where the random numbers stand
-# (`generator`), and the best network so far. If only the weights are kept, Adam starts anew, the learning rate jumps
-# back, and the captions of the first epochs are drawn once more:
+# The weights, of course (`model`); but also Adam's running means (`optimizer`), how far the learning rate has shrunk
+# (`scheduler`), where the random numbers stand (`generator`), and the best network so far (`best_state`). If only the
+# weights are kept, Adam starts anew, the learning rate jumps back, and the captions of the first epochs are drawn once
+# more:
 
 # %%
 model = new_network(0)
 model.load_state_dict(torch.load(folder / "whole" / "model.pt", weights_only=True)["model"])
-again = fit(clips, epochs=2, network=lambda config: model, **short)  # two more epochs, from weights alone
-longer = fit(clips, epochs=6, out=folder / "whole", resume=True, **short)
+again = fit_clips(clips, epochs=2, network=lambda config: model, **short)  # two more epochs, from weights alone
+longer = fit_clips(clips, epochs=6, callbacks=[Checkpoint(folder / "whole", resume=True)], **short)
 assert not same(again.model, longer.model)
 
 # %% [markdown]
-# `fit` refuses to resume with other choices than it began with. A run that changed its learning rate halfway would be
-# a run that nobody can repeat.
+# `Checkpoint` refuses to resume with other choices than the run began with. A run that changed its learning rate
+# halfway would be a run that nobody can repeat.
 
 # %%
-from mee.train import CheckpointError
+from mee.storage import CheckpointError
 
 try:
-    fit(clips, epochs=6, out=folder / "parts", resume=True, **{**short, "lr": 1e-3})
+    fit_clips(clips, epochs=6, callbacks=[Checkpoint(folder / "parts", resume=True)], **{**short, "lr": 1e-3})
 except CheckpointError as error:
     print(str(error).removeprefix(str(folder)))
 
 # %% [markdown]
 # ## Ask
 #
-# The other file, `model.pt`, is the best network with its vocabulary and all choices: what one gives away. It is opened
-# without the clips that it learnt from.
+# The other file, `model.pt`, is the best network with its vocabulary and its `ModelConfig`: what one gives away. It is
+# opened without the clips that it learnt from.
 
 # %%
-from mee.train import load_model
+from mee.storage import load_model
 
 model, words = load_model(folder / "minute" / "model.pt")
 assert same(model, run.model.cpu()) and len(words) == len(clips.words)
@@ -401,7 +406,7 @@ assert same(model, run.model.cpu()) and len(words) == len(clips.words)
 # run it again.
 
 # %%
-from mee.train import embed
+from mee.evaluate import embed
 
 sentence = "somebody with a beard and glasses while a siren wails"
 assert words.unknown(sentence) == [] and words.unknown("the cat meows") == ["meows"]
@@ -479,9 +484,9 @@ assert {p.grad.dtype for p in model.parameters()} == {torch.float32} and torch.i
 assert {p.device.type for p in model.parameters()} == {device}
 
 # %% [markdown]
-# The lesson uses a GPU where there is one: `device` was chosen in the first cell, and `fit` chooses likewise. Three
-# things move there, model, batch and loss; the random numbers stay on the CPU, so that a GPU sees the same batches. For
-# a network as small as this one a GPU has little to do; with the paper's sizes it pays.
+# The lesson uses a GPU where there is one: `device` was chosen in the first cell, and `fit_clips` chooses likewise.
+# Three things move there, model, batch and loss; the random numbers stay on the CPU, so that a GPU sees the same
+# batches. For a network as small as this one a GPU has little to do; with the paper's sizes it pays.
 #
 # ## The trap: choosing by the test clips
 #
@@ -503,7 +508,7 @@ def optimism(films, splits=200):
     for _ in range(splits):
         order = torch.randperm(len(held_out), generator=g)
         halves = order[:films], order[films : 2 * films]
-        val, test = (hit[:, :, torch.isin(truth, half)].mean(2) for half in halves)  # (seeds, epochs)
+        val, test = (hit[:, :, torch.isin(positive_clip, half)].mean(2) for half in halves)  # (seeds, epochs)
         honest = test.gather(1, val.argmax(1, keepdim=True))[:, 0]
         epoch.append((test.max(1).values - honest).mean())
         both.append(test.max() - test.flatten()[val.argmax()])
@@ -536,8 +541,8 @@ show(
 # can take it off again afterwards, because the number of choices stands in no table.
 #
 # The second half of the trap: the original code **saves no checkpoint**. The best line belongs to a network that was
-# overwritten by the next epoch. Nobody can run it, test it, or hand it on. `fit` keeps the network that the number
-# belongs to:
+# overwritten by the next epoch. Nobody can run it, test it, or hand it on. `Checkpoint` keeps the network that the
+# number belongs to:
 
 # %%
 val = clips.clips_in("val")

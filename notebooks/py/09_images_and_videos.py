@@ -34,11 +34,11 @@ import matplotlib.pyplot as plt
 import torch
 from lesson import show
 
-from mee import MEE, Clips, MaxMarginRankingLoss, fit, ranks
+from mee import MEE, MaxMarginRankingLoss, TextEmbedding, VideoEmbedding, VideoTextMEE, fit_clips, ranks, read_clips
 from mee.compare import compare, difference
-from mee.data import Mixed, tokenize
-from mee.metrics import chance, several
-from mee.train import build, embed
+from mee.data import MixedBatches, tokenize
+from mee.evaluate import embed
+from mee.metrics import chance, pad_positives
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
@@ -52,7 +52,7 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # They lie in a clip file like the films' own. Which of the four experts will have nothing to say about any of them?
 
 # %%
-films, stills = Clips("data/tinyclips.h5"), Clips("data/tinyclips_stills.h5")
+films, stills = read_clips("data/tinyclips.h5"), read_clips("data/tinyclips_stills.h5")
 experts = list(films.experts)
 print(f"{len(films)} films, {len(stills)} stills; how many of them each expert has seen:")
 for n, name in enumerate(experts):
@@ -88,7 +88,7 @@ show(
 
 # %%
 for n, name in enumerate(experts):
-    print(f"{name:<11}{films.about[:, n].float().mean():>5.0%}{stills.about[:, n].float().mean():>7.0%}")
+    print(f"{name:<11}{films.mentions[:, n].float().mean():>5.0%}{stills.mentions[:, n].float().mean():>7.0%}")
 words = [{word for text in clips.texts for word in tokenize(text)} for clips in (films, stills)]
 print(f"{len(words[0])} words in captions of films, {len(words[1])} in those of stills")
 assert words[1] < words[0]
@@ -129,7 +129,7 @@ print(f"scores\n{scores}")
 text = {name: torch.eye(2) for name in ("appearance", "motion")}
 video = {name: c[:, :, n].T for n, name in enumerate(("appearance", "motion"))}
 mee = MEE({"appearance": (2, 2), "motion": (2, 2)}, text_dim=2)
-torch.testing.assert_close(mee.score((text, weights), (video, there)), scores)
+torch.testing.assert_close(mee.score(TextEmbedding(text, weights), VideoEmbedding(video, there)), scores)
 
 # %% [markdown]
 # ## What a still teaches
@@ -163,7 +163,7 @@ torch.testing.assert_close(-cosine.grad, torch.tensor([1.0, -0.7, -0.3]))
 def gradients(batch):
     """How large the gradient of each unit is (experts, 2: of captions, of clips), and that of the mixture weights."""
     sizes = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4}
-    model = fit(films, epochs=0, device="cpu", progress=False, **sizes).model
+    model = fit_clips(films, epochs=0, device="cpu", progress=False, **sizes).model
     MaxMarginRankingLoss()(model.train()(*batch.text, *batch.video), batch.clip, batch.sentence).backward()
     units = [[model.mee.text_GU[name], model.mee.video_GU[name]] for name in experts]
 
@@ -178,8 +178,8 @@ def draw(clips):
 
 
 of_films, of_stills = (gradients(draw(clips)) for clips in (films, stills))
-mixed = next(iter(Mixed(films, films.clips_in("train")[:64], 64, torch.Generator().manual_seed(0), stills, 1.0)))
-of_both = gradients(mixed)
+generator = torch.Generator().manual_seed(0)
+of_both = gradients(next(iter(MixedBatches(films, films.clips_in("train")[:64], 64, generator, stills, 1.0))))
 for n, name in enumerate(experts):
     marks = ["yes" if found[0][n, side] > 1e-6 else "no" for found in (of_films, of_stills, of_both) for side in (0, 1)]
     print(f"{name:<11}" + "".join(f"{mark:>6}" for mark in marks))
@@ -241,15 +241,15 @@ assert len(batches) == 5 and sorted(drawn[drawn < 100].tolist()) == list(range(1
 assert torch.bincount(drawn[drawn >= 100] - 100).tolist().count(2) == 1  # six of five: one comes twice
 
 # %% [markdown]
-# Now the library's `Mixed`, on the real files. It numbers the stills after the last film, too. In a batch it puts films
-# first, so we sort ours in the same way; the rest must be equal, number by number.
+# Now the library's `MixedBatches`, on the real files. It numbers the stills after the last film, too. In a batch it
+# puts films first, so we sort ours in the same way; the rest must be equal, number by number.
 
 
 # %%
 def same_as_library(count, rate, size, seed):
     chosen, pool = films.clips_in("train")[:count], stills.clips_in("train")
     ours = one_epoch(chosen, len(films) + pool, rate, size, torch.Generator().manual_seed(seed))
-    library = Mixed(films, chosen, size, torch.Generator().manual_seed(seed), stills, rate)
+    library = MixedBatches(films, chosen, size, torch.Generator().manual_seed(seed), stills, rate)
     found = [batch.clip for batch in library]
     sorted_ours = [torch.cat([part[part < len(films)], part[part >= len(films)]]) for part in ours]
     return len(library) == len(found) == len(ours) and all(map(torch.equal, sorted_ours, found))
@@ -263,7 +263,7 @@ assert same_as_library(60, 2.0, 32, seed=0) and same_as_library(3, 350.0, 64, se
 # and a mask where a still has none. How many of these eight are films?
 
 # %%
-batch = next(iter(Mixed(films, films.clips_in("train")[:12], 8, torch.Generator().manual_seed(3), stills, 1.0)))
+batch = next(iter(MixedBatches(films, films.clips_in("train")[:12], 8, torch.Generator().manual_seed(3), stills, 1.0)))
 for name, ind in batch.ind.items():
     print(f"{name:<11}", ind.int().tolist())
 is_still = batch.clip >= len(films)
@@ -330,7 +330,7 @@ assert mean_loss < 0.1 and last_rate > 0.5
 
 # %%
 for count, rate, size in ((5, 0.0, 2), (9, 0.3, 4), (7, 2.5, 8), (12, "all", 64), (64, 1.0, 64)):
-    library = Mixed(films, films.clips_in("train")[:count], size, torch.Generator().manual_seed(0), stills, rate)
+    library = MixedBatches(films, films.clips_in("train")[:count], size, torch.Generator().manual_seed(0), stills, rate)
     assert len(library) == sum(1 for _ in library)
 
 # %% [markdown]
@@ -371,7 +371,7 @@ made = {}
 
 def variant(label, count, **options):
     def network(config):
-        made.setdefault(label, []).append(build(config))
+        made.setdefault(label, []).append(VideoTextMEE(config))
         return made[label][-1]
 
     return lambda seed: {"train": some(count, seed), "network": network, **options}
@@ -408,8 +408,8 @@ assert gain[50, "v2t"][0] < gain[50, "t2v"][0] and gain[400, "v2t"][0] < gain[40
 # model that has never seen a still?
 
 # %% tags=["nbval-ignore-output"]
-captions, truth = films.captions_of(val)
-moves_or_sounds = films.about[captions][:, [audio, motion]].any(1)
+captions, positive_clip = films.captions_of(val)
+moves_or_sounds = films.mentions[captions][:, [audio, motion]].any(1)
 
 
 def scored(model, rows):
@@ -453,7 +453,7 @@ show(
 
 # %%
 def recalls(scores):
-    both = ranks(scores, truth), ranks(scores.T, several(truth, len(val)))
+    both = ranks(scores, positive_clip), ranks(scores.T, pad_positives(positive_clip, len(val)))
     return torch.tensor([100 * float((found <= 10).double().mean()) for found in both])
 
 
@@ -490,8 +490,8 @@ assert abs(after[0] - before[0]) < 0.3 and after[1] > before[1] + 8 and after[1]
 # %%
 watched = {**small, "train": some(100, 0), "val": val[:100], "seed": 0, "progress": False}
 runs = {
-    "alone": (100, fit(films, **watched, **alone(100, 15))),
-    "with stills": (1100, fit(films, **watched, images=stills, image_rate="all", epochs=15)),
+    "alone": (100, fit_clips(films, **watched, **alone(100, 15))),
+    "with stills": (1100, fit_clips(films, **watched, images=stills, image_rate="all", epochs=15)),
 }
 curves = {}  # (label, way) -> clips shown, R@10
 for label, (shown_an_epoch, run) in runs.items():

@@ -38,9 +38,10 @@ import torch
 from IPython.display import Markdown
 from lesson import show
 
-from mee import Clips, fit
+from mee import VideoTextMEE, fit_clips, read_clips
+from mee.cli import parse
 from mee.compare import Result, compare, difference
-from mee.train import build, parse, rank
+from mee.evaluate import compute_ranks
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
@@ -65,7 +66,7 @@ rows = {
 # films with their 2,001 captions?
 
 # %%
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 train, val = clips.clips_in("train"), clips.clips_in("val")
 tiny = {"train": train[:100], "val": [], "epochs": 2, "lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
 tiny["device"] = "cpu"  # the networks are too small for a GPU to be of use, and a CPU repeats itself exactly
@@ -73,8 +74,8 @@ by_hand = {}
 for label in ("all parts", "no gate"):
     found = []
     for seed in (0, 1):
-        run = fit(clips, seed=seed, progress=False, **tiny, **rows[label])
-        found.append(rank(run.model, clips, val)[0])  # t2v: for each caption, the rank of its film
+        run = fit_clips(clips, seed=seed, progress=False, **tiny, **rows[label])
+        found.append(compute_ranks(run.model, clips, val)[0])  # t2v: for each caption, the rank of its film
     by_hand[label] = torch.stack(found)
 print(tuple(by_hand["no gate"].shape))
 
@@ -86,7 +87,6 @@ print(tuple(by_hand["no gate"].shape))
 by_library = compare(clips, {label: rows[label] for label in by_hand}, (0, 1), "val", progress=False, **tiny)
 for label, result in by_library.items():
     assert torch.equal(by_hand[label], result.t2v)
-captions, truth = clips.captions_of(val)
 print(f"{result.t2v.shape[1]} captions, {result.v2t.shape[1]} films")
 
 # %% [markdown]
@@ -124,8 +124,8 @@ rows["mean of words"] = {"network": partial(mean_pooled, words=True)}
 # Is it what it says? The weights of two sentences, after two epochs: will they be equal? Will they be 1/4 each?
 
 # %%
-blind = fit(clips, seed=0, progress=False, network=constant_weights, **tiny).model
-sighted = fit(clips, seed=0, progress=False, **tiny).model
+blind = fit_clips(clips, seed=0, progress=False, network=constant_weights, **tiny).model
+sighted = fit_clips(clips, seed=0, progress=False, **tiny).model
 with torch.no_grad():
     (_, of_blind), (_, of_sighted) = (model.embed_text(*clips.text([0, 1, 2])) for model in (blind, sighted))
 assert torch.equal(of_blind[0], of_blind[1]) and (of_blind[0] - 0.25).abs().max() > 1e-3
@@ -137,7 +137,7 @@ assert not torch.allclose(of_sighted[0], of_sighted[1], atol=1e-3)
 
 # %%
 for label in ("all parts", "no gate", "concatenation", "mean of words"):
-    model = fit(clips, progress=False, **{**tiny, "epochs": 0}, **rows[label]).model
+    model = fit_clips(clips, progress=False, **{**tiny, "epochs": 0}, **rows[label]).model
     print(f"{label:<14}{sum(p.numel() for p in model.parameters()) / 1000:6.0f} thousand numbers to learn")
 
 # %% [markdown]
@@ -454,10 +454,8 @@ class WideMean(MeanPooling):
 
 
 def wide_mean(config):
-    model = build(config)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config["seed"])
-        model.text_pooling = WideMean(config["word_dim"], model.text_pooling.out_dim)
+    model = VideoTextMEE(config)
+    model.text_pooling = WideMean(config.word_dim, model.text_pooling.out_dim)
     return model
 
 
@@ -507,8 +505,10 @@ assert not torch.equal(by_library["no gate"].t2v, by_library["all parts"].t2v)
 # difference of exactly 0 is a bug. The mend is a switch that has no value, and a look at what was built:
 
 # %%
-assert parse(["clips.h5", "--no-gating"]).gating is False and parse(["clips.h5"]).gating is True
-with_gate, without = (fit(clips, progress=False, gating=gate, **{**tiny, "epochs": 0}).model for gate in (True, False))
+for flags, gating in (["--no-gating"], False), ([], True):
+    assert parse(["train", "clips.h5", *flags]).config.gating is gating
+untrained = {**tiny, "epochs": 0, "progress": False}
+with_gate, without = (fit_clips(clips, gating=gate, **untrained).model for gate in (True, False))
 gates = [sum("cg" in name for name, _ in model.named_parameters()) for model in (with_gate, without)]
 print(f"parameters that belong to a gate: {gates[0]} with, {gates[1]} without")
 assert gates[0] > 0 and gates[1] == 0

@@ -74,7 +74,7 @@ print(sorted(path.name for path in (folder / "films").iterdir()))
 # experts need of a file, and no more of it, so that a film of two hours fits into memory too.
 
 # %%
-import extract_features as extract
+import extract
 
 films = {name: extract.read_clip(folder / "films" / f"{name}.mp4") for name in scripts}
 for name, film in films.items():
@@ -115,9 +115,9 @@ print(packaged.shape, "and no order in it")
 # knows the places of those. Where will the neighbours of our beach have been filmed?
 
 # %%
-from mee.data import Clips
+from mee import read_clips
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 train, test = clips.clips_in("train"), clips.clips_in("test")
 seen = F.normalize(clips.experts["appearance"].features.float(), dim=1)  # no clip lacks appearance: row i is clip i
 
@@ -263,7 +263,7 @@ assert set(said["space"]) - set(said["beach"]) == {"face"} and set(said["space"]
 # `caption`. In a terminal it is
 #
 # ```bash
-# python data_scripts/extract_features.py films captions.csv -o mine.h5 --split test
+# python data_scripts/extract films captions.csv -o mine.h5 --split test
 # ```
 #
 # `--split test` says that nothing is to be learnt from these films. This helper runs such a line and prints what it
@@ -286,28 +286,28 @@ def shell(*words):
     return done.returncode
 
 
-script = str(Path("../data_scripts/extract_features.py").resolve())
+script = str(Path("../data_scripts/extract").resolve())
 assert shell(script, "films", "captions.csv", "-o", "mine.h5", "--split", "test", "--processes", "1") == 0
 
 # %% [markdown]
-# Two more commands look into any clip file: is it whole, and what does it hold?
+# Two more commands, `mee check` and `mee show`, look into any clip file: is it whole, and what does it hold?
 
 # %% tags=["nbval-ignore-output"]
-assert shell("-m", "mee.data", "check", "mine.h5") == 0
-assert shell("-m", "mee.data", "show", "mine.h5") == 0
+assert shell("-m", "mee", "check", "mine.h5") == 0
+assert shell("-m", "mee", "show", "mine.h5") == 0
 
 # %% [markdown]
 # What did the command do that we could not? Nothing: a file is written a clip at a time by `ClipWriter`, and an expert
 # that is left out is absent.
 
 # %%
-from mee.data import ClipWriter
+from mee import ClipWriter
 
 experts = {name: (expert.kind, expert.dim) for name, expert in clips.experts.items()}
 with ClipWriter(folder / "by_hand.h5", experts, clips.words) as out:
     for name, features in said.items():
         out.add(name, "test", features, [captions[name]])
-mine, by_hand = Clips(folder / "mine.h5"), Clips(folder / "by_hand.h5")
+mine, by_hand = read_clips(folder / "mine.h5"), read_clips(folder / "by_hand.h5")
 assert by_hand.ids == mine.ids and torch.equal(by_hand.present, mine.present)
 for name in experts:
     torch.testing.assert_close(
@@ -327,16 +327,16 @@ assert shell(script, "films", "typo.csv", "-o", "typo.h5") == 2 and not (folder 
 # The model is trained on TinyClips, with these same four experts, in a few seconds. It is a small one.
 
 # %%
-from mee.metrics import ranks
-from mee.train import embed, fit
+from mee import fit_clips, ranks
+from mee.evaluate import embed
 
 small = {"epochs": 8, "lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
-run = fit(clips, val=[], seed=0, progress=False, **small)
+run = fit_clips(clips, val=[], seed=0, progress=False, **small)
 model = run.model.cpu()
 clips.to("cpu")
-texts, truth = clips.captions_of(test)
+texts, positive_clip = clips.captions_of(test)
 text, gallery = embed(model, clips, texts, test)
-recall = 100 * float((ranks(model.score(text, gallery), truth) <= 10).double().mean())
+recall = 100 * float((ranks(model.score(text, gallery), positive_clip) <= 10).double().mean())
 assert recall > 45
 print("test films, R@10: more than 45, chance 2.0")
 
@@ -345,9 +345,9 @@ print("test films, R@10: more than 45, chance 2.0")
 # can hold what you want to search by; here, whose it is.
 
 # %%
-from mee.search import ClipIndex
+from mee import ClipIndex
 
-index = ClipIndex.build(model, clips, rows=test, progress=False)
+index = ClipIndex.build(model, clips, clip_ids=test, progress=False)
 with torch.no_grad():
     index.add(mine.ids, model.embed_video(*mine.video(torch.arange(3))), [{"whose": "mine"}] * 3)
 print(f"{len(index)} clips, experts {index.experts}")
@@ -384,8 +384,8 @@ with torch.no_grad():
 assert abs(by_model.item() - hit.score) < 1e-4
 
 # %% [markdown]
-# `index.save` puts all that into one file, with the half of the model that reads sentences.
-# [Lesson 14](14_search_demo.ipynb) puts a page in front of it.
+# `index.save` puts all that into one file, with the model and its vocabulary. [Lesson 14](14_search_demo.ipynb) puts a
+# page in front of it.
 #
 # ## Where it fails
 #
@@ -404,7 +404,7 @@ _, bell, *_ = render(scripts["space"])
 write_mp4(folder / "portrait.mp4", frames, bell[: 3 * 16_000])
 
 portrait = extract.read_clip(folder / "portrait.mp4")
-features = extract.describe(portrait)
+features = extract.compute_features(portrait)
 print("experts:", sorted(features))
 left = features["motion"].reshape(3, 10, 12)[:, 0, :8].mean(0).argmax()
 assert sorted(features) == sorted(experts) and names[left] == "left"
@@ -443,7 +443,7 @@ print(f"test films: never below {nearest.min() - 0.005:.1f}; the portrait: far b
 # %%
 with ClipWriter(folder / "portrait.h5", experts, clips.words) as out:
     out.add("portrait", "test", features)
-new = Clips(folder / "portrait.h5")
+new = read_clips(folder / "portrait.h5")
 with torch.no_grad():
     index.add(["portrait"], model.embed_video(*new.video([0])), [{"whose": "mine"}])
 asked = {
@@ -519,16 +519,15 @@ print("beach:", face[:4])
 # last film that had one.
 
 # %%
-import copy
+from dataclasses import replace
 
 from mee.data import Expert
 
 faces = clips.experts["face"]
 last = (faces.offsets[1:] - 1).clamp(min=0)  # the row written last, when a clip's turn is over
-leftover = copy.copy(clips)
-leftover.experts = {**clips.experts, "face": Expert("vector", faces.features[last], torch.arange(len(clips) + 1))}
-leftover.present = torch.ones_like(clips.present)
-leftover.present[:, 1] = clips.present[:, 1]  # columns: appearance, audio, face, motion
+leftovers = Expert("vector", faces.features[last], torch.arange(len(clips) + 1))  # a row for every clip
+leftover = replace(clips, experts={**clips.experts, "face": leftovers})
+assert leftover.present[:, 2].all() and torch.equal(leftover.present[:, 1], clips.present[:, 1])  # face; audio
 has_face = clips.present[:, list(clips.experts).index("face")]
 with_face = test[has_face[test]]
 torch.testing.assert_close(leftover.video(with_face)[0]["face"], clips.video(with_face)[0]["face"])
@@ -538,7 +537,7 @@ torch.testing.assert_close(leftover.video(with_face)[0]["face"], clips.video(wit
 
 # %%
 _, wrong = embed(model, leftover, texts, test)
-with_leftovers = 100 * float((ranks(model.score(text, wrong), truth) <= 10).double().mean())
+with_leftovers = 100 * float((ranks(model.score(text, wrong), positive_clip) <= 10).double().mean())
 assert abs(with_leftovers - recall) < 6
 print("R@10 with leftovers in half of the rows: within 6 points of what it was")
 
@@ -548,12 +547,12 @@ print("R@10 with leftovers in half of the rows: within 6 points of what it was")
 # caption about a face, how many show a face at all?
 
 # %%
-bad_index = ClipIndex.build(model, leftover, rows=test, progress=False)
-about_face = [clips.texts[i] for i in texts.tolist() if clips.about[i, 2] and clips.about[i].sum() == 1]
+bad_index = ClipIndex.build(model, leftover, clip_ids=test, progress=False)
+about_face = [clips.texts[i] for i in texts.tolist() if clips.mentions[i, 2] and clips.mentions[i].sum() == 1]
 shows = dict(zip(clips.ids, has_face.tolist(), strict=True))
 part = {}
 for name, which in (("absent", index), ("leftover", bad_index)):
-    found = which.search(about_face, k=10, where={"split": "test"}, experts=["face"])
+    found = which.search(about_face, k=10, filter={"split": "test"}, experts=["face"])
     part[name] = np.mean([shows[hit.id] for hits in found for hit in hits])
     print(f"{name:<9} {10 * part[name]:.0f} of ten show a face")
 assert part["absent"] == 1 and 0.3 < part["leftover"] < 0.7
@@ -561,8 +560,8 @@ assert part["absent"] == 1 and 0.3 < part["leftover"] < 0.7
 # %% [markdown]
 # Half of what is found is a film in which nobody is. No metric said so; a look at ten hits does.
 #
-# The mend is to have no row where there is nothing: `describe` leaves the expert out, and the file has no place for a
-# row that is not there. If you fill arrays of your own, fill them with NaN, which no one overlooks for long:
+# The mend is to have no row where there is nothing: `compute_features` leaves the expert out, and the file has no place
+# for a row that is not there. If you fill arrays of your own, fill them with NaN, which no one overlooks for long:
 
 # %%
 try:

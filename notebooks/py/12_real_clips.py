@@ -37,7 +37,8 @@ import matplotlib.pyplot as plt
 import torch
 from lesson import show
 
-from mee.data import Clips, tokenize
+from mee import read_clips
+from mee.data import tokenize
 
 sys.path.append("../data_scripts")
 torch.set_printoptions(precision=2, sci_mode=False)
@@ -65,7 +66,7 @@ if not os.path.exists(path):
         "    python data_scripts/download.py memad\n"
         "    python data_scripts/convert_memad.py data/memad -o notebooks/data/memad.h5"
     )
-clips = Clips(path)
+clips = read_clips(path)
 print(clips.attributes["source"])
 print(clips.attributes["licence"])
 
@@ -152,7 +153,7 @@ assert clips.experts["audio"].features.float().sum(1).min() > 0  # in the file t
 # these?
 
 # %%
-tiny = Clips("data/tinyclips.h5")
+tiny = read_clips("data/tinyclips.h5")
 for name, source in (("TinyClips", tiny), ("real clips", clips)):
     texts = [tokenize(text) for text in source.texts]
     count = Counter(word for text in texts for word in text)
@@ -228,8 +229,8 @@ for name, values in (("same clip", same), ("two clips", foreign)):
 
 # %%
 test = clips.clips_in("test")
-captions, truth = clips.captions_of(test)
-per_clip = torch.bincount(truth)
+captions, positive_clip = clips.captions_of(test)
+per_clip = torch.bincount(positive_clip)
 first = per_clip.cumsum(0) - per_clip  # captions_of gives them clip by clip
 used = Counter(word for text in clips.texts for word in set(tokenize(text)))
 number = {word: i for i, word in enumerate(used)}
@@ -243,7 +244,7 @@ bags = torch.nn.functional.normalize(bags, dim=1)
 from mee.metrics import chance, ranks, summarise
 
 others = torch.ones(len(captions), dtype=torch.bool).index_fill(0, first, False)
-by_person = summarise(ranks(bags[others] @ bags[first].T, truth[others]), bootstrap=0)
+by_person = summarise(ranks(bags[others] @ bags[first].T, positive_clip[others]), bootstrap=0)
 for name in ("R@1", "R@10", "MdR"):
     print(f"{name:<5} another person's caption {by_person[name][0]:.0f}, chance {chance(500)[name]:.1f}")
 assert 30 < by_person["R@1"][0] < 45 and 60 < by_person["R@10"][0] < 75
@@ -260,11 +261,12 @@ assert 30 < by_person["R@1"][0] < 45 and 60 < by_person["R@10"][0] < 75
 # page.
 
 # %%
-from mee.train import embed, fit, rank
+from mee import fit_clips
+from mee.evaluate import compute_ranks, embed
 
 small = {"experts": experts, "val": [], "epochs": 15, "lr": 1e-3, "dim": 128, "text_clusters": 8, "progress": False}
-run = fit(clips, train=learn, seed=0, **small)
-t2v, v2t, _ = rank(run.model, clips, test)
+run = fit_clips(clips, train=learn, seed=0, **small)
+t2v, v2t, _ = compute_ranks(run.model, clips, test)
 r_at_10 = summarise(t2v, bootstrap=0)["R@10"][0]
 assert 5 * chance(500)["R@10"] < r_at_10 < by_person["R@10"][0] / 2
 print("R@10: more than five times chance, less than half of what a person's caption reaches")
@@ -337,7 +339,7 @@ print("one caption in four or five is about sound; audio finds those more often,
 
 # %%
 text, _ = embed(run.model, clips, captions, test, experts)
-weight = text[1][:, run.model.experts.index("audio")]
+weight = text.weights[:, run.model.experts.index("audio")]
 for name, some in (("about sound", about_sound), ("others", ~about_sound)):
     print(f"{name:<12} mean weight of audio {weight[some].mean():.1f}")
 assert abs(weight[about_sound].mean() - weight[~about_sound].mean()) < 0.03 and weight.max() < 0.5
@@ -356,7 +358,7 @@ assert abs(weight[about_sound].mean() - weight[~about_sound].mean()) < 0.03 and 
 # each score change when the sentence trusts audio a little more?
 
 # %%
-from mee import MEE
+from mee import MEE, TextEmbedding, VideoEmbedding
 
 logits = torch.tensor([0.5, -0.5], requires_grad=True)  # before the softmax: audio, motion
 there = torch.tensor([[True, True], [True, False]])  # a complete clip; sound alone
@@ -375,11 +377,11 @@ assert torch.equal(slope, torch.zeros(2))
 
 # %%
 vector = {0.6: [0.6, 0.8], 0.0: [0.0, 1.0]}  # vectors of length 1 whose cosine with (1, 0) is 0.6, or 0
-sentence = {name: torch.tensor([[1.0, 0.0]]) for name in experts}
+sentence = TextEmbedding({name: torch.tensor([[1.0, 0.0]]) for name in experts}, weights[None])
 video = {name: torch.tensor([vector[round(float(s), 1)] for s in similarity[:, i]]) for i, name in enumerate(experts)}
 video["motion"] = video["motion"] * there[:, 1:]
 block = MEE({"audio": (2, 2), "motion": (2, 2)}, text_dim=1)
-torch.testing.assert_close(by_hand[None], block.score((sentence, weights[None]), (video, there)))
+torch.testing.assert_close(by_hand[None], block.score(sentence, VideoEmbedding(video, there)))
 
 # %% [markdown]
 # The second reason is one of method. With 998 clips an epoch has more steps than with 588. Fifteen epochs of each are
@@ -461,7 +463,7 @@ from mee.compare import Result
 
 def of_first(result):
     """The same ranks, for the first caption of each clip only."""
-    return Result(result.t2v[:, first], result.v2t, truth[first], result.seconds)
+    return Result(result.t2v[:, first], result.v2t, positive_clip[first], result.seconds)
 
 
 less = results["both, as many steps"]
@@ -480,7 +482,8 @@ print("with the first captions only, the interval of the difference is wider, by
 two, five = (100 * (more.v2t[:, per_clip == n] <= 10).double().mean() for n in (2, 5))
 assert five > two + 2
 for n in (2, 5):
-    print(f"{int((per_clip == n).sum())} test clips with {n} captions: chance {chance(len(truth), n)['R@10']:.1f} %")
+    by_chance = chance(len(captions), n)["R@10"]
+    print(f"{int((per_clip == n).sum())} test clips with {n} captions: chance {by_chance:.1f} %")
 print("found in the first ten: clips with five captions more often, by more than 2 points")
 
 # %% [markdown]

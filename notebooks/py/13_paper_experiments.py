@@ -89,10 +89,10 @@ print(f"{'together':<15}{sum(count.values()) / 1e6:6.2f} million")
 # the same number, and it is the paper's 48.1 million.
 
 # %%
-from mee import VideoTextMEE
+from mee import ModelConfig, VideoTextMEE
 
 rows = {"appearance": (2048, 2048), "audio": (128, 128), "face": (128, 128), "motion": (1024, 1024)}
-network = VideoTextMEE(rows, word_dim=300, text_clusters=32, clusters={"audio": 16})
+network = VideoTextMEE(ModelConfig(rows, word_dim=300, text_clusters=32, clusters={"audio": 16}))
 assert sum(p.numel() for p in network.parameters()) == sum(count.values())
 assert round(sum(count.values()) / 1e6, 1) == 48.1
 assert 0.7 < count["sentence units"] / sum(count.values()) < 0.8
@@ -104,11 +104,12 @@ assert 0.7 < count["sentence units"] / sum(count.values()) < 0.8
 # and any of them can be changed beside it. What is a star going to mean in the last line?
 
 # %%
-from mee.train import RECIPES, parse
+from mee.cli import parse
+from mee.config import RECIPES
 
 for name, recipe in RECIPES.items():
     print(name, {key: recipe[key] for key in ("epochs", "batch_size", "lr", "lr_decay", "margin", "image_rate")})
-changed = parse(["msrvtt.h5", "--recipe", "msrvtt", "--epochs", "3"])
+changed = parse(["train", "msrvtt.h5", "--recipe", "msrvtt", "--epochs", "3"]).config
 assert changed.epochs == 3 and changed.lr == 4e-4
 
 # %% [markdown]
@@ -142,7 +143,7 @@ assert 0.75 < rate[:30].sum() / rate.sum() < 0.85
 # python data_scripts/download.py paper
 # python data_scripts/convert_release.py msrvtt data/paper -o msrvtt.h5
 # python data_scripts/convert_release.py coco data/paper -o coco.h5
-# python -m mee.train msrvtt.h5 --recipe msrvtt --images coco.h5 --out runs/msrvtt
+# mee train msrvtt.h5 --recipe msrvtt --images coco.h5 --out runs/msrvtt
 # ```
 #
 # and for LSMDC the same with its name. The archive is large, and
@@ -199,10 +200,12 @@ np.save(data / "w2v_coco_train2014_1.npy", texts, allow_pickle=True)
 # %%
 def shell(command, show=()):
     """Run a command in the folder; print the lines that begin with one of the words in ``show``."""
-    code = Path("..").resolve()
-    parts = command.split()
-    parts[1] = str(code / parts[1]) if parts[1].endswith(".py") else parts[1]
-    done = subprocess.run([sys.executable, *parts[1:]], cwd=folder.name, capture_output=True, text=True)
+    program, *parts = command.split()
+    if program == "mee":
+        parts = ["-m", "mee", *parts]
+    else:
+        parts[0] = str(Path("..").resolve() / parts[0])
+    done = subprocess.run([sys.executable, *parts], cwd=folder.name, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     print(*(line for line in done.stdout.splitlines() if any(line.strip().startswith(word) for word in show)), sep="\n")
     return done.stdout
@@ -212,9 +215,9 @@ shell("python data_scripts/convert_release.py msrvtt data -o msrvtt.h5 --val 8",
 _ = shell("python data_scripts/convert_release.py coco data -o coco.h5", ["split", "train"])
 
 # %%
-from mee.data import Clips
+from mee import read_clips
 
-clips = Clips(Path(folder.name) / "msrvtt.h5")
+clips = read_clips(Path(folder.name) / "msrvtt.h5")
 assert len(clips) == 60 and int((~clips.present[:, list(clips.experts).index("face")]).sum()) == 30
 test = clips.clips_in("test")
 assert len(test) == 20 and len(clips.captions_of(test)[0]) == 20  # at test time a clip has its first caption alone
@@ -225,7 +228,7 @@ assert len(test) == 20 and len(clips.captions_of(test)[0]) == 20  # at test time
 
 # %%
 printed = shell(
-    "python -m mee.train msrvtt.h5 --recipe msrvtt --epochs 4 --images coco.h5 --device cpu --no-progress",
+    "mee train msrvtt.h5 --recipe msrvtt --epochs 4 --images coco.h5 --device cpu --no-progress",
     ["recipe"],
 )
 row = next(line for line in printed.split("test:")[1].splitlines() if line.startswith("t2v"))
@@ -253,13 +256,14 @@ assert r_at_10 > 60  # chance among 20 clips: 50
 # 500?
 
 # %%
+from mee import fit_clips
+from mee.evaluate import embed
 from mee.metrics import chance, ranks, summarise
-from mee.train import embed, fit
 
-films = Clips("data/tinyclips.h5")
+films = read_clips("data/tinyclips.h5")
 gallery = films.clips_in("test")
 options = {"train": films.clips_in("train")[:1000], "lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
-run = fit(films, val=[], epochs=6, seed=0, progress=False, **options)
+run = fit_clips(films, val=[], epochs=6, seed=0, progress=False, **options)
 captions, row = films.captions_of(gallery)
 first = torch.cat([torch.tensor([True]), row[1:] != row[:-1]])
 scores = run.model.score(*embed(run.model, films, captions[first], gallery)).cpu()
@@ -337,7 +341,7 @@ assert abs(chance(5)["R@1"] - 20) < 1e-6 and predicted > 60
 
 # %%
 from mee import ClipWriter
-from mee.train import evaluate_choices
+from mee.evaluate import evaluate_choices
 
 g = np.random.default_rng(0)
 experts = {name: (expert.kind, expert.dim) for name, expert in films.experts.items()}
@@ -352,7 +356,7 @@ with ClipWriter(Path(folder.name) / "choices.h5", experts, films.words) as out:
         five = [sentences[j] for j in others]
         out.add_choice(films.ids[film], [*five[:answer], sentences[i], *five[answer:]], answer)
 
-quiz = evaluate_choices(run.model, Clips(Path(folder.name) / "choices.h5"))
+quiz = evaluate_choices(run.model, read_clips(Path(folder.name) / "choices.h5"))
 right = 10 * (quiz["accuracy"][0] // 10)
 print(f"{quiz['questions']} questions: more than {right:.0f} % right, chance {quiz['chance']:.0f} %")
 assert abs(quiz["accuracy"][0] - predicted) < 6
@@ -431,7 +435,7 @@ for seed in seeds:
         split: torch.tensor(
             [
                 epoch["val"]["t2v"]["R@1"][0]
-                for epoch in fit(films, val=films.clips_in(split)[:100], seed=seed, **few).history
+                for epoch in fit_clips(films, val=films.clips_in(split)[:100], seed=seed, **few).history
             ]
         )
         for split in ("val", "test")
@@ -457,14 +461,16 @@ print(f"best epoch and best seed, both by the test films:    {best_of_all:.1f}")
 #
 # ## A mend, or a change?
 #
-# Our arithmetic differs from the original's: no padded words, no zeros in batch norms, silence is absence, the
-# diagonal stays out of the loss. Does that change the table? `--original` puts all of it back, so that you can see
-# for yourself. For one network and one batch: how far do the two losses lie apart, if margin and batch are as in the
-# recipe?
+# Our arithmetic differs from the original's: no padded words, no zeros in batch norms, silence is absence, the diagonal
+# stays out of the loss. Does that change the table? `python experiments/original FILE.h5` trains with all of it put
+# back, so that you can see for yourself. For one network and one batch: how far do the two losses lie apart, if margin
+# and batch are as in the recipe?
 
 # %%
 from mee import MaxMarginRankingLoss
-from mee.original import OriginalLoss
+
+sys.path.append("../experiments")
+from original.network import OriginalLoss
 
 some = torch.rand(64, 64, generator=torch.Generator().manual_seed(0))
 ours, original = MaxMarginRankingLoss(0.2)(some), OriginalLoss(0.2)(some)

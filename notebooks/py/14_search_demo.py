@@ -6,7 +6,7 @@
 # without a word of doubt; and to ask the other way, for the sentences of a clip.
 #
 # **You need** [lesson 04](04_mixture_weights.ipynb) (weights and scores), [lesson 05](05_missing_faces.ipynb) (experts
-# that are not there) and `ipywidgets`, which Colab has, and which came with the book's packages.
+# that are not there), and the packages of the extra `search`. `ipywidgets` came with the book's packages; Colab has it.
 #
 # **Minutes** 40
 
@@ -30,11 +30,12 @@ import io
 
 import matplotlib.pyplot as plt
 import torch
-from lesson import show
+from lesson import need, show
 from PIL import Image
 
-from mee import Clips, fit
-from mee.demo import Search
+need("search")  # on Colab it is installed now; where it is, nothing happens
+from mee import TextEmbedding, fit_clips, read_clips
+from mee.demo import SearchService
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
@@ -46,10 +47,10 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # thousand films that no training has seen.
 
 # %%
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 small = {"epochs": 12, "dim": 128, "lr": 2e-3, "text_clusters": 8, "sequence_clusters": 4, "loss": "info-nce"}
-model = fit(clips, **small, seed=0, val=[], progress=False).model.cpu()
-clips.to("cpu")  # fit uses a GPU if there is one; from here on everything is small
+model = fit_clips(clips, **small, seed=0, val=[], progress=False).model.cpu()
+clips.to("cpu")  # fit_clips uses a GPU if there is one; from here on everything is small
 rows = torch.cat([clips.clips_in("val"), clips.clips_in("test")])
 experts, words = model.experts, clips.words
 print(len(rows), "clips;", experts)
@@ -60,7 +61,8 @@ print(len(rows), "clips;", experts)
 
 # %%
 with torch.no_grad():
-    video, there = model.embed_video(*clips.video(rows))
+    gallery = model.embed_video(*clips.video(rows))
+video, there = gallery
 print({name: tuple(x.shape) for name, x in video.items()}, "there:", tuple(there.shape))
 
 # %% [markdown]
@@ -73,7 +75,7 @@ sentence = "deep under water a phone rings"
 
 
 def ask(text):
-    """A sentence as (expert -> (1, dimensions), weights (1, experts))."""
+    """A sentence as a TextEmbedding: vectors, expert -> (1, dimensions), and weights (1, experts)."""
     with torch.no_grad():
         return model.embed_text(*words.batch([text]))
 
@@ -86,7 +88,7 @@ def scores(text, there=there):
     return (trust * likeness).sum(1) / trust.sum(1)
 
 
-torch.testing.assert_close(scores(sentence), model.score(ask(sentence), (video, there))[0].detach())
+torch.testing.assert_close(scores(sentence), model.score(ask(sentence), gallery)[0].detach())
 
 # %% [markdown]
 # The best five, and what is true of them, since TinyClips knows. Eight films of the thousand fit.
@@ -125,11 +127,11 @@ assert sum(" car (" in line for line in twenty) >= 12 and sum("red car" in line 
 # photographs of a thousand kinds of objects, and gives the mean over eight pictures. Nobody can find what no expert
 # wrote down clearly.
 #
-# The library's search is the same. `Search` keeps the model, the clips and an index (`mee.search`;
-# [lesson 15](15_scale.ipynb) makes it large); `answer` gives what a page would show.
+# The library's search is the same. `SearchService` keeps the model, the clips and an index (`mee.search`; [lesson
+# 15](15_scale.ipynb) makes it large); `answer` gives what a page would show.
 
 # %%
-search = Search(model, clips, words, rows)
+search = SearchService(model, clips, words, rows)
 best, answer = scores(sentence).topk(5), search.answer(sentence, k=5)
 assert [search.number[hit.id] for hit in answer.hits] == rows[best.indices].tolist()
 torch.testing.assert_close(torch.tensor([hit.score for hit in answer.hits]), best.values, atol=1e-4, rtol=0)
@@ -237,7 +239,7 @@ print("the same twenty, and nobody asked the audio expert")
 # %% tags=["nbval-ignore-output"]
 import ipywidgets as widgets
 
-from mee.demo import CSS, answer_html, clip_html
+from mee.demo.page import CSS, answer_html, clip_html
 
 field = widgets.Text(value=sentence, description="Sentence", continuous_update=False, layout={"width": "90%"})
 boxes = [widgets.Checkbox(value=True, description=name, indent=False) for name in experts]
@@ -249,8 +251,8 @@ def refresh(change=None):
     chosen = [box.description for box in boxes if box.value]
     answer = search.answer(field.value, chosen, k=4)
     left_out = [name for name in experts if name not in chosen]
-    found = zip(answer.hits, answer.before, strict=True)
-    cards = "".join(clip_html(search, hit, rank, before, left_out) for rank, (hit, before) in enumerate(found, 1))
+    found = zip(answer.hits, answer.full_ranks, strict=True)  # a hit, and its rank with all experts
+    cards = "".join(clip_html(search, hit, rank, full, left_out) for rank, (hit, full) in enumerate(found, 1))
     result.value = f"<style>{CSS}</style>{answer_html(answer, len(rows))}{cards}"
 
 
@@ -282,7 +284,7 @@ pictures(hits, "Five clips in columns, three pictures each: balloons, most of th
 # The real page does a little more: films with sound, the rank that a clip had before an expert was taken away, the
 # sentences for a clip. Start it in a terminal, in the folder of this repository:
 #
-#     python -m mee.demo
+#     mee demo
 #
 # It is seen by your own machine only, and it fetches nothing from anywhere.
 #
@@ -347,7 +349,7 @@ print("half of the twenty or more show one boat; none shows two")
 # %%
 captions, _ = clips.captions_of(rows)
 with torch.no_grad():
-    best_of_captions = model.score(model.embed_text(*clips.text(captions)), (video, there)).max(1).values
+    best_of_captions = model.score(model.embed_text(*clips.text(captions)), gallery).max(1).values
 strange = ["the stock market falls", "a court of law", "my computer has no memory left", "the parliament votes"]
 passed = [float((best_of_captions < scores(text).max()).double().mean()) for text in strange]
 assert not words.unknown(" ".join(strange)) and max(passed) > 0.08
@@ -389,8 +391,8 @@ print("guilty and innocent share six clips or more of twenty; bald and long hair
 clip = clips.ids.index("test_0081")  # the pink flower and the smiling person of lesson 01
 row = rows.tolist().index(clip)
 with torch.no_grad():
-    text, weights = model.embed_text(*clips.text(captions))
-    column = model.score((text, weights), ({name: x[[row]] for name, x in video.items()}, there[[row]]))[:, 0]
+    text = model.embed_text(*clips.text(captions))
+    column = model.score(text, gallery.rows([row]))[:, 0]
 found = [clips.texts[captions[i]] for i in column.topk(20).indices.tolist()]
 by_library = [sentence for sentence, _, _ in search.sentences("test_0081", k=5)]
 assert list(dict.fromkeys(found))[:5] == by_library  # it names a sentence once, whoever wrote it
@@ -409,14 +411,14 @@ for sentence, score, own in search.sentences("test_0081", k=5):
 
 # %% tags=["nbval-ignore-output"]
 from mee import ranks
-from mee.metrics import several
+from mee.metrics import pad_positives
 
 _, owner = clips.captions_of(rows)
-matrix = {"its own": weights, "the same": weights.mean(0).expand_as(weights)}
-matrix = {label: model.score((text, w), (video, there)).detach() for label, w in matrix.items()}
+matrix = {"its own": text.weights, "the same": text.weights.mean(0).expand_as(text.weights)}
+matrix = {label: model.score(TextEmbedding(text.vectors, w), gallery).detach() for label, w in matrix.items()}
 print("weights    v2t R@1  R@10   t2v R@1  R@10")
 for label, found in matrix.items():
-    both = ranks(found.T, several(owner, len(rows))), ranks(found, owner)
+    both = ranks(found.T, pad_positives(owner, len(rows))), ranks(found, owner)
     percent = [100 * float((ranked <= k).double().mean()) for ranked in both for k in (1, 10)]
     print("{:<10} {:6.1f} {:6.1f}   {:6.1f} {:6.1f}".format(label, *percent))
     matrix[label] = percent

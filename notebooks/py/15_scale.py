@@ -114,11 +114,12 @@ assert [i for _, i in best] == score.topk(k).indices.tolist()
 # The library does the same, with FAISS for the products.
 
 # %%
-from mee.search import ClipIndex
+from mee import ClipIndex, TextEmbedding, VideoEmbedding
 
 index = ClipIndex({"motion": 2, "face": 2})
-index.add(["0", "1", "2", "3", "4"], ({"motion": motion, "face": face}, there[:, [1, 0]]))  # alphabetical: face first
-query = ({"motion": asked_motion[None], "face": asked_face[None]}, weight[None, [1, 0]])
+video = VideoEmbedding({"motion": motion, "face": face}, there[:, [1, 0]])  # alphabetical: face first
+index.add(["0", "1", "2", "3", "4"], video)
+query = TextEmbedding({"motion": asked_motion[None], "face": asked_face[None]}, weight[None, [1, 0]])
 packaged = index.search(query, k=5)[0]
 torch.testing.assert_close(torch.tensor([hit.score for hit in packaged]), score.sort(descending=True).values)
 print([hit.id for hit in packaged])
@@ -130,12 +131,12 @@ print([hit.id for hit in packaged])
 # features may be larger than the memory.
 
 # %%
-from mee import Clips, fit
-from mee.train import embed
+from mee import fit_clips, read_clips
+from mee.evaluate import embed
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 small = {"epochs": 8, "dim": 64, "lr": 2e-3, "text_clusters": 8, "sequence_clusters": 4, "loss": "info-nce"}
-model = fit(clips, **small, seed=0, val=[], progress=False).model.cpu()
+model = fit_clips(clips, **small, seed=0, val=[], progress=False).model.cpu()
 clips.to("cpu")
 test = clips.clips_in("test")
 index = ClipIndex.build(model, clips, test, progress=False)
@@ -145,7 +146,7 @@ print(len(index), "clips")
 # Is it `model.score`, for all 2,000 captions? The ten best of each, from the index and from the full matrix:
 
 # %%
-captions, truth = clips.captions_of(test)
+captions, positive_clip = clips.captions_of(test)
 text, video = embed(model, clips, captions, test)
 scores = model.score(text, video)
 hits = index.search(text, k=10)
@@ -164,23 +165,23 @@ assert set(hit.weight) <= set(index.experts)
 
 # %% [markdown]
 # Experts can be left out of a question: then a clip's pattern is what it has *and* may use. Nothing is built anew, as
-# what is not asked for meets zeros in the query. And `where` keeps to a part of the clips.
+# what is not asked for meets zeros in the query. And `filter` keeps to a part of the clips.
 
 # %%
 some = ["audio", "motion"]
-heard = video[1] & torch.tensor([name in some for name in model.experts])
-muted = {name: video[0][name] * heard[:, [i]] for i, name in enumerate(model.experts)}
-by_hand = model.score(text, (muted, heard)).topk(5, 1).values
+heard = video.mask & torch.tensor([name in some for name in model.experts])
+muted = {name: video.vectors[name] * heard[:, [i]] for i, name in enumerate(model.experts)}
+by_hand = model.score(text, VideoEmbedding(muted, heard)).topk(5, 1).values
 packaged = torch.tensor([[hit.score for hit in row] for row in index.search(text, 5, experts=some)])
 torch.testing.assert_close(packaged, by_hand, atol=1e-5, rtol=0)
-assert index.search("a red car", where={"split": "train"}) == []  # there are only test clips in it
+assert index.search("a red car", filter={"split": "train"}) == []  # there are only test clips in it
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exact, or fast
 #
 # An exact search compares the query with every clip. Twice as many clips take twice as long. An **approximate** index
 # looks at a few of them. HNSW links each vector with some near ones, and walks from link to link towards the query; how
-# many candidates it keeps on the way is its **effort**. It may miss some of the best: its **recall** is the part that
+# many candidates it keeps on the way is its `ef_search`. It may miss some of the best: its **recall** is the part that
 # it finds.
 #
 # To see what grows, we need more clips than there are films. `World` draws embeddings in clusters, as the benchmark
@@ -188,7 +189,7 @@ assert index.search("a red car", where={"split": "train"}) == []  # there are on
 # spreads the trust, 3 puts most of it into one expert. Here are 20,000 clips.
 
 # %%
-sys.path.append("../tests/benchmarks")
+sys.path.append("../experiments/benchmarks")
 from bench_search import CENTRES, World
 
 world = World(20_000)
@@ -202,7 +203,7 @@ print(f"{exact.nbytes / len(exact):.0f} bytes of vectors a clip, or {graph.nbyte
 
 # %% [markdown]
 # Absent embeddings take no room: 4 x 64 x 4 would be 1,024 bytes. How much of the exact ten best does the graph find,
-# with little effort and with more? And for sentences that trust one expert, does it find more of them or fewer? Guess,
+# with few candidates and with more? And for sentences that trust one expert, does it find more of them or fewer? Guess,
 # and why.
 
 # %%
@@ -210,40 +211,40 @@ recall = {}
 for peak in (1, 3):
     queries = world.sentences(200, peak)
     right = [{hit.id for hit in row} for row in exact.search(queries)]
-    for effort in (10, 20, 40, 80, 160):
-        graph.effort = effort
+    for ef_search in (10, 20, 40, 80, 160):
+        graph.ef_search = ef_search
         got = [{hit.id for hit in row} for row in graph.search(queries)]
-        recall[peak, effort] = sum(len(a & b) for a, b in zip(got, right, strict=True)) / (10 * len(right))
+        recall[peak, ef_search] = sum(len(a & b) for a, b in zip(got, right, strict=True)) / (10 * len(right))
 assert recall[1, 10] > 0.97 and recall[1, 160] > 0.99
 assert recall[3, 10] < recall[1, 10] - 0.02 and recall[3, 160] > 0.98
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots()
 for peak, marker, label in ((1, "o", "trust is spread"), (3, "s", "trust in one expert")):
-    efforts = [effort for p, effort in recall if p == peak]
-    axes.plot(efforts, [100 * recall[peak, effort] for effort in efforts], marker=marker, label=label)
+    candidates = [ef_search for p, ef_search in recall if p == peak]
+    axes.plot(candidates, [100 * recall[peak, ef_search] for ef_search in candidates], marker=marker, label=label)
 axes.set_xscale("log")
-axes.set_xticks(efforts, efforts)
+axes.set_xticks(candidates, candidates)
 axes.minorticks_off()
-axes.set_xlabel("effort (candidates)")
+axes.set_xlabel("ef_search (candidates)")
 axes.set_ylabel("recall@10 (%)")
 axes.legend(loc="lower right")
 show(
     figure,
-    "Recall over effort, 20,000 clips. Where trust is spread it is near 100 percent throughout; where it is in one "
-    "expert it begins at about 95 and reaches the same with an effort of 80.",
+    "Recall over ef_search, 20,000 clips. Where trust is spread it is near 100 percent throughout; where it is in one "
+    "expert it begins at about 95 and reaches the same with 80 candidates.",
 )
 
 # %% [markdown]
 # Fewer. The graph was built without a query: it links clips that are alike in *all* experts. A sentence that listens to
-# one expert asks for another kind of nearness, and the links lead there by detours. More effort makes up for it. So
+# one expert asks for another kind of nearness, and the links lead there by detours. More candidates make up for it. So
 # measure recall with the queries that you will have; a number from somebody's benchmark is about somebody's queries.
 #
 # ## From a thousand to a million
 #
 # The next figures are not live: the largest index takes a while to build. They were measured by
-# `tests/benchmarks/bench_search.py` with the same world, one thread, and are kept with the book. Times are those of the
-# processor, as the machine had other work to do.
+# `experiments/benchmarks/bench_search.py` with the same world, one thread, and are kept with the book. Times are those
+# of the processor, as the machine had other work to do.
 
 # %%
 bench = json.loads(Path("data/bench_search.json").read_text())
@@ -253,9 +254,9 @@ print(bench["command"])
 print(bench["machine"], "| faiss", bench["versions"]["faiss"], "|", bench["queries"], "queries | sizes", sizes)
 
 
-def row(size, kind, dtype, effort=None, peak=1):
-    rows = runs[size, kind, dtype]["efforts"]
-    return next(row for row in rows if row["effort"] == effort and row["peak"] == peak)
+def row(size, kind, dtype, ef_search=None, peak=1):
+    rows = runs[size, kind, dtype]["efforts"]  # as the record calls the values of ef_search
+    return next(row for row in rows if row["effort"] == ef_search and row["peak"] == peak)
 
 
 # %% [markdown]
@@ -266,29 +267,29 @@ def row(size, kind, dtype, effort=None, peak=1):
 KINDS = [
     ("exact float32", "exact", "float32", None, "o"),
     ("exact float16", "exact", "float16", None, "s"),
-    ("HNSW float16, effort 64", "hnsw", "float16", 64, "^"),
+    ("HNSW float16, ef 64", "hnsw", "float16", 64, "^"),
 ]
-for label, kind, dtype, effort, _ in [*KINDS, ("HNSW float16, effort 256", "hnsw", "float16", 256, "")]:
-    spread, single = (row(10**6, kind, dtype, effort, peak) for peak in (1, 3))
+for label, kind, dtype, ef_search, _ in [*KINDS, ("HNSW float16, ef 256", "hnsw", "float16", 256, "")]:
+    spread, single = (row(10**6, kind, dtype, ef_search, peak) for peak in (1, 3))
     found = f"recall {spread['recall@10']:.3f}, {single['recall@10']:.3f}"
     print(f"{label:<25} p50 {spread['p50_cpu_ms']:4.1f} ms   {found}")
 for kind in ("float32", "float16"):
     assert 7 < row(10**6, "exact", kind)["p50_cpu_ms"] / row(10**5, "exact", kind)["p50_cpu_ms"] < 12
 assert row(10**6, "hnsw", "float16", 64)["p50_cpu_ms"] < 2 * row(10**5, "hnsw", "float16", 64)["p50_cpu_ms"]
-for peak, effort in ((1, 64), (3, 256)):  # what it takes for 95 % within 10 ms
-    assert row(10**6, "hnsw", "float16", effort, peak)["recall@10"] >= 0.95
-    assert row(10**6, "hnsw", "float16", effort, peak)["p50_cpu_ms"] < 10
+for peak, ef_search in ((1, 64), (3, 256)):  # what it takes for 95 % within 10 ms
+    assert row(10**6, "hnsw", "float16", ef_search, peak)["recall@10"] >= 0.95
+    assert row(10**6, "hnsw", "float16", ef_search, peak)["p50_cpu_ms"] < 10
 assert row(10**6, "hnsw", "float16", 64, 3)["recall@10"] < 0.9
 
 # %% [markdown]
 # The last two columns are the recall where trust is spread and where it is in one expert. The graph takes less than
-# twice as long for ten times the clips. But an effort of 64, enough for spread trust, misses one in nine of the best
-# for a sentence that listens to one expert; there it takes an effort of 256.
+# twice as long for ten times the clips. But an `ef_search` of 64, enough for spread trust, misses one in nine of the
+# best for a sentence that listens to one expert; there it takes 256.
 
 # %% tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-for label, kind, dtype, effort, marker in KINDS:
-    left.plot(sizes, [row(n, kind, dtype, effort)["p50_cpu_ms"] for n in sizes], marker=marker, label=label)
+for label, kind, dtype, ef_search, marker in KINDS:
+    left.plot(sizes, [row(n, kind, dtype, ef_search)["p50_cpu_ms"] for n in sizes], marker=marker, label=label)
 left.set_xscale("log")
 left.set_yscale("log")
 left.set_xlabel("clips")
@@ -307,7 +308,7 @@ right.legend(loc="lower right", fontsize=8)
 show(
     figure,
     "Left: from 10,000 clips on exact search takes seven to nine times as long for ten times the clips, float16 less "
-    "than float32; the graph less than twice as long. Right: recall against time at a million clips, with the effort "
+    "than float32; the graph less than twice as long. Right: recall against time at a million clips, with ef_search "
     "beside the points: where trust is spread it rises from 91 percent to nearly 100 within 10 ms, where it is in one "
     "expert from 64 to 98.",
 )
@@ -352,10 +353,10 @@ assert share[1] > share[0] + 0.1
 # %%
 from mee.metrics import ranks
 
-lacks_face = ~mask[truth, model.experts.index("face")]
+lacks_face = ~mask[positive_clip, model.experts.index("face")]
 change = {}
 for label, rows in (("no face", lacks_face), ("a face", ~lacks_face), ("all", lacks_face | True)):
-    first = [100 * (ranks(x, truth)[rows] <= 10).double().mean() for x in (scores, product)]
+    first = [100 * (ranks(x, positive_clip)[rows] <= 10).double().mean() for x in (scores, product)]
     change[label] = first[1] - first[0]
 assert change["no face"] < -3 and change["a face"] > 0 and change["all"] < 0
 
@@ -396,11 +397,11 @@ print(f"the same scores; two such tensors here, {4 * numbers / 1e9:.1f} GB each 
 # server needs nothing but its address as `location`.
 
 # %%
-from mee.qdrant import QdrantIndex
+from mee.search.qdrant import QdrantIndex
 
 few = test[:200]
 database = QdrantIndex.build(model, clips, few, location=":memory:", progress=False)
-some = ({name: x[:4] for name, x in texts.items()}, weights[:4])
+some = text.rows(slice(4))
 reference = ClipIndex.build(model, clips, few, progress=False).search(some)
 for mine, theirs in zip(database.search(some), reference, strict=True):
     assert [hit.id for hit in mine] == [hit.id for hit in theirs]
@@ -434,7 +435,7 @@ two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-p
 losses = []
 with tempfile.TemporaryDirectory() as folder:
     for name, start in (("one", [sys.executable]), ("two", two)):
-        command = [*start, "-m", "mee.train", *options, f"{folder}/{name}"]
+        command = [*start, "-m", "mee", "train", *options, f"{folder}/{name}"]
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         history = json.loads(Path(folder, name, "metrics.json").read_text())["history"]
         losses.append([epoch["loss"] for epoch in history])
@@ -452,11 +453,11 @@ assert all(abs(a - b) < 1e-3 * a for a, b in zip(*losses, strict=True))
 # %%
 n, growth = 10**9, (10**9 / 10**6) * (9 / 6)
 print(f"{'':<16}{'memory TB':>10}{'of 256 GB':>11}{'build, core days':>18}{'a query, core s':>17}")
-for kind, dtype, effort in (("exact", "float32", None), ("exact", "float16", None), ("hnsw", "float16", 64)):
+for kind, dtype, ef_search in (("exact", "float32", None), ("exact", "float16", None), ("hnsw", "float16", 64)):
     run = runs[10**6, kind, dtype]
     memory = run["bytes"] * 1000
     build = run["cpu_seconds"] * (growth if kind == "hnsw" else 1000) / 86400
-    query = row(10**6, kind, dtype, effort)["p50_cpu_ms"] / 1000 * (1000 if kind == "exact" else 9 / 6)
+    query = row(10**6, kind, dtype, ef_search)["p50_cpu_ms"] / 1000 * (1000 if kind == "exact" else 9 / 6)
     machines = memory / 256e9
     print(f"{kind + ' ' + dtype:<16}{memory / 1e12:>10.2f}{machines:>11.1f}{build:>18.1f}{query:>17.3f}")
 

@@ -21,9 +21,9 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import numpy as np
 
-from mee import Clips
+from mee import read_clips
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 print(list(clips.experts), len(clips), "clips")
 
 # %% [markdown]

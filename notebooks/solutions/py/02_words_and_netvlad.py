@@ -22,10 +22,10 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 import torch
 import torch.nn.functional as F
 
-from mee import Clips, NetVLAD
+from mee import NetVLAD, read_clips
 from mee.data import tokenize
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 words = clips.words
 print(len(clips.texts), "captions,", len(words), "words")
 

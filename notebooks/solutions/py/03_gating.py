@@ -21,7 +21,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import torch
 
-from mee import Clips, GatedEmbeddingUnit, fit
+from mee import GatedEmbeddingUnit, fit_clips, read_clips
 from mee.compare import compare, difference
 
 # %% [markdown]
@@ -94,15 +94,15 @@ print("exercise 2: right, and before the scaling it was not")
 # both with two seeds on the first thousand clips, and measure the difference on the validation split. Then say what you
 # conclude.
 #
-# `fit(clips, epochs=0, ...).model` makes a model without training it.
+# `fit_clips(clips, epochs=0, ...).model` makes a model without training it.
 
 # %%
 SMALL = {"epochs": 6, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "train": torch.arange(1000), "val": []}
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 
 
 def size(**options):
-    model = fit(clips, progress=False, **{**SMALL, "epochs": 0, **options}).model
+    model = fit_clips(clips, progress=False, **{**SMALL, "epochs": 0, **options}).model
     return sum(x.numel() for x in model.parameters())
 
 
@@ -117,7 +117,7 @@ gain = difference(results["gated"], results["wide"])
 
 # %% tags=["check"]
 assert abs(size(dim=dim, gating=False) / size(dim=64) - 1) < 0.02, "the two are not equally large"
-captions, truth = clips.captions_of(clips.clips_in("val"))
+captions, _ = clips.captions_of(clips.clips_in("val"))
 for name in ("gated", "wide"):
     assert results[name].t2v.shape == (2, len(captions)), f"{name}: ranks of two seeds for all validation captions"
     hits = float((results[name].t2v <= 10).double().mean())

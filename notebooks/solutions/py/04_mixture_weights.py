@@ -22,7 +22,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 import torch
 import torch.nn.functional as F
 
-from mee import MEE, Clips, fit
+from mee import MEE, TextEmbedding, VideoEmbedding, fit_clips, read_clips
 
 # %% [markdown]
 # ## Exercise 1
@@ -48,7 +48,7 @@ for there in torch.cartesian_prod(*[torch.tensor([False, True])] * 3):
     weights = torch.softmax(torch.randn(1, 3, generator=generator), 1)
     likeness = torch.stack([(text[name] * video[name]).sum() for name in "abc"])
     absent_is_zero = {name: video[name] * there[n] for n, name in enumerate("abc")}
-    wanted = mee.score((text, weights), (absent_is_zero, there[None]))[0, 0]
+    wanted = mee.score(TextEmbedding(text, weights), VideoEmbedding(absent_is_zero, there[None]))[0, 0]
     got = score(likeness, weights[0], there)
     assert torch.isclose(torch.as_tensor(got), wanted, atol=1e-5), f"not the library's score where there = {there}"
 print("exercise 1: the library's score for each set of experts")
@@ -111,20 +111,21 @@ print("exercise 2: three clips can come first, and one never")
 
 # %%
 SMALL = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "val": [], "seed": 0, "epochs": 16}
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 face = list(clips.experts).index("face")
 
 # %% tags=["solution"]
-# set faced to the numbers of the training clips that have a face; model to what fit trains on them (with SMALL), on
-# the CPU; captions to the validation captions about a face alone; share to the part of them that trusts the face most
+# set faced to the numbers of the training clips that have a face; model to what fit_clips trains on them (with SMALL),
+# on the CPU; captions to the validation captions about a face alone; share to the part of them that trusts the face
+# most
 train = clips.clips_in("train")
 faced = train[clips.present[train, face]]
-model = fit(clips, train=faced, progress=False, **SMALL).model.cpu()
+model = fit_clips(clips, train=faced, progress=False, **SMALL).model.cpu()
 clips.to("cpu")
 captions = clips.captions_of(clips.clips_in("val"))[0]
-captions = captions[clips.about[captions, face] & (clips.about[captions].sum(1) == 1)]
+captions = captions[clips.mentions[captions, face] & (clips.mentions[captions].sum(1) == 1)]
 with torch.no_grad():
-    weights = model.embed_text(*clips.text(captions, 30))[1]
+    weights = model.embed_text(*clips.text(captions, 30)).weights
 share = float((weights.argmax(1) == face).double().mean())
 
 # %% tags=["check"]
@@ -134,9 +135,10 @@ assert clips.present[faced, face].all() and len(faced) == sum(
 ), "all training clips with a face, and no others"
 assert model.experts == list(clips.experts), "all four experts"
 assert {clips.split[i] for i in clips.caption_clip[captions].tolist()} == {"val"}, "validation captions"
-assert set(clips.about[captions].sum(1).tolist()) == {1} and clips.about[captions, face].all(), "about a face alone"
+mentioned = clips.mentions[captions]
+assert set(mentioned.sum(1).tolist()) == {1} and mentioned[:, face].all(), "about a face alone"
 with torch.no_grad():
-    _, found = model.embed_text(*clips.text(captions, 30))
+    found = model.embed_text(*clips.text(captions, 30)).weights
 assert abs(share - float((found.argmax(1) == face).double().mean())) < 1e-6, "the model's weights say otherwise"
 print("exercise 3: measured")
 

@@ -21,9 +21,9 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import torch
 
-from mee import Clips, InfoNCELoss, MaxMarginRankingLoss, fit, ranks, retrieval_metrics
+from mee import InfoNCELoss, MaxMarginRankingLoss, fit_clips, ranks, read_clips, retrieval_metrics
+from mee.evaluate import compute_ranks
 from mee.metrics import summarise
-from mee.train import rank
 
 # %% [markdown]
 # ## Exercise 1
@@ -96,7 +96,7 @@ print("exercise 2: equal to autograd for three sizes and temperatures")
 # `train_with(temperature)` trains a small model for you, in a second or two.
 
 # %%
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 small = {
     "epochs": 10,
     "lr": 1e-3,
@@ -110,12 +110,13 @@ small = {
 
 def train_with(temperature, seed=0):
     few = clips.clips_in("train")[:600]
-    return fit(clips, train=few, loss="info-nce", temperature=temperature, seed=seed, **small).model
+    options = {"loss": "info-nce", "temperature": temperature, "seed": seed, **small}
+    return fit_clips(clips, train=few, **options).model
 
 
 def recall(model, split):
     """t2v R@10 in percent."""
-    return summarise(rank(model, clips, clips.clips_in(split))[0], bootstrap=0)["R@10"][0]
+    return summarise(compute_ranks(model, clips, clips.clips_in(split))[0], bootstrap=0)["R@10"][0]
 
 
 # %% tags=["solution"]

@@ -24,11 +24,12 @@ from pathlib import Path
 
 import torch
 
-from mee.data import Clips, Mixed
+from mee.data import MixedBatches
 from mee.loss import MaxMarginRankingLoss
-from mee.model import VideoTextMEE
+from mee.model import ModelConfig, VideoTextMEE
+from mee.storage import read_clips
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 
 # %% [markdown]
 # ## Exercise 1
@@ -51,7 +52,7 @@ def rates(lr, lr_decay, epochs):
 
 # %% tags=["check"]
 for films, size in ((2000, 64), (128, 64), (129, 64), (130, 64), (5, 64)):
-    batches = len(Mixed(clips, torch.arange(films), size, torch.Generator().manual_seed(0)))
+    batches = len(MixedBatches(clips, torch.arange(films), size, torch.Generator().manual_seed(0)))
     assert steps(films, size, 1) == batches, f"{films} films, {size} a batch: not the library's number"
     assert steps(films, size, 7) == 7 * batches, "each epoch takes as many steps as the first"
 adam = torch.optim.Adam([torch.zeros(1, requires_grad=True)], 2e-3)
@@ -74,7 +75,7 @@ print("exercise 1: right for five sizes, and for eight epochs of decay")
 def start(seed):
     torch.manual_seed(seed)
     experts = {name: (expert.dim, 32) for name, expert in clips.experts.items()}
-    model = VideoTextMEE(experts, clips.word_dim, text_clusters=4, clusters={"audio": 2})
+    model = VideoTextMEE(ModelConfig(experts, clips.word_dim, clusters={"audio": 2}, text_clusters=4))
     adam = torch.optim.Adam(model.parameters(), 2e-3)
     return model, adam, torch.Generator().manual_seed(seed)
 
@@ -82,7 +83,7 @@ def start(seed):
 def one_epoch(model, adam, generator, rows):
     criterion = MaxMarginRankingLoss(0.2)
     model.train()
-    for batch in Mixed(clips, rows, 64, generator):
+    for batch in MixedBatches(clips, rows, 64, generator):
         loss = criterion(model(*batch.text, *batch.video), batch.clip, batch.sentence)
         adam.zero_grad()
         loss.backward()

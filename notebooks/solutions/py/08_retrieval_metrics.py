@@ -32,11 +32,12 @@ from mee.metrics import chance, ranks, summarise
 
 
 # %% tags=["solution"]
-# write recall(scores, truth, k): scores (queries, clips) float, truth (queries,) int; return R@k in percent, a float
-def recall(scores, truth, k):
+# write recall(scores, positive_clip, k): scores (queries, clips) float, positive_clip (queries,) int; return R@k in
+# percent, a float
+def recall(scores, positive_clip, k):
     if torch.isnan(scores).any():
         raise ValueError("scores hold NaN")
-    right = scores.gather(1, truth[:, None])
+    right = scores.gather(1, positive_clip[:, None])
     above, beside = (scores > right).sum(1), (scores == right).sum(1) - 1
     return 100 * float((1 + above + beside / 2 <= k).double().mean())
 

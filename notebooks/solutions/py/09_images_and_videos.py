@@ -21,11 +21,11 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import torch
 
-from mee import MEE, Clips
+from mee import MEE, TextEmbedding, VideoEmbedding, read_clips
 from mee.compare import compare, difference
-from mee.data import Mixed
+from mee.data import MixedBatches
 
-films, stills = Clips("data/tinyclips.h5"), Clips("data/tinyclips_stills.h5")
+films, stills = read_clips("data/tinyclips.h5"), read_clips("data/tinyclips_stills.h5")
 
 # %% [markdown]
 # ## Exercise 1
@@ -54,15 +54,16 @@ for seed in range(5):
     cosine = torch.rand(4, 6, 3, generator=g)
     mee = MEE({name: (4, 4) for name in "abc"}, text_dim=4)
     video = {name: (cosine[..., n] * there[:, n]).T for n, name in enumerate("abc")}
-    scores = mee.score(({name: torch.eye(4) for name in "abc"}, weights), (video, there))
+    text = TextEmbedding({name: torch.eye(4) for name in "abc"}, weights)
+    scores = mee.score(text, VideoEmbedding(video, there))
     torch.testing.assert_close((found * cosine).sum(2)[:, there.any(1)], scores[:, there.any(1)])
 print("exercise 1: right, and the scores are the library's")
 
 # %% [markdown]
 # ## Exercise 2
 #
-# `Mixed` draws its stills anew each epoch, and forgets. With 1,000 stills, and 100 of them an epoch, how many has
-# nobody looked at after ten epochs? (About $0.9^{10}$ of them, a third.) Write a sampler **with a memory**: it goes
+# `MixedBatches` draws its stills anew each epoch, and forgets. With 1,000 stills, and 100 of them an epoch, how many
+# has nobody looked at after ten epochs? (About $0.9^{10}$ of them, a third.) Write a sampler **with a memory**: it goes
 # through all stills in a random order, an epoch after the other, then in a new order, and so on. At any time some have
 # been drawn $n$ times and the others $n + 1$ times.
 
@@ -91,7 +92,7 @@ again, other = (patient(1000, 100, 10, torch.Generator().manual_seed(seed)) for 
 assert all(map(torch.equal, again, patient(1000, 100, 10, torch.Generator().manual_seed(0)))), "the seed decides"
 assert not torch.equal(again[0], other[0]) and not torch.equal(again[0].sort().values, torch.arange(100)), "at random"
 
-mixed = Mixed(films, films.clips_in("train")[:100], 64, torch.Generator().manual_seed(0), stills, 1.0)
+mixed = MixedBatches(films, films.clips_in("train")[:100], 64, torch.Generator().manual_seed(0), stills, 1.0)
 seen = [torch.cat([batch.clip[batch.clip >= len(films)] for batch in mixed]) - len(films) for _ in range(10)]
 never = (times(seen, 1000) == 0).double().mean()
 assert 0.3 < never < 0.4 and (times(again, 1000) == 1).all()
@@ -101,9 +102,9 @@ print(f"exercise 2: right. After ten epochs the library has left out {never:.0%}
 # ## Exercise 3
 #
 # A hundred films, and the thousand stills. Find a way to use the stills that helps in **both** directions: t2v and v2t
-# R@10 both above those of the films alone, v2t by five points or more. You may change the options of `fit` that say how
-# one learns (loss, margin, weights, the rate of the stills), not how long or with how large a network. Choose on the
-# validation split; the last cell then looks at the test split.
+# R@10 both above those of the films alone, v2t by five points or more. You may change the options of `fit_clips` that
+# say how one learns (loss, margin, weights, the rate of the stills), not how long or with how large a network. Choose
+# on the validation split; the last cell then looks at the test split.
 
 # %%
 train = films.clips_in("train")
@@ -125,7 +126,7 @@ def gains(options, split):
 
 
 # %% tags=["solution"]
-# set mine, a dict of options of fit; image_rate is one of them: at most 10, or "all"
+# set mine, a dict of options of fit_clips; image_rate is one of them: at most 10, or "all"
 mine = {"image_rate": "all", "expert_loss": 1.0}
 
 # %% tags=["check"]

@@ -23,10 +23,10 @@ from itertools import combinations
 
 import torch
 
-from mee import Clips, fit
+from mee import fit_clips, read_clips
 from mee.compare import Result, compare, difference
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 train = clips.clips_in("train")
 small = {"val": [], "epochs": 6, "lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
 
@@ -39,7 +39,7 @@ small = {"val": [], "epochs": 6, "lr": 2e-3, "dim": 64, "text_clusters": 8, "seq
 
 
 # %% tags=["solution"]
-# write pair_rows(experts): experts, a list of names; return a dict label -> dict of options of fit
+# write pair_rows(experts): experts, a list of names; return a dict label -> dict of options of fit_clips
 def pair_rows(experts):
     return {" + ".join(pair): {"experts": list(pair)} for pair in combinations(sorted(experts), 2)}
 
@@ -49,7 +49,7 @@ found = pair_rows(list(clips.experts))
 assert len(found) == 6 and "appearance + motion" in found, "six pairs of four experts, labels in alphabetical order"
 assert set(pair_rows(["c", "b", "a"])) == {"a + b", "a + c", "b + c"}, "the order of the names plays no part"
 for label, options in found.items():
-    model = fit(clips, progress=False, **{**small, "epochs": 0}, **options).model
+    model = fit_clips(clips, progress=False, **{**small, "epochs": 0}, **options).model
     assert " + ".join(model.experts) == label, f"{label}: this row trains {model.experts}"
 print("exercise 1: six rows, and each trains what its label says")
 
@@ -63,11 +63,11 @@ print("exercise 1: six rows, and each trains what its label says")
 
 
 # %% tags=["solution"]
-# write p_value(a, b, k=10, tosses=2000, seed=0): a, b: Results with t2v (seeds, captions) and truth (captions,), the
-# film of each caption; return a float between 0 and 1
+# write p_value(a, b, k=10, tosses=2000, seed=0): a, b: Results with t2v (seeds, captions) and positive_clip
+# (captions,), the film of each caption; return a float between 0 and 1
 def p_value(a, b, k=10, tosses=2000, seed=0):
     delta = ((a.t2v <= k).double() - (b.t2v <= k).double()).sum(0)  # a caption each
-    of_film = torch.zeros(int(a.truth.max()) + 1, dtype=torch.float64).index_add(0, a.truth, delta)
+    of_film = torch.zeros(int(a.positive_clip.max()) + 1, dtype=torch.float64).index_add(0, a.positive_clip, delta)
     g = torch.Generator().manual_seed(seed)
     coins = 2.0 * torch.randint(2, (tosses, len(of_film)), generator=g).double() - 1
     as_large = (coins @ of_film).abs() >= of_film.sum().abs() - 1e-9
@@ -104,13 +104,13 @@ print("exercise 2: right for six against none, for captions that agree, and for 
 # ## Exercise 3
 #
 # Find a row that **beats** the full model: 1,000 films, 6 epochs, three seeds, so that the interval of the difference
-# in t2v R@10 on *validation* lies above 0. Any option of `fit` may be used that does not mean more films, longer
+# in t2v R@10 on *validation* lies above 0. Any option of `fit_clips` may be used that does not mean more films, longer
 # training or larger networks. Then, once, the test split: does it hold there? (If you try ten rows, what would an
 # honest interval be?)
 
 # %% tags=["solution"]
-# set mine, a dict of options of fit, with none of: epochs, train, val, dim, text_clusters, sequence_clusters, images,
-# batch_size, seed
+# set mine, a dict of options of fit_clips, with none of: epochs, train, val, dim, text_clusters, sequence_clusters,
+# images, batch_size, seed
 mine = {"loss": "info-nce"}
 
 # %% tags=["check"]

@@ -30,7 +30,7 @@ from lesson import need
 need("extract", "words", "search")
 sys.path.append("../data_scripts")
 
-import extract_features as extract
+import extract
 from make_tinyclips import Face, Script, Thing, render, write_mp4
 
 temporary = tempfile.TemporaryDirectory()
@@ -68,15 +68,13 @@ print("exercise 1: right for four ways, for one played backwards, and for a film
 # From a film to the index in one function. The model and the index of the lesson are made anew here.
 
 # %%
-from mee.data import Clips
-from mee.search import ClipIndex
-from mee.train import fit
+from mee import ClipIndex, fit_clips, read_clips
 
-clips = Clips("data/tinyclips.h5")
+clips = read_clips("data/tinyclips.h5")
 small = {"epochs": 6, "lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
-model = fit(clips, val=[], seed=0, progress=False, **small).model.cpu()
+model = fit_clips(clips, val=[], seed=0, progress=False, **small).model.cpu()
 clips.to("cpu")
-index = ClipIndex.build(model, clips, rows=clips.clips_in("test"), progress=False)
+index = ClipIndex.build(model, clips, clip_ids=clips.clips_in("test"), progress=False)
 
 
 # %% tags=["solution"]

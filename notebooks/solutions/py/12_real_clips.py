@@ -19,11 +19,11 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %%
-import copy
 import os
 import struct
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +39,10 @@ sys.path.append("../data_scripts")
 
 
 # %% tags=["solution"]
-# write clip_recall(found, truth): found (captions,) bool, truth (captions,) int, the clip of each; return a percentage
-def clip_recall(found, truth):
-    clip, row, count = torch.unique(truth, return_inverse=True, return_counts=True)
+# write clip_recall(found, positive_clip): found (captions,) bool, positive_clip (captions,) int, the clip of each;
+# return a percentage
+def clip_recall(found, positive_clip):
+    clip, row, count = torch.unique(positive_clip, return_inverse=True, return_counts=True)
     hits = torch.zeros(len(clip), dtype=torch.float64).index_add(0, row, found.double())
     return 100 * float((hits / count).mean())
 
@@ -52,11 +53,12 @@ uneven = clip_recall(torch.cat([yes, no, no, no]), torch.tensor([0, 1, 1, 1]))
 assert abs(uneven - 50) < 1e-6, "one clip is found by all of its captions, the other by none: 50 %, not 25"
 for seed in range(5):
     g = torch.Generator().manual_seed(seed)
-    found, truth = torch.rand(300, generator=g) < 0.3, torch.randint(40, (300,), generator=g)
-    one_by_one = [found[truth == clip].double().mean() for clip in truth.unique()]
-    assert abs(clip_recall(found, truth) - 100 * torch.stack(one_by_one).mean()) < 1e-6, "not the mean over clips"
+    found, of_clip = torch.rand(300, generator=g) < 0.3, torch.randint(40, (300,), generator=g)
+    one_by_one = [found[of_clip == clip].double().mean() for clip in of_clip.unique()]
+    assert abs(clip_recall(found, of_clip) - 100 * torch.stack(one_by_one).mean()) < 1e-6, "not the mean over clips"
     order = torch.randperm(300, generator=g)
-    assert abs(clip_recall(found[order], truth[order]) - clip_recall(found, truth)) < 1e-6, "the order must not matter"
+    again = clip_recall(found[order], of_clip[order])
+    assert abs(again - clip_recall(found, of_clip)) < 1e-6, "the order must not matter"
 print("exercise 1: right, in any order of the captions")
 
 # %% [markdown]
@@ -118,27 +120,25 @@ if not os.path.exists(path):
     )
 
 # %%
-from mee.data import Clips, Expert
-from mee.train import embed, fit
+from mee import fit_clips, read_clips
+from mee.data import Expert
+from mee.evaluate import embed
 
-clips = Clips(path)
+clips = read_clips(path)
 learn = torch.cat([clips.clips_in("train"), clips.clips_in("val")])
 test = clips.clips_in("test")
 
 
 # %% tags=["solution"]
 # write without(clips, name, rows): a copy of clips in which the clips with these numbers lack the expert name; clips
-# itself stays as it is. Hints: copy.copy, Expert(kind, features, offsets), and don't forget .present (clips, experts)
+# itself stays as it is. Hints: dataclasses.replace(clips, experts=...), Expert(kind, features, offsets)
 def without(clips, name, rows):
-    out, expert = copy.copy(clips), clips.experts[name]
+    expert = clips.experts[name]
     length = expert.offsets.diff()
     keep = torch.ones(len(clips), dtype=torch.bool).index_fill(0, rows, False)
     features = expert.features[torch.repeat_interleave(keep, length)]
     offsets = torch.cat([torch.zeros(1, dtype=torch.long), (length * keep).cumsum(0)])
-    out.experts = {**clips.experts, name: Expert(expert.kind, features, offsets)}
-    out.present = clips.present.clone()
-    out.present[:, list(clips.experts).index(name)] &= keep
-    return out
+    return replace(clips, experts={**clips.experts, name: Expert(expert.kind, features, offsets)})
 
 
 # %% tags=["check"]
@@ -150,16 +150,16 @@ want, had, _ = clips.video(test, ["audio", "motion"])
 assert not ind["motion"][::2].any() and torch.equal(ind["motion"][1::2], had["motion"][1::2])
 assert torch.equal(videos["motion"][1::2], want["motion"][1::2]), "who keeps motion keeps its own"
 assert torch.equal(videos["audio"], want["audio"]) and torch.equal(ind["audio"], had["audio"])
-tiny = Clips("data/tinyclips.h5")
+tiny = read_clips("data/tinyclips.h5")
 shorter = without(tiny, "audio", torch.tensor([0, 5]))
 there = tiny.present[:, 1].clone()
 there[[0, 5]] = False
 assert torch.equal(shorter.experts["audio"].offsets.diff() > 0, there), "sequences have more than one row a clip"
-run = fit(
+run = fit_clips(
     clips, train=learn, val=[], epochs=15, lr=1e-3, dim=128, text_clusters=8, seed=0,
     experts=["audio", "motion"], progress=False,
 )  # fmt: skip
-captions, truth = clips.captions_of(test)
+captions, positive_clip = clips.captions_of(test)
 text, video = embed(run.model, gappy, captions, test, ["audio", "motion"])
 scores = run.model.score(text, video)
 first_ten = scores.topk(10, 1).indices
@@ -169,8 +169,8 @@ print("exercise 3: the gaps are where they should be; first_ten and lacks are th
 
 # %% tags=["solution"]
 # compare: recall of captions whose clip has motion, and lacks it; and how many of the first ten lack motion
-found = (first_ten == truth[:, None]).any(1)
-has, has_not = (100 * found[lacks[truth] == gone].double().mean() for gone in (False, True))
+found = (first_ten == positive_clip[:, None]).any(1)
+has, has_not = (100 * found[lacks[positive_clip] == gone].double().mean() for gone in (False, True))
 crowd = 100 * lacks[first_ten].double().mean()
 assert has > has_not + 2 and 52 < crowd < 75
 print("clips without motion are found less often where they are right, and more often where they are wrong")

@@ -21,8 +21,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import torch
 
-from mee import VideoTextMEE
-from mee.data import Clips
+from mee import ModelConfig, VideoTextMEE, read_clips
 from mee.metrics import ranks, summarise
 
 # %% [markdown]
@@ -33,8 +32,8 @@ from mee.metrics import ranks, summarise
 
 
 # %% tags=["solution"]
-# write parameters(experts, word_dim, text_clusters, clusters), arguments as VideoTextMEE's; and set most_centres
-def parameters(experts, word_dim, text_clusters, clusters):
+# write parameters(experts, word_dim, clusters, text_clusters), arguments as ModelConfig's; and set most_centres
+def parameters(experts, word_dim, clusters, text_clusters):
     def linear(i, o):
         return i * o + o
 
@@ -54,21 +53,21 @@ def parameters(experts, word_dim, text_clusters, clusters):
 
 
 paper = {"appearance": (2048, 2048), "audio": (128, 128), "face": (128, 128), "motion": (1024, 1024)}
-most_centres = max(k for k in range(1, 33) if parameters(paper, 300, k, {"audio": 16}) < 20e6)
+most_centres = max(k for k in range(1, 33) if parameters(paper, 300, {"audio": 16}, k) < 20e6)
 
 # %% tags=["check"]
 paper = {"appearance": (2048, 2048), "audio": (128, 128), "face": (128, 128), "motion": (1024, 1024)}
 for arguments in (
-    (paper, 300, 32, {"audio": 16}),
-    ({"face": (5, 3)}, 7, 2, {}),
-    ({"audio": (6, 4), "motion": (8, 8), "ocr": (10, 2)}, 12, 3, {"audio": 2, "ocr": 5}),
+    (paper, 300, {"audio": 16}, 32),
+    ({"face": (5, 3)}, 7, {}, 2),
+    ({"audio": (6, 4), "motion": (8, 8), "ocr": (10, 2)}, 12, {"audio": 2, "ocr": 5}, 3),
 ):
-    want = sum(p.numel() for p in VideoTextMEE(*arguments).parameters())
+    want = sum(p.numel() for p in VideoTextMEE(ModelConfig(*arguments)).parameters())
     assert parameters(*arguments) == want, f"{arguments} has {want} parameters"
 
 
 def size(k):
-    return sum(p.numel() for p in VideoTextMEE(paper, 300, k, {"audio": 16}).parameters())
+    return sum(p.numel() for p in VideoTextMEE(ModelConfig(paper, 300, {"audio": 16}, k)).parameters())
 
 
 assert size(most_centres) < 20e6 <= size(most_centres + 1), "that is not the largest that stays below 20 million"
@@ -92,13 +91,14 @@ def larger_gallery(found, N, M):
 tells = {"R@10", "MdR"}
 
 # %% tags=["check"]
-from mee.train import embed, fit
+from mee import fit_clips
+from mee.evaluate import embed
 
 assert larger_gallery(torch.tensor([1.0, 3.0]), 5, 9).tolist() == [1, 5]
-films = Clips("data/tinyclips.h5")
+films = read_clips("data/tinyclips.h5")
 gallery = films.clips_in("test")
 small = {"lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4, "progress": False}
-run = fit(films, train=films.clips_in("train")[:1000], val=[], epochs=6, **small)
+run = fit_clips(films, train=films.clips_in("train")[:1000], val=[], epochs=6, **small)
 captions, row = films.captions_of(gallery)
 first = torch.cat([torch.tensor([True]), row[1:] != row[:-1]])
 scores = run.model.score(*embed(run.model, films, captions[first], gallery)).cpu()

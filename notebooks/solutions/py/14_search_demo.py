@@ -19,14 +19,17 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %%
-from mee import Clips, fit
-from mee.demo import Search
+from lesson import need
 
-clips = Clips("data/tinyclips.h5")
+need("search")  # on Colab it is installed now; where it is, nothing happens
+from mee import fit_clips, read_clips
+from mee.demo import SearchService
+
+clips = read_clips("data/tinyclips.h5")
 small = {"epochs": 12, "dim": 128, "lr": 2e-3, "text_clusters": 8, "sequence_clusters": 4, "loss": "info-nce"}
-model = fit(clips, **small, seed=0, val=[], progress=False).model.cpu()
+model = fit_clips(clips, **small, seed=0, val=[], progress=False).model.cpu()
 clips.to("cpu")
-search = Search(model, clips)  # the validation and the test split
+search = SearchService(model, clips)  # the validation and the test split
 print(len(search.index), "clips;", search.experts)
 
 # %% [markdown]

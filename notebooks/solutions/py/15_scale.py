@@ -24,22 +24,22 @@ import torch.nn.functional as F
 from lesson import need
 
 need("search")  # on Colab it is installed now; where it is, nothing happens
-from mee import MEE
-from mee.search import ClipIndex
+from mee import MEE, ClipIndex, TextEmbedding, VideoEmbedding
 
 DIMS = {"audio": 5, "face": 8, "motion": 6}  # in alphabetical order, as the columns of masks and weights
 network = MEE({name: (3, dim) for name, dim in DIMS.items()}, text_dim=4)  # only its score is used
 
 
 def draw(clips, sentences, seed):
-    """Random embeddings: (videos, mask) and (texts, weights), as a model would give them."""
+    """Random embeddings, a VideoEmbedding and a TextEmbedding, as a model would give them."""
     g = torch.Generator().manual_seed(seed)
     mask = torch.rand(clips, 3, generator=g) < 0.7
     mask[~mask.any(1), 2] = True  # every clip has something
     videos = {name: F.normalize(torch.randn(clips, dim, generator=g), dim=1) for name, dim in DIMS.items()}
     videos = {name: x * mask[:, [i]] for i, (name, x) in enumerate(videos.items())}
     texts = {name: F.normalize(torch.randn(sentences, dim, generator=g), dim=1) for name, dim in DIMS.items()}
-    return (videos, mask), (texts, torch.softmax(torch.randn(sentences, 3, generator=g), 1))
+    weights = torch.softmax(torch.randn(sentences, 3, generator=g), 1)
+    return VideoEmbedding(videos, mask), TextEmbedding(texts, weights)
 
 
 # %% [markdown]
@@ -58,11 +58,11 @@ def expected_bytes(clips, dims, missing, width):
 # %% tags=["check"]
 never = dict.fromkeys(DIMS, 0)
 assert expected_bytes(10, DIMS, never, 4) == 10 * 19 * 4, "ten complete clips have 19 numbers each"
-(videos, mask), _ = draw(3000, 1, seed=0)
-missing = {name: 1 - float(mask[:, i].double().mean()) for i, name in enumerate(DIMS)}
+video, _ = draw(3000, 1, seed=0)
+missing = {name: 1 - float(video.mask[:, i].double().mean()) for i, name in enumerate(DIMS)}
 for dtype, width in (("float32", 4), ("float16", 2)):
     index = ClipIndex(DIMS, dtype=dtype)
-    index.add([str(i) for i in range(3000)], (videos, mask))
+    index.add([str(i) for i in range(3000)], video)
     assert abs(expected_bytes(3000, DIMS, missing, width) - index.nbytes) < 1, f"not what a {dtype} index keeps"
 print("exercise 1: right, for complete clips and for an index of 3,000 with gaps")
 
@@ -77,8 +77,9 @@ print("exercise 1: right, for complete clips and for an index of 3,000 with gaps
 
 
 # %% tags=["solution"]
-# write search(text, video, k): text = (texts, weights) and video = (videos, mask), as in draw() above; every group has
-# at least one expert; return (scores, clips), both (sentences, k), best first
+# write search(text, video, k): a TextEmbedding, which unpacks to (texts, weights), and a VideoEmbedding, which unpacks
+# to (videos, mask), as in draw() above; every group has at least one expert; return (scores, clips), both
+# (sentences, k), best first
 def search(text, video, k):
     (texts, weights), (videos, mask) = text, video
     names = list(videos)
@@ -155,13 +156,13 @@ for _ in range(50):
     assert bound(last, w) <= highest + 1e-6, "a lower bound would do: no set of experts reaches this one"
 depths = []
 for seed in range(6):
-    video, (texts, weights) = draw(2000, 1, seed)
-    depth = proven_depth((texts, weights), video, 10)
-    want = set(network.score((texts, weights), video)[0].topk(10).indices.tolist())
+    video, text = draw(2000, 1, seed)
+    depth = proven_depth(text, video, 10)
+    want = set(network.score(text, video)[0].topk(10).indices.tolist())
     proposed = set()
     for i, name in enumerate(DIMS):
-        similarity = (video[0][name] @ texts[name][0]).masked_fill(~video[1][:, i], -2)
-        proposed |= set(similarity.topk(min(depth, int(video[1][:, i].sum()))).indices.tolist())
+        similarity = (video.vectors[name] @ text.vectors[name][0]).masked_fill(~video.mask[:, i], -2)
+        proposed |= set(similarity.topk(min(depth, int(video.mask[:, i].sum()))).indices.tolist())
     assert want <= proposed, f"at depth {depth} one of the ten best was not proposed"
     depths.append(depth)
 assert min(depths) < 2000, "some world can be proven before everything has been proposed"

@@ -1,4 +1,6 @@
-"""A clip file with MSR-VTT's sizes and drawn content, to measure on: python tests/benchmarks/sizes.py FILE.h5 [SHARE]
+"""A clip file with MSR-VTT's sizes and drawn content, to measure on.
+
+    python experiments/benchmarks/sizes.py FILE.h5 [SHARE]
 
 SHARE (default 1) of 10,000 clips with 20 captions each. Dimensions are those of the paper's features. Lengths follow
 the real annotations: captions have 9.3 words in the mean, a twentieth more than 17; clips last 10 to 30 seconds, 15 in
@@ -10,7 +12,8 @@ import sys
 
 import numpy as np
 
-from mee.data import ClipWriter, Words
+from mee.data import Words
+from mee.storage import ClipWriter
 
 CLIPS, CAPTIONS, WORDS, WORD_DIM = 10_000, 20, 28_000, 300
 EXPERTS = {
@@ -40,7 +43,7 @@ def write(path, share=1.0, seed=0):
     length, sound = words_in(g, clips * CAPTIONS), rows_of_sound(g, clips)
     border = [round(clips * part) for part in (0.6513, 0.7010)]
     used = 0
-    with ClipWriter(path, EXPERTS, words, title="MSR-VTT's sizes, drawn", made_by="tests/benchmarks/sizes.py") as out:
+    with ClipWriter(path, EXPERTS, words, title="MSR-VTT's sizes, drawn", made_by="sizes.py") as out:
         for i in range(clips):
             features = {"appearance": abs(g.standard_normal(2048, "f4")), "motion": abs(g.standard_normal(1024, "f4"))}
             if g.random() > 1 / 3:

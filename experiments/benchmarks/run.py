@@ -1,9 +1,9 @@
 """How fast, and how much memory, beside a plain transcription of the original (plain.py).
 
-    python tests/benchmarks/run.py                           all parts; a table (a quarter of an hour)
-    python tests/benchmarks/run.py step loss --json FILE     these parts; FILE keeps what it has of the others
-    python tests/benchmarks/run.py --full                    whole sizes also where the default takes a share: an hour
-    python tests/benchmarks/report.py                        tables and figures of notebooks/benchmarks.md from its JSON
+    python experiments/benchmarks/run.py                           all parts; a table (a quarter of an hour)
+    python experiments/benchmarks/run.py step loss --json FILE     these parts; FILE keeps what it has of the others
+    python experiments/benchmarks/run.py --full                    whole sizes instead of a share: an hour
+    python experiments/benchmarks/report.py                        tables and figures of the book's page from its JSON
 
 Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``bound`` (how
 near it is to its matrix products alone), ``tried`` (what does not pay), ``epoch`` (with loading), ``scores`` and
@@ -16,8 +16,9 @@ the default (``--threads``), and the clock is the CPU time of the process: on a 
 a quiet one would take. ``--wall`` takes the time on the wall, which is right for several threads on a quiet machine.
 ``--device cuda`` runs ``step``, ``bound``, ``epoch`` and ``loss`` on a GPU, by the wall.
 
-The shell (``python -m mee.train``) asks glibc to keep freed memory, so our side is measured so; the plain side is
-measured under glibc's own thresholds, and where it matters also as if it had been asked, too.
+Both sides run with MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_MAX_ set so that glibc keeps freed memory for the next step,
+except where a part measures memory; in your environment these variables have the last word. bfloat16 is left out on a
+processor that was not made for it: one step can take a minute there.
 """
 
 import argparse
@@ -47,14 +48,23 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 import mee.data
-from mee.data import Clips, ClipWriter, Mixed, Words
+from mee.config import TrainConfig
+from mee.data import MixedBatches, Words
+from mee.evaluate import score_in_chunks
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
 from mee.metrics import ranks, ranks_both_ways
-from mee.model import MEE, VideoTextMEE
-from mee.train import _keep_freed_memory, batch_loss, fit, scores
+from mee.model import MEE, ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
+from mee.storage import ClipWriter, read_clips
+from mee.train import fit_clips, train_step
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+from records import ROOT, cpu_info, processor, write_json  # noqa: E402
 
+KEEP_FREED_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_MAX_": "0"}
+MEMORY = ("scores", "ranking", "loss")  # parts that measure it
+
+FLOAT32, BFLOAT16 = TrainConfig(), TrainConfig(amp=True)
 EXPERTS = {"appearance": (2048, 2048), "audio": (128, 128), "face": (128, 128), "motion": (1024, 1024)}
 
 
@@ -71,15 +81,17 @@ class Clock:
         return self.read()
 
 
-def turns(clock, sides, repeats):
-    """Runs ``sides`` (name -> (function, how memory is to be handled)) in turns: name -> seconds, repeat by repeat.
+def bfloat16_is_fast(device):
+    return device != "cpu" or "bf16" in cpu_info("flags") + cpu_info("Features")
 
-    What is asked of glibc shows over a run, so before each that counts there is one that does not.
-    """
+
+def turns(clock, sides, repeats):
+    """Runs ``sides`` (name -> function) in turns, each once to warm up: name -> seconds, repeat by repeat."""
+    if not bfloat16_is_fast(clock.device):
+        sides = {name: run for name, run in sides.items() if "bfloat16" not in name}
     seconds = {name: [] for name in sides}
     for _ in range(repeats):
-        for name, (run, memory) in sides.items():
-            memory()
+        for name, run in sides.items():
             run()
             began = clock()
             run()
@@ -107,42 +119,32 @@ def _status(key):
 def peak(run):
     """(result, bytes that the process held at the peak of ``run()`` above what it held before). Linux only."""
     gc.collect()
-    default_memory()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)  # back to the system with what was kept
     Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back
     before = _status("VmRSS")
     result = run()
     return result, _status("VmHWM") - before
 
 
-def default_memory():
-    """glibc's thresholds as they stand after a few steps under its own rule, by which they follow the largest tensor up
-    to a limit; and back to the system with what was kept."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(-4, 65536)  # M_MMAP_MAX
-        libc.mallopt(-3, 2**25)  # M_MMAP_THRESHOLD
-        libc.mallopt(-1, 2**26)  # M_TRIM_THRESHOLD
-        libc.malloc_trim(0)
-
-
 # ---------------------------------------------------------------------------------------------------- both sides
 
 
 def network(experts=EXPERTS, clusters=None, text_clusters=32, word_dim=300, seed=0):
-
     torch.manual_seed(seed)
-    return VideoTextMEE(experts, word_dim, text_clusters, {"audio": 16} if clusters is None else clusters)
+    clusters = {"audio": 16} if clusters is None else clusters
+    return VideoTextMEE(ModelConfig(experts, word_dim, clusters, text_clusters))
 
 
 class Batch:
     """Drawn captions and clips: :class:`mee.data.Batch` for us, padded tensors and flags for the plain side.
 
     words  how many a caption has: None draws them with the real ones' lengths
-    whole  every expert is there and everything has full length: then both sides compute the same numbers
+    whole  every expert is present and everything has full length: then both sides compute the same numbers
     """
 
     def __init__(self, n, experts=EXPERTS, sequences=("audio",), words=None, whole=False, device="cpu", dim=300):
-
         g, t = np.random.default_rng(0), torch.Generator().manual_seed(0)
         rows = max(plain.ROWS, words or 0)
         length = np.full(n, words or rows) if whole or words else sizes.words_in(g, n).clip(max=rows)
@@ -163,9 +165,8 @@ class Batch:
             else:
                 ind[name] = torch.as_tensor(g.random(n) >= absent.get(name, 0))
                 videos[name] = torch.randn(n, size, generator=t) * ind[name][:, None]
-        there = {name: np.ones(n) if name in sequences else x.numpy() for name, x in ind.items()}
-        move = {name: x.to(device) for name, x in videos.items()}
-        self.plain = text.to(device), move, there
+        present = {name: np.ones(n) if name in sequences else x.numpy() for name, x in ind.items()}
+        self.plain = text.to(device), {name: x.to(device) for name, x in videos.items()}, present
         # ours is padded to its longest caption and sequence only, as mee.data does
         cut = {name: masks[name][:, : max(int(sound.max()), 1)] for name in masks}
         ours = {name: x[:, : cut[name].shape[1]] if name in cut else x for name, x in videos.items()}
@@ -176,27 +177,23 @@ class Batch:
         ).to(device)
 
 
-def step(model, optimizer, batch, criterion, amp=False):
+def step(model, optimizer, batch, loss, config=FLOAT32):
     """A step as :func:`mee.train.fit` makes it."""
-
-    value = batch_loss(criterion, model, batch, 0.0, amp)
     optimizer.zero_grad()
-    value.backward()
+    value = train_step(model, batch, loss, config)
     optimizer.step()
-    return value.detach()
+    return value
 
 
 def fused(model):
-
     return torch.optim.Adam(model.parameters(), 4e-4, fused=True)
 
 
 def same():
     """Raises unless the plain side computes our numbers where they should be equal: loss, gradients and three steps of
     Adam on whole clips; scores in evaluation with vectors missing; a batch from a clip file."""
-
     small = {"appearance": (24, 16), "audio": (8, 6), "face": (8, 6), "motion": (12, 10)}
-    criterion = MaxMarginRankingLoss(0.2, diagonal=True)
+    criterion = MaxMarginRankingLoss(0.2, include_positives=True)
     ours = network(small, {"audio": 3}, 4, 20)
     theirs = copy.deepcopy(ours)
     batch = Batch(16, small, whole=True, dim=20)
@@ -213,48 +210,43 @@ def same():
     batch.ours.videos["audio"] = batch.plain[1]["audio"]
     theirs.load_state_dict(ours.state_dict())
     ours.eval(), theirs.eval()
-    text, videos, there = batch.plain
-    scores = plain.scores(*plain.embedded(theirs, text, videos), there)
+    text, videos, present = batch.plain
+    scores = plain.scores(*plain.embedded(theirs, text, videos), present)
     assert not batch.ours.ind["face"].all()
     assert_close(ours(*batch.ours.text, *batch.ours.video), scores)
     with tempfile.TemporaryDirectory() as folder:
         sizes.write(Path(folder) / "clips.h5", 0.002)
-        clips = Clips(Path(folder) / "clips.h5")
+        clips = read_clips(Path(folder) / "clips.h5")
         samples = plain.Samples(clips, torch.arange(len(clips)))
         captions = torch.tensor([int(clips.captions_of([row])[0][3]) for row in range(len(clips))])
         chosen = [{**sample, "text": sample["text"][3]} for sample in samples.samples]
-        words, videos, there = samples.collate(chosen)
-        batch = clips.batch(torch.arange(len(clips)), captions, max_words=plain.ROWS, max_rows=plain.ROWS)
+        words, videos, present = samples.collate(chosen)
+        batch = clips.batch(torch.arange(len(clips)), captions, max_words=plain.ROWS, max_frames=plain.ROWS)
         assert_close(batch.words, words[:, : batch.words.shape[1]])
         for name, x in batch.videos.items():
             assert_close(x, videos[name][:, : x.shape[1]] if x.ndim == 3 else videos[name])
             if x.ndim == 2:
-                assert batch.ind[name].tolist() == there[name].astype(bool).tolist()
+                assert batch.ind[name].tolist() == present[name].astype(bool).tolist()
 
 
 # --------------------------------------------------------------------------------------------------------- parts
 
 
-def part_step(o):
-    criterion, out = MaxMarginRankingLoss(0.2), {}
-    ours = network().to(o.device)
-    theirs = copy.deepcopy(ours)
+def _both(loss, ours, theirs, batch):
+    """name -> a step of the plain side and ours, each with its own optimiser."""
     optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
+    return {
+        "plain": partial(plain.step, theirs, slow, *batch.plain),
+        "mee": partial(step, ours, optimizer, batch.ours, loss),
+        "mee, bfloat16": partial(step, ours, optimizer, batch.ours, loss, BFLOAT16),
+    }
+
+
+def part_step(o):
+    ours = network().to(o.device)
+    theirs, out = copy.deepcopy(ours), {}
     for n, repeats in ((64, 9), (512, 5)):
-        batch = Batch(n, device=o.device)
-
-        def as_then(b=batch):
-            plain.step(theirs, slow, *b.plain)
-
-        def as_now(amp, b=batch):
-            step(ours, optimizer, b.ours, criterion, amp)
-
-        sides = {
-            "plain": (as_then, default_memory),
-            "mee": (partial(as_now, False), _keep_freed_memory),
-            "mee, bfloat16": (partial(as_now, True), _keep_freed_memory),
-            "plain, freed memory kept": (as_then, _keep_freed_memory),
-        }
+        sides = _both(MaxMarginRankingLoss(0.2), ours, theirs, Batch(n, device=o.device))
         out[str(n)] = summary(turns(o.clock, sides, repeats))
     out["parameters"] = sum(p.numel() for p in ours.parameters())
     return out
@@ -265,18 +257,18 @@ def part_saved(o):
     criterion, out = MaxMarginRankingLoss(0.2), {}
     ours = network()
     theirs = copy.deepcopy(ours)
-    optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
     many = torch.optim.Adam(theirs.parameters(), 4e-4, foreach=True)
     for n, repeats in ((64, 7), (512, 3)):
         b = Batch(n)
+        last = _both(criterion, ours, theirs, b)
+        optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
         sides = {
-            "plain": (partial(plain.step, theirs, slow, *b.plain), default_memory),
-            "gradients let go, not set to zero": (partial(plain.step, theirs, slow, *b.plain, True), default_memory),
-            "Adam by operation (foreach)": (partial(plain.step, theirs, many, *b.plain, True), default_memory),
-            "Adam in one pass (fused)": (partial(plain.step, ours, optimizer, *b.plain, True), default_memory),
-            "our network and loss": (partial(step, ours, optimizer, b.ours, criterion), default_memory),
-            "freed memory kept": (partial(step, ours, optimizer, b.ours, criterion), _keep_freed_memory),
-            "bfloat16": (partial(step, ours, optimizer, b.ours, criterion, True), _keep_freed_memory),
+            "plain": last["plain"],
+            "gradients let go, not set to zero": partial(plain.step, theirs, slow, *b.plain, True),
+            "Adam by operation (foreach)": partial(plain.step, theirs, many, *b.plain, True),
+            "Adam in one pass (fused)": partial(plain.step, ours, optimizer, *b.plain, True),
+            "our network and loss": last["mee"],
+            "bfloat16": last["mee, bfloat16"],
         }
         out[str(n)] = summary(turns(o.clock, sides, repeats))
     return out
@@ -293,10 +285,13 @@ def part_bound(o):
         with FlopCounterMode(display=False) as counter:
             step(ours, optimizer, batch.ours, criterion)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+            if dtype is torch.bfloat16 and not bfloat16_is_fast(o.device):
+                continue
             a, b = x.to(dtype), weight.to(dtype)
+            config = BFLOAT16 if name == "bfloat16" else FLOAT32
             sides = {
-                "product": (partial(torch.matmul, a, b), _keep_freed_memory),
-                "step": (partial(step, ours, optimizer, batch.ours, criterion, name == "bfloat16"), _keep_freed_memory),
+                "product": partial(torch.matmul, a, b),
+                "step": partial(step, ours, optimizer, batch.ours, criterion, config),
             }
             seconds = {side: median(values) for side, values in turns(o.clock, sides, repeats).items()}
             speed = 2 * n * 9600 * 2048 / seconds["product"]
@@ -331,19 +326,18 @@ def part_tried(o):
         torch.backends.mkldnn.matmul.fp32_precision = "ieee"
 
     for n, repeats in ((64, 7), (512, 3)):
-        batch, compiled = Batch(n).ours, torch.compile(embedded)
+        batch, compiled = Batch(n).ours, torch.compile(embedded, fullgraph=True)
         began = time.perf_counter()
-        for amp in (False, True):
+        for amp in (False, True)[: 1 + bfloat16_is_fast("cpu")]:
             compiled_step(compiled, batch, amp)
         took = time.perf_counter() - began
         sides = {
             "mee": partial(step, ours, optimizer, batch, criterion),
             "torch.compile": partial(compiled_step, compiled, batch, False),
-            "mee, bfloat16": partial(step, ours, optimizer, batch, criterion, True),
+            "mee, bfloat16": partial(step, ours, optimizer, batch, criterion, BFLOAT16),
             "torch.compile, bfloat16": partial(compiled_step, compiled, batch, True),
             "bfloat16 inside oneDNN's products only": partial(inside, batch),
         }
-        sides = {name: (run, _keep_freed_memory) for name, run in sides.items()}
         out[str(n)] = {**summary(turns(o.clock, sides, repeats), "mee"), "compiling": {"seconds": took}}
     # the sentence goes through a product for each expert; one for all of them would be one call
     x, parts = torch.randn(64, 9600, requires_grad=True), [torch.randn(d, 9600) for _, d in EXPERTS.values()]
@@ -353,92 +347,86 @@ def part_tried(o):
         y = torch.cat([F.linear(x, w) for w in weights], 1)
         torch.autograd.grad(y, [x, *weights], torch.ones_like(y))
 
-    sides = {"a product an expert": partial(there_and_back, several), "one for all": partial(there_and_back, [one])}
-    sides = {name: (run, _keep_freed_memory) for name, run in sides.items()}
-    out["text"] = summary(turns(o.clock, sides, 9), "a product an expert")
+    sides = {"a product per expert": partial(there_and_back, several), "one for all": partial(there_and_back, [one])}
+    out["text"] = summary(turns(o.clock, sides, 9), "a product per expert")
     return out
 
 
 def part_epoch(o):
     """An epoch of the training split, from a file of :mod:`sizes`, by ``fit`` and by the original's loader and loop."""
-
     share = 1.0 if o.full else 0.15
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.h5"
         sizes.write(path, share)
-        clips = Clips(path, check=False)
-        rows = clips.clips_in("train")
-        samples = plain.Samples(clips, rows)
-        seconds = {"plain": [], "mee": [], "mee, bfloat16": []}
+        clips = read_clips(path, check=False)
+        train = clips.clips_in("train")
+        samples = plain.Samples(clips, train)
+        ours = ("mee", "mee, bfloat16")[: 1 + bfloat16_is_fast(o.device)]
+        seconds = {"plain": [], **{name: [] for name in ours}}
         work = ("plain", "plain, loaded in the same process") if o.wall or o.device != "cpu" else ("plain",)
         model = network().to(o.device)
         for _ in range(2 if o.full else 3):
             for name in work:
-                default_memory()
                 theirs = copy.deepcopy(model)
                 optimizer = plain.adam(theirs, 4e-4)
                 # the clock of this process does not see a second one's work, so by CPU time it is done here
                 workers = 1 if name == "plain" and len(work) == 2 else 0
                 began = o.clock()
-                for text, videos, there in plain.batches(samples, 64, workers):
+                for text, videos, present in plain.batches(samples, 64, workers):
                     moved = {key: x.to(o.device) for key, x in videos.items()}
-                    plain.step(theirs, optimizer, text.to(o.device), moved, there)
+                    plain.step(theirs, optimizer, text.to(o.device), moved, present)
                 seconds.setdefault(name, []).append(o.clock() - began)
-            _keep_freed_memory()
-            for name in ("mee", "mee, bfloat16"):
-                # fit itself reads the wall, so the clock stands still while it prepares
-                seconds[name].append(_fit_seconds(fit, clips, rows, name.endswith("16"), o))
+            for name in ours:
+                seconds[name].append(_fit_seconds(clips, train, name.endswith("16"), o))
         mine = torch.cuda.max_memory_allocated() if o.device != "cpu" else None
-        own = Mixed(clips, rows, 64, torch.Generator().manual_seed(0), max_words=30, max_rows=30)
+        own = MixedBatches(clips, train, 64, torch.Generator().manual_seed(0), max_words=30, max_frames=30)
         loading = {}
         for name, loader in (("plain", plain.batches(samples, 64, 0)), ("mee", own)):
             began = o.clock()
             for batch in loader:
                 del batch
             loading[name] = o.clock() - began
-    steps = {"clips": len(rows), "steps": len(rows) // 64, "share": share, "gpu_memory": mine, "loading": loading}
+    steps = {"clips": len(train), "steps": len(train) // 64, "share": share, "gpu_memory": mine, "loading": loading}
     return {"64": summary(seconds), **steps}
 
 
-def _fit_seconds(fit, clips, rows, amp, o):
+def _fit_seconds(clips, train, amp, o):
     """Seconds of the loop of one epoch by this part's clock: those of fit for one epoch less those for none."""
-    options = {"train": rows, "val": [], "max_rows": 30, "amp": amp, "device": o.device, "progress": False}
+    options = {"train": train, "val": [], "max_frames": 30, "amp": amp, "device": o.device, "progress": False}
     began = o.clock()
-    fit(clips, epochs=0, **options)
+    fit_clips(clips, epochs=0, **options)
     middle = o.clock()
-    run = fit(clips, epochs=1, **options)
-    if o.clock.read is time.perf_counter:
+    run = fit_clips(clips, epochs=1, **options)
+    if o.clock.read is time.perf_counter:  # fit itself reads the wall
         return run.history[0]["seconds"]
     return (o.clock() - middle) - (middle - began)
 
 
 def _embeddings(n, dims, seed=0):
-
     g = torch.Generator().manual_seed(seed)
     mask = torch.rand(n, len(dims), generator=g) < torch.tensor([1, 0.9, 0.67, 1])
-    said = {name: F.normalize(torch.randn(n, dim, generator=g)) for name, dim in dims.items()}
-    seen = {}
+    texts = {name: F.normalize(torch.randn(n, dim, generator=g)) for name, dim in dims.items()}
+    clips = {}
     for i, (name, dim) in enumerate(dims.items()):
         noise = torch.randn(n, dim, generator=g) / dim**0.5
-        seen[name] = F.normalize(said[name] + 3 * noise) * mask[:, i, None]
-    return (said, torch.softmax(torch.randn(n, len(dims), generator=g), 1)), (seen, mask)
+        clips[name] = F.normalize(texts[name] + 3 * noise) * mask[:, i, None]
+    weights = torch.softmax(torch.randn(n, len(dims), generator=g), 1)
+    return TextEmbedding(texts, weights), VideoEmbedding(clips, mask)
 
 
 def part_scores(o):
     """All scores of 10,000 texts with 10,000 clips from embeddings of the paper's sizes: seconds, and memory."""
-
     n, dims = 10_000, {name: dim for name, (_, dim) in EXPERTS.items()}
     model = MEE({name: (1, dim) for name, dim in dims.items()}, 1)
     text, video = _embeddings(n, dims)
-    there = {name: video[1][:, i].numpy() for i, name in enumerate(dims)}
-    default_memory()
+    present = {name: video.mask[:, i].numpy() for i, name in enumerate(dims)}
     with torch.no_grad():
         sides = {
-            "plain": lambda: plain.scores(*text, video[0], there),
+            "plain": lambda: plain.scores(*text, video.vectors, present),
             "mee, all at once": lambda: model.score(text, video),
-            "mee": lambda: scores(model, text, video),
-            "mee, blocks of 256": lambda: scores(model, text, video, chunk=256),
-            "mee, blocks of 1024": lambda: scores(model, text, video, chunk=1024),
+            "mee": lambda: score_in_chunks(model, text, video),
+            "mee, blocks of 256": lambda: score_in_chunks(model, text, video, chunk=256),
+            "mee, blocks of 1024": lambda: score_in_chunks(model, text, video, chunk=1024),
         }
         memory, found = {}, {}
         for name, run in reversed(sides.items()):
@@ -446,7 +434,6 @@ def part_scores(o):
         difference = max(float((found["plain"] - found[name]).abs().max()) for name in sides)
         assert difference < 1e-5, difference
         found.clear()
-        sides = {name: (run, default_memory) for name, run in sides.items()}
         out = summary(turns(o.clock, sides, 2))
     for name in sides:
         out[name]["peak"] = memory[name]
@@ -458,12 +445,12 @@ def part_ranking(o):
     dims, out = {name: 64 for name in EXPERTS}, {}
     model = MEE({name: (1, 64) for name in dims}, 1)
     for n in (10_000, 30_000, 100_000) if o.full else (10_000, 30_000):
-        found = _embeddings(n, dims)
+        embeddings = _embeddings(n, dims)
         began = o.clock()
-        (t2v, _, _), memory = peak(partial(_ranked, model, *found))
+        (t2v, _, _), memory = peak(partial(_ranked, model, *embeddings))
         seconds = o.clock() - began
         if n == 10_000:  # against the matrix
-            whole = scores(model, *found)
+            whole = score_in_chunks(model, *embeddings)
             assert torch.equal(t2v, 1.0 + (whole > whole.diagonal()[:, None]).sum(1).double())
             del whole
         out[str(n)] = {"seconds": seconds, "peak": memory, "matrix": 4 * n * n, "median": float(t2v.median())}
@@ -471,13 +458,12 @@ def part_ranking(o):
 
 
 def _ranked(model, text, video):
-    by_text = partial(scores, model, text, video)
-    return ranks_both_ways((by_text, lambda clips: by_text(None, clips).T), torch.arange(len(video[1])), chunk=512)
+    by_text = partial(score_in_chunks, model, text, video)
+    return ranks_both_ways((by_text, lambda clips: by_text(None, clips).T), torch.arange(len(video.mask)), chunk=512)
 
 
 def part_loss(o):
-    """The loss of 4,096 texts and clips from their scores, there and back: seconds and memory."""
-
+    """The loss of 4,096 texts and clips from their scores, forward and backward: seconds and memory."""
     n = 4096
     g = torch.Generator().manual_seed(0)
     scores = torch.randn(n, n, generator=g).mul_(0.2).to(o.device)
@@ -496,7 +482,7 @@ def part_loss(o):
 
     sides = {
         "plain": of(plain.loss),
-        "mee, without ids": of(MaxMarginRankingLoss(0.2, diagonal=True)),
+        "mee, without ids": of(MaxMarginRankingLoss(0.2, include_positives=True)),
         "mee": of(MaxMarginRankingLoss(0.2), clip, sentence),
         "mee, InfoNCE": of(InfoNCELoss(), clip, sentence),
     }
@@ -508,7 +494,7 @@ def part_loss(o):
         for a, b in zip(found["plain"], found["mee, without ids"], strict=True):
             assert_close(a, b, rtol=1e-4, atol=1e-9)
         found.clear()
-    out = summary(turns(o.clock, {name: (run, default_memory) for name, run in sides.items()}, 5))
+    out = summary(turns(o.clock, sides, 5))
     for name in memory:
         out[name]["peak"] = memory[name]
     return {"n": n, "matrix": 4 * n * n, "sides": out}
@@ -516,7 +502,6 @@ def part_loss(o):
 
 def part_files(o):
     """A clip file of a gigabyte: to open it, with and without looking at every byte, and the first batch. Imports."""
-
     g = np.random.default_rng(0)
     words = Words([f"w{i}" for i in range(2000)], g.normal(size=(2000, 300)))
     clips = 160_000
@@ -534,7 +519,7 @@ def part_files(o):
             opening, first = [], []
             for _ in range(3):
                 began = clock()
-                opened = Clips(path, check)
+                opened = read_clips(path, check)
                 middle = clock()
                 opened.batch(torch.arange(0, clips, clips // 64)[:64], generator=torch.Generator().manual_seed(0))
                 opening.append(middle - began)
@@ -550,17 +535,10 @@ def part_files(o):
 
 def _grow(o, points):
     """Seconds of a step, both sides. points: what grows -> (a function that makes a batch, the network's experts)."""
-    criterion, out = MaxMarginRankingLoss(0.2), {}
+    out = {}
     for value, (make, experts) in points.items():
-        batch = make()
         ours = network(experts, {name: 16 for name in experts if name == "audio"})
-        theirs = copy.deepcopy(ours)
-        optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
-        sides = {
-            "plain": (partial(plain.step, theirs, slow, *batch.plain), default_memory),
-            "mee": (partial(step, ours, optimizer, batch.ours, criterion), _keep_freed_memory),
-            "mee, bfloat16": (partial(step, ours, optimizer, batch.ours, criterion, True), _keep_freed_memory),
-        }
+        sides = _both(MaxMarginRankingLoss(0.2), ours, copy.deepcopy(ours), make())
         out[str(value)] = summary(turns(o.clock, sides, 3))
     return out
 
@@ -589,15 +567,15 @@ def part_clips(o):
     dims, out, texts = {name: 64 for name in EXPERTS}, {}, torch.arange(512)
     model = MEE({name: (1, 64) for name in dims}, 1)
     for n in (1000, 3000, 10_000, 30_000, 100_000):
-        run = partial(ranks, partial(scores, model, *_embeddings(n, dims)), texts)
-        row = summary(turns(o.clock, {"mee": (run, _keep_freed_memory)}, 3))["mee"]
+        run = partial(ranks, partial(score_in_chunks, model, *_embeddings(n, dims)), texts)
+        row = summary(turns(o.clock, {"mee": run}, 3))["mee"]
         out[str(n)] = {"mee": {**row, **{key: row[key] / len(texts) for key in ("seconds", "low", "high")}}}
     return out
 
 
 def part_make(o):
     """What is committed, in a fresh clone: seconds on the wall of each command of `make book` and `make test`."""
-    root, out = HERE.parents[1], {}
+    out = {}
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     environment.pop("VIRTUAL_ENV", None)
 
@@ -610,7 +588,7 @@ def part_make(o):
 
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "mee"
-        subprocess.run(["git", "clone", "--quiet", root, clone], check=True)
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         python = sys._base_executable  # not that of our own environment
         for target, ready in (("book", ".venv/.book-ready"), ("test", ".venv/.tests-ready")):
             install = ["make", f"PYTHON={python}", ready]
@@ -633,20 +611,19 @@ ON_GPU = ("step", "bound", "epoch", "loss")
 
 
 def machine(o):
-
-    model = "unknown"
-    if Path("/proc/cpuinfo").exists():
-        names = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
-        flags = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("flags")]
-        model = names[0].split(":")[1].strip() if names else model
-        model += " with avx512_bf16" if flags and "avx512_bf16" in flags[0] else ""
     gpu = torch.cuda.get_device_name() if o.device != "cpu" else None
-    clock = "wall" if o.wall or o.device != "cpu" else "CPU time"
-    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    system = {"cpu": model, "cores": os.cpu_count(), "gpu": gpu, "system": f"{platform.system()} {platform.machine()}"}
-    versions["libc"] = " ".join(platform.libc_ver())
-    return {**system, **versions, "threads": o.threads, "clock": clock, "load": load}
+    return {
+        "cpu": processor() + (" with avx512_bf16" if "avx512_bf16" in cpu_info("flags") else ""),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "libc": " ".join(platform.libc_ver()),
+        "threads": o.threads,
+        "clock": "wall" if o.wall or gpu else "CPU time",
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+    }
 
 
 def lines(name, found):
@@ -669,7 +646,7 @@ def lines(name, found):
 
 
 def main(arguments=None):
-    p = argparse.ArgumentParser(prog="python tests/benchmarks/run.py", description=__doc__.splitlines()[0])
+    p = argparse.ArgumentParser(prog="python experiments/benchmarks/run.py", description=__doc__.splitlines()[0])
     p.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     p.add_argument("--json", type=Path, metavar="FILE")
     p.add_argument("--threads", type=int, default=1)
@@ -696,6 +673,7 @@ def main(arguments=None):
         options = ["--threads", str(o.threads), "--device", o.device]
         options += ["--wall"] * o.wall + ["--full"] * o.full
         environment = {**os.environ, "OMP_NUM_THREADS": str(o.threads), "MKL_NUM_THREADS": str(o.threads)}
+        environment = environment if name in MEMORY else {**KEEP_FREED_MEMORY, **environment}
         command = [sys.executable, __file__, name, "--here", *options]
         began = time.perf_counter()
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -708,8 +686,7 @@ def main(arguments=None):
         for line in lines(name, results[key]["found"]):
             print(line, flush=True)
         if o.json:
-            with mee.data.atomic(o.json) as temporary:
-                temporary.write_text(json.dumps(results, indent=1) + "\n")
+            write_json(o.json, results)
 
 
 if __name__ == "__main__":

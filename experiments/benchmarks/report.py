@@ -1,8 +1,8 @@
 """Tables and figures of notebooks/benchmarks.md, from what run.py measured.
 
-    python tests/benchmarks/report.py [notebooks/data/benchmarks.json]
+    python experiments/benchmarks/report.py [notebooks/data/benchmarks.json]
 
-In the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` is written anew; figures go into
+In the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` is rewritten; figures go into
 notebooks/_static. The same JSON gives the same files.
 """
 
@@ -41,7 +41,7 @@ def times(found, *batches):
     for batch in batches:
         for name, row in found[batch].items():
             rows.append([batch, name, f"{ms(row['seconds'])} ({ms(row['low'])} to {ms(row['high'])})", ratio(row)])
-    return table(["batch", "", "ms a step", "times as fast as plain"], rows)
+    return table(["batch", "", "ms per step", "times as fast as plain"], rows)
 
 
 def of_step(data):
@@ -58,7 +58,7 @@ def of_saved(data):
             cells += [ms(row["seconds"]), f"{row['ratio']:.2f}" if "ratio" in row else "1"]
         rows.append(cells)
     picture = """```{figure} _static/bench_saved.svg
-:alt: Bars of milliseconds a step for batches of 64 and 512, from the plain side at the top to bfloat16 at the bottom.
+:alt: Bars of milliseconds per step for batches of 64 and 512, from the plain side at the top to bfloat16 at the bottom.
 
 Each bar has all the changes of those above it.
 ```
@@ -74,7 +74,7 @@ def of_bound(data):
         for name, row in found.items():
             cells = [batch, name, ms(row["step"]), ms(row["products"]), f"{100 * row['share']:.0f} %"]
             rows.append([*cells, f"{row['gigaflops']:.0f}"])
-    return table(["batch", "", "ms a step", "ms its products would take", "share", "gigaflops of a product"], rows)
+    return table(["batch", "", "ms per step", "ms its products would take", "share", "gigaflops of a product"], rows)
 
 
 def of_epoch(data):
@@ -89,7 +89,7 @@ def of_epoch(data):
                 loading = found["loading"][name.partition(",")[0]] / found["steps"]
                 cells = [machine, name, f"{row['seconds']:.1f}", ms(row["seconds"] / found["steps"]), ms(loading)]
                 rows.append([*cells, ratio(row)])
-    head = ["", "", "s an epoch", "ms a batch", "loading alone, ms a batch", "times as fast as plain"]
+    head = ["", "", "s per epoch", "ms per batch", "loading alone, ms per batch", "times as fast as plain"]
     return table(head, rows)
 
 
@@ -153,10 +153,9 @@ def of_growth(data):
     rows = []
     for part in ("batch", "experts", "words"):
         for value, found in data[part]["found"].items():
-            times = [ms(found[name]["seconds"]) for name in STYLE]
-            rows.append([f"{part}: {value}", *times[:2], times[2]])
+            rows.append([f"{part}: {value}", *(ms(found[name]["seconds"]) if name in found else "" for name in STYLE)])
     for value, found in data["clips"]["found"].items():
-        rows.append([f"clips: {int(value):,} (ms a query)", ms(found["mee"]["seconds"]), "", ""])
+        rows.append([f"clips: {int(value):,} (ms per query)", ms(found["mee"]["seconds"]), "", ""])
     picture = """```{figure} _static/bench_growth.svg
 :alt: Four panels with logarithmic axes: cost against batch, experts, words of a caption, clips to search.
 
@@ -190,10 +189,10 @@ def figures(data):
     matplotlib.rc_file(BOOK / "matplotlibrc")
     matplotlib.rcParams.update({"svg.hashsalt": "mee", "svg.fonttype": "none", "font.size": 9})
     panels = (
-        ("batch", "clips in a batch", "ms a step"),
-        ("experts", "experts, 512 dimensions each", "ms a step"),
-        ("words", "words of a caption", "ms a step"),
-        ("clips", "clips to search", "ms a query"),
+        ("batch", "clips in a batch", "ms per step"),
+        ("experts", "experts, 512 dimensions each", "ms per step"),
+        ("words", "words of a caption", "ms per step"),
+        ("clips", "clips to search", "ms per query"),
     )
     figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
     for ax, (part, x, y) in zip(axes.flat, panels, strict=True):
@@ -223,7 +222,7 @@ def figures(data):
             names, times, color=["#b8b8b8"] * (len(names) - 1) + ["#4a7fb5"], edgecolor="black", linewidth=0.5
         )
         ax.bar_label(bars, [f" {t:.0f}" for t in times])
-        ax.set(xlabel="ms a step", title=f"batch {batch}", xlim=(0, 1.15 * max(times)))
+        ax.set(xlabel="ms per step", title=f"batch {batch}", xlim=(0, 1.15 * max(times)))
     _save(figure, "bench_saved.svg")
 
 

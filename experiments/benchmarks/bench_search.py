@@ -1,12 +1,14 @@
 """How fast, how large and how right :class:`mee.search.ClipIndex` is, from a thousand clips to a million.
 
-    python tests/benchmarks/bench_search.py --sizes 1000 10000 100000 1000000 --json notebooks/data/bench_search.json
+    python experiments/benchmarks/bench_search.py --sizes 1000 10000 100000 1000000 --json FILE.json
+
+The book's FILE.json is notebooks/data/bench_search.json.
 
 Every index is built in a process of its own, so that its memory can be told from that of the others. What is measured:
 
 - seconds to build, without the drawing of the clips;
 - resident memory above that of the libraries, also as a multiple of the vectors (absent ones not counted);
-- milliseconds a query, p50 and p99: one sentence at a time, its embedding given; a ``search`` with k = 10 and
+- milliseconds per query, p50 and p99: one sentence at a time, its embedding given; a ``search`` with k = 10 and
   everything that a hit says;
 - recall@10: which part of the exact ten best was found;
 - the file: its bytes, and the seconds to save and to load it.
@@ -38,10 +40,20 @@ import tempfile
 import time
 from pathlib import Path
 
+import faiss
+import numpy as np
+import torch
+
+from mee.model import TextEmbedding, VideoEmbedding
+from mee.search import ClipIndex
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from records import git, processor, write_json  # noqa: E402
+
 SEED, BLOCK, DIM, K = 2018, 10_000, 64, 10
 CENTRES = {"appearance": 5000, "audio": 1000, "face": 2000, "motion": 1000}
 MISSING = {"face": 1 / 3, "audio": 1 / 10}
-RUNS = [  # kind, dtype, efforts that are tried
+RUNS = [  # kind, dtype, values of ef_search that are tried
     ("exact", "float32", [None]),
     ("exact", "float16", [None]),
     ("hnsw", "float32", [16, 32, 64, 128, 256, 512]),
@@ -53,9 +65,7 @@ class World:
     """Clips and sentences of ``n`` clips' world, drawn block by block."""
 
     def __init__(self, n):
-        import numpy as np
-
-        self.np, self.n, self.topics = np, n, max(20, n // 50)
+        self.n, self.topics = n, max(20, n // 50)
         generator = np.random.default_rng([SEED, 0])
         self.fall = (np.arange(1, DIM + 1) ** -0.5).astype("f4")
         self.fall /= np.linalg.norm(self.fall)  # noise of about length 1
@@ -69,33 +79,33 @@ class World:
         return generator.standard_normal((rows, DIM), "f4") * self.fall
 
     def _unit(self, x):
-        return x / self.np.linalg.norm(x, axis=1, keepdims=True)
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
 
     def _around(self, generator, topics, follow, noise):
         out = {}
         for name, centres in self.centres.items():
             own = self.topic[name][topics]
             other = generator.integers(len(centres), size=len(topics))
-            centre = self.np.where(generator.random(len(topics)) < follow, own, other)
-            out[name] = self._unit(centres[centre] + noise * self._noise(generator, len(topics)))
+            centre = np.where(generator.random(len(topics)) < follow, own, other)
+            out[name] = torch.from_numpy(self._unit(centres[centre] + noise * self._noise(generator, len(topics))))
         return out
 
     def clips(self):
-        """(ids, ({expert: (block, dim)}, mask)) of each block."""
-        np = self.np
+        """(ids, VideoEmbedding) of each block."""
         for start in range(0, self.n, BLOCK):
             rows = min(BLOCK, self.n - start)
             generator = np.random.default_rng([SEED, 1, start])
-            videos = self._around(generator, generator.integers(self.topics, size=rows), 0.7, 0.6)
+            vectors = self._around(generator, generator.integers(self.topics, size=rows), 0.7, 0.6)
             mask = np.stack([generator.random(rows) >= MISSING.get(name, 0) for name in self.centres], 1)
-            yield [f"clip-{i:08d}" for i in range(start, start + rows)], (videos, mask)
+            ids = [f"clip-{i:08d}" for i in range(start, start + rows)]
+            yield ids, VideoEmbedding(vectors, torch.from_numpy(mask))
 
     def sentences(self, count, peak=1.0):
-        """({expert: (count, dim)}, weights (count, experts)); ``peak``: how unequal the weights are."""
-        generator = self.np.random.default_rng([SEED, 2])
-        texts = self._around(generator, generator.integers(self.topics, size=count), 1.0, 0.8)
-        weights = self.np.exp(peak * generator.standard_normal((count, len(self.centres))))
-        return texts, (weights / weights.sum(1, keepdims=True)).astype("f4")
+        """A TextEmbedding of ``count`` sentences; ``peak``: how unequal the weights are."""
+        generator = np.random.default_rng([SEED, 2])
+        vectors = self._around(generator, generator.integers(self.topics, size=count), 1.0, 0.8)
+        weights = np.exp(peak * generator.standard_normal((count, len(self.centres))))
+        return TextEmbedding(vectors, torch.from_numpy((weights / weights.sum(1, keepdims=True)).astype("f4")))
 
 
 def resident():
@@ -106,13 +116,7 @@ def resident():
 
 def one(options):
     """Build one index and ask it; prints a JSON of what was measured."""
-    import torch
-
     torch.set_num_threads(options.threads)
-    import faiss
-
-    from mee.search import ClipIndex
-
     faiss.omp_set_num_threads(options.threads)
     world = World(options.n)
     index = ClipIndex(dict.fromkeys(CENTRES, DIM), options.kind, options.dtype)
@@ -122,20 +126,20 @@ def one(options):
     warm.search(world.sentences(10))
     del warm
     before, seconds, spent, first = resident(), 0.0, 0.0, None
-    for ids, videos in world.clips():
-        first = first or hashlib.sha256(videos[0]["motion"].tobytes()).hexdigest()[:16]
+    for ids, video in world.clips():
+        first = first or hashlib.sha256(video.vectors["motion"].numpy().tobytes()).hexdigest()[:16]
         began, worked = time.perf_counter(), time.process_time()
-        index.add(ids, videos)
+        index.add(ids, video)
         seconds += time.perf_counter() - began
         spent += time.process_time() - worked
-    del ids, videos
+    del ids, video
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     after = resident() - before
     found = {"seconds": round(seconds, 1), "cpu_seconds": round(spent, 1), "bytes": after, "peak_bytes": peak}
     found |= {"vector_bytes": index.nbytes, "drawn": first, "efforts": []}
     for peak in options.peaks:
-        texts, weights = world.sentences(options.queries, peak)
-        found["efforts"] += asked(index, texts, weights, options.efforts, peak, f"{options.truth}-{peak}.npy")
+        text = world.sentences(options.queries, peak)
+        found["efforts"] += asked(index, text, options.efforts, peak, f"{options.truth}-{peak}.npy")
     file = Path(options.truth).with_suffix(".index")
     began = time.perf_counter()
     index.save(file)
@@ -147,14 +151,12 @@ def one(options):
     print(json.dumps(found | {"load_seconds": round(time.perf_counter() - saved, 1)}))
 
 
-def asked(index, texts, weights, efforts, peak, known):
-    """Time and recall for each effort; the first index that is asked at all, the exact one, says what is right."""
-    import numpy as np
-
-    queries = [({name: x[[i]] for name, x in texts.items()}, weights[[i]]) for i in range(len(weights))]
+def asked(index, text, efforts, peak, known):
+    """Time and recall for each ``ef_search``; the first index that is asked, the exact one, says what is right."""
+    queries = [text.rows([i]) for i in range(len(text.weights))]
     rows = []
     for effort in efforts:
-        index.effort = effort or index.effort
+        index.ef_search = effort or index.ef_search
         index.search(queries[0], K)
         took, spent, got = [], [], []
         for query in queries:
@@ -217,35 +219,19 @@ def main():
                 runs.append(run)
                 print(table([run]) if len(runs) == 1 else table([run]).split("\n", 1)[1], flush=True)
     if options.json:
-        from mee.files import atomic
-
-        git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-        import faiss
-        import numpy as np
-
         about = {
-            "what": "tests/benchmarks/bench_search.py: see there for what is measured and how the clips are drawn",
-            "command": " ".join(["python tests/benchmarks/bench_search.py", *sys.argv[1:]]),
-            "commit": git,
-            "machine": f"{_processor()}, {os.cpu_count()} cores, {options.threads} used; {platform.system()}",
+            "what": "what experiments/benchmarks/bench_search.py says is measured, on clips drawn as it says",
+            "command": " ".join(["python experiments/benchmarks/bench_search.py", *sys.argv[1:]]),
+            "commit": git("describe", "--always", "--dirty"),
+            "machine": f"{processor()}, {os.cpu_count()} cores, {options.threads} used; {platform.system()}",
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "faiss": faiss.__version__},
             "experts": len(CENTRES),
             "dim": DIM,
             "seed": SEED,
             "queries": options.queries,
         }
-        with atomic(options.json) as temporary:
-            temporary.write_text(json.dumps({**about, "runs": runs}, indent=1) + "\n")
-    return 0
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
+        write_json(options.json, {**about, "runs": runs})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

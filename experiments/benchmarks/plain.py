@@ -3,8 +3,8 @@
 It works on the parameters of one of our networks, so that the two can be held against each other (``same`` in run.py).
 Facts of the arithmetic: the public repository antoine77340/Mixture-of-Embedding-Experts, as of November 2019.
 
-- captions and sound are padded to 30 rows, and computed on with their padding; so are the zeros of what is absent;
-- the weights of every pair are a tensor (texts, clips, experts), made anew for each batch;
+- captions and sound are padded to 30 rows, computed on with their padding; so are the zeros of absent experts;
+- the weights of every pair are a tensor (texts, clips, experts), made again for each batch;
 - experts are gone through one by one, and a matrix of scores is added up;
 - the loss lays the scores out twice, once for each direction, beside their right ones;
 - a batch is put together sample by sample in float64 NumPy arrays, and then made float32;
@@ -99,8 +99,8 @@ class Samples(torch.utils.data.Dataset):
                 x = expert.features[first:last].float().numpy()
                 features[name] = x if expert.kind == "sequence" else x[0] if len(x) else np.zeros(expert.dim, "f4")
             captions, _ = clips.captions_of(torch.tensor([row]))
-            begin = clips._caption_offsets
-            features["text"] = [vectors[clips._tokens[begin[i] : begin[i + 1]].numpy()] for i in captions.tolist()]
+            begin = clips.caption_offsets
+            features["text"] = [vectors[clips.tokens[begin[i] : begin[i + 1]].numpy()] for i in captions.tolist()]
             self.samples.append(features)
 
     def __len__(self):

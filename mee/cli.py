@@ -1,0 +1,248 @@
+"""The command ``mee``: train, evaluate, check, show, seal, index, search, demo. Each explains itself with ``--help``.
+
+The flags of ``mee train`` are the fields of :class:`mee.config.TrainConfig`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mee.config import RECIPES, TrainConfig
+from mee.data import SPLITS, Clips
+from mee.evaluate import evaluate, evaluate_choices, results_table
+from mee.train import Progress, Run, fit, prepare
+
+METRICS = "metrics.json"  # what `mee train --out DIR` adds to the checkpoint's files
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line; an error that its user can fix ends it with one line and exit status 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as by Ctrl-C, nothing stays half written
+    options = parse(arguments)
+    try:
+        options.run(options)
+    except (ValueError, FloatingPointError, ImportError, OSError) as error:
+        sys.exit(f"mee {options.command}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"mee {options.command}: stopped{_how_to_resume(options)}")
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options of a command line; those of ``train`` have a TrainConfig as ``config``."""
+    options = parser().parse_args(arguments)
+    if options.command == "train":
+        given = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if hasattr(options, f.name)}
+        given["experts"] = tuple(given["experts"]) if "experts" in given else None
+        options.config = TrainConfig(**{**RECIPES.get(options.recipe, {}), **given})
+    return options
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    p = argparse.ArgumentParser(prog="mee", description="Find videos with a sentence: mixture of embedding experts.")
+    commands = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+        c = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+        c.set_defaults(run=run)
+        return c
+
+    train = command("train", _train, "train a model on a clip file, then test it")
+    train.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file (.h5)")
+    _add_training_flags(train)
+
+    test = command("evaluate", _evaluate, "rank a clip file with a trained model")
+    test.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`")
+    test.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
+    test.add_argument("--split", choices=SPLITS, default="test", help="which clips (default: test)")
+    test.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+
+    for name, run, help in (
+        ("check", _check, "say what is wrong with a clip file, and where"),
+        ("show", _show, "list a clip file's splits, experts and captions, and what is missing"),
+        ("seal", _seal, "add the checksum that a clip file has lost by being edited"),
+    ):
+        command(name, run, help).add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
+
+    index = command("index", _index, "make an index of a clip file, to search it")
+    index.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`")
+    index.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
+    index.add_argument("-o", "--out", type=Path, required=True, metavar="INDEX", help="the file to write")
+    index.add_argument(
+        "--kind", choices=("exact", "hnsw"), default="exact", help="compare with all clips, or approximate"
+    )
+    index.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="how embeddings are kept")
+
+    search = command("search", _search, "find the clips of an index that fit a sentence")
+    search.add_argument("index", type=Path, metavar="INDEX", help="a file of `mee index`")
+    search.add_argument("sentence", metavar="SENTENCE", help="what to look for")
+    search.add_argument("-k", type=int, default=10, metavar="COUNT", help="how many clips (default: 10)")
+
+    demo = command("demo", _demo, "open a page to search clips with a sentence, on this machine")
+    demo.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a model.pt (default: one for TinyClips)")
+    demo.add_argument("clips", nargs="?", type=Path, metavar="CLIPS", help="a clip file (default: TinyClips)")
+    demo.add_argument("--split", nargs="+", choices=SPLITS, help="search these (default: val and test)")
+    demo.add_argument("--videos", type=Path, metavar="FOLDER", help="where the videos are: FOLDER/ID.mp4")
+    demo.add_argument("--host", default="127.0.0.1", help="who can reach the page (default 127.0.0.1: this machine)")
+    demo.add_argument("--port", type=int, default=7860, help="default 7860; 0: any that is free")
+    return p
+
+
+def _add_training_flags(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--images", type=Path, metavar="CLIPS", help="a second, incomplete clip file to mix in")
+    p.add_argument("--choices", type=Path, metavar="CLIPS", help="multiple choice from there (default: from CLIPS)")
+    p.add_argument("--recipe", choices=list(RECIPES), help="the paper's settings; flags beside it change single ones")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write model, checkpoint and metrics there")
+    p.add_argument("--resume", action="store_true", help="continue the run in --out")
+    p.add_argument("--no-progress", dest="progress", action="store_false", help="show no bar")
+    for f in fields(TrainConfig):
+        flag = dict(f.metadata)
+        if isinstance(f.default, bool):
+            flag["action"] = argparse.BooleanOptionalAction
+        elif f.default is not None:
+            flag.setdefault("type", type(f.default))
+        if f.default is not None:
+            flag["help"] += f" (default: {f.default})"
+        p.add_argument("--" + f.name.replace("_", "-"), default=argparse.SUPPRESS, **flag)
+
+
+# ------------------------------------------------------------------------------------------- training and evaluation
+
+
+def _train(options: argparse.Namespace) -> None:
+    from mee import distributed
+    from mee.storage import Checkpoint, read_clips
+
+    if options.resume and options.out is None:
+        raise ValueError("--resume needs --out, the folder of the run to continue")
+    clips = read_clips(options.clips)
+    images = read_clips(options.images) if options.images else None
+    choices = read_clips(options.choices) if options.choices else clips
+    rank, world_size = distributed.torchrun_rank()
+    began = time.perf_counter()
+    if options.recipe and rank == 0:
+        print(f"recipe {options.recipe}: {_settings(options)}")
+    callbacks: list[Any] = [Checkpoint(options.out, options.resume, write=rank == 0)] if options.out else []
+    callbacks += [Progress()] if options.progress and rank == 0 else []
+    with distributed.process_group(options.config.device):
+        model, batches, loss, validate = prepare(clips, options.config, images, shard=(rank, world_size))
+        run_loop = fit if world_size == 1 else distributed.fit
+        run = run_loop(model, batches, loss, options.config, validate, callbacks)
+    if rank == 0:  # the others have nothing to add
+        report(run, clips, choices, began, options.out)
+
+
+def report(run: Run, clips: Clips, choices: Clips, began: float, out: Path | None = None) -> None:
+    """Print how a run ended, test its model once, and write all of it to ``out``/metrics.json."""
+    print(f"{len(run.history)} epochs, the best is {run.best}; {time.perf_counter() - began:.0f} s")
+    results: dict[str, Any] = {}
+    for split in ("val", "test"):
+        clip_ids = clips.clips_in(split)
+        captions = len(clips.captions_of(clip_ids)[0])
+        if captions:
+            results[split] = evaluate(run.model, clips, clip_ids)
+            print(f"\n{split}: {len(clip_ids)} clips, {captions} captions\n{results_table(results[split])}")
+        else:
+            print(f"\n{split}: no captioned clips, " + ("the last epoch is kept" if split == "val" else "no test"))
+    if choices.choices:
+        results["choices"] = answers = evaluate_choices(run.model, choices)
+        print(f"\nmultiple choice: {answers['questions']} questions, {answers['options']} sentences each")
+        print("right {:.1f} % [{:.1f}, {:.1f}],".format(*answers["accuracy"]) + f" chance {answers['chance']:.1f} %")
+    if out is not None:
+        results |= {"config": asdict(run.config), "best": run.best, "history": run.history}
+        results |= {"torch": torch.__version__, "seconds": round(time.perf_counter() - began, 1)}
+        _write_json(out / METRICS, results)
+        print(f"\nmodel, checkpoint and {METRICS} are in {out}")
+
+
+def _settings(options: argparse.Namespace) -> str:
+    """The recipe's settings as they are now, in words; a star marks those that the command line changed."""
+    changed = False
+    parts = []
+    for name, value in RECIPES[options.recipe].items():
+        own = getattr(options.config, name)
+        changed |= own != value
+        parts.append(f"{name.replace('_', ' ')} {own}{'' if own == value else '*'}")
+    return ", ".join(parts) + (" (* not the recipe's)" if changed else "")
+
+
+def _how_to_resume(options: argparse.Namespace) -> str:
+    from mee.storage.checkpoint import STATE
+
+    out = getattr(options, "out", None) if options.command == "train" else None
+    return f"; --resume continues after the last epoch in {out}" if out and (out / STATE).exists() else ""
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from mee.storage import load_model, read_clips
+
+    (model, _), clips = load_model(options.model), read_clips(options.clips)
+    metrics = evaluate(model, clips, options.split)
+    print(f"{options.split}: {len(clips.clips_in(options.split))} clips\n{results_table(metrics)}")
+    if options.json:
+        _write_json(options.json, metrics)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    from mee.storage import atomic
+
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------ clip files and search
+
+
+def _check(options: argparse.Namespace) -> None:
+    from mee.storage import problems, sealed
+
+    if wrong := problems(options.clips):
+        sys.exit("\n".join(wrong))
+    print(f"{options.clips}: a good clip file, {'sealed' if sealed(options.clips) else 'without a seal'}")
+
+
+def _show(options: argparse.Namespace) -> None:
+    from mee.storage import describe, read_clips
+
+    print(describe(read_clips(options.clips)))
+
+
+def _seal(options: argparse.Namespace) -> None:
+    from mee.storage import problems, seal, sealed
+
+    if not problems(options.clips) and not sealed(options.clips):
+        seal(options.clips)
+    _check(options)
+
+
+def _index(options: argparse.Namespace) -> None:
+    from mee.search import ClipIndex
+    from mee.storage import load_model, read_clips
+
+    (model, words), clips = load_model(options.model), read_clips(options.clips)
+    ClipIndex.build(model, clips, kind=options.kind, dtype=options.dtype, words=words).save(options.out)
+    print(f"{len(clips)} clips of {options.clips} are in {options.out}: mee search {options.out} 'a sentence'")
+
+
+def _search(options: argparse.Namespace) -> None:
+    from mee.search import ClipIndex
+
+    for hit in ClipIndex.load(options.index).search(options.sentence, options.k):
+        experts = ", ".join(f"{name} {weight:.2f} x {hit.similarity[name]:.2f}" for name, weight in hit.weight.items())
+        print(f"{hit.score:6.3f}  {hit.id}  ({experts})")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from mee.demo import page
+
+    page.run(options)

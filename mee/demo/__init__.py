@@ -1,0 +1,18 @@
+"""The search page: ``mee demo`` opens it for this machine alone (lesson 14).
+
+Type a sentence and see the best clips, each with its score and with what every expert contributed; take experts away
+and see the ranking change; ask which sentences fit a clip. The page loads nothing from other hosts, fonts included.
+
+From the shell::
+
+    mee demo                       # TinyClips, and a small model that is trained first, in half a minute
+    mee demo run/model.pt mine.h5  # a model of `mee train`, and clips to search
+    mee demo run/model.pt mine.h5 --videos FOLDER   # with the videos themselves: FOLDER/ID.mp4
+
+:mod:`mee.demo.service` answers, also in a notebook; :mod:`mee.demo.page` draws the answers and needs Gradio:
+``pip install -e '.[search,demo]'``.
+"""
+
+from mee.demo.service import Answer, DemoError, SearchService, Videos, load, quick_model
+
+__all__ = ["Answer", "DemoError", "SearchService", "Videos", "load", "quick_model"]

@@ -1,0 +1,204 @@
+"""The search page in Gradio: its HTML, its server, and what ``mee demo`` does (lesson 14)."""
+
+import argparse
+import base64
+import importlib.util
+import os
+import socket
+from collections.abc import Container
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mee.demo.service import DEPTH, SHOWN, Answer, DemoError, SearchService, load
+from mee.search import Hit
+
+CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+# Gradio has no arguments for these: a screen reader hears what changes, and new sentences get the focus
+READY = """() => {
+  const set = (id, attributes) => Object.entries(attributes).forEach(([name, value]) =>
+    document.getElementById(id).setAttribute(name, value));
+  set("status", {role: "status"});
+  set("sentences", {tabindex: "-1", role: "region", "aria-label": "Sentences for a clip"});
+}"""
+FOCUS = """() => { setTimeout(() => document.getElementById("sentences").focus(), 50); }"""
+HINT = "<p>The button below a clip finds the sentences that fit it.</p>"
+
+
+def bar_html(value: float) -> str:
+    """A number from -1 to 1 in digits, and as a bar that only the eye sees."""
+    width, minus = round(100 * min(abs(value), 1)), " minus" if value < 0 else ""
+    return f'<span class="bar{minus}" aria-hidden="true"><i style="width: {width}%"></i></span> {value:z.2f}'
+
+
+def answer_html(answer: Answer, total: int) -> str:
+    """The notes, the best of ``total`` clips and the weights, as a screen reader reads them aloud."""
+    lines = [escape(note) for note in answer.notes]
+    if answer.hits:
+        first = f"{escape(answer.hits[0].id)} with a score of {answer.hits[0].score:.2f}"
+        lines.append(
+            f"The best {len(answer.hits)} of {total:,} clips for “{escape(answer.text)}”: first {first}. "
+            "How far the sentence trusts each expert:"
+        )
+    items = "".join(f"<li><b>{escape(name)}</b> {bar_html(weight)}</li>" for name, weight in answer.weights.items())
+    return "".join(f"<p>{line}</p>" for line in lines) + (f'<ul class="trust">{items}</ul>' if items else "")
+
+
+def clip_html(
+    service: SearchService, hit: Hit, rank: int, full_rank: int | None = None, left_out: Container[str] = ()
+) -> str:
+    """A hit: its pictures or video, its score, and weight and similarity of every expert.
+
+    Where experts are ``left_out``, ``full_rank``, the clip's rank with all experts, stands beside the score.
+    """
+    rows = ""
+    for name in service.experts:
+        cells = f'<td colspan="2">{"left out" if name in left_out else "absent in this clip"}</td>'
+        if name in hit.weight:
+            cells = f"<td>{bar_html(hit.weight[name])}</td><td>{bar_html(hit.similarity[name])}</td>"
+        rows += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    moved = f", rank {full_rank or f'beyond {DEPTH}'} with all experts" if left_out else ""
+    return (
+        f'<h3>{rank}. {escape(hit.id)}</h3><p class="score">score {hit.score:.2f}{moved}</p><div class="found">'
+        f'<div>{pictures_html(service, service.number[hit.id])}</div><table><tr><td></td><th scope="col">weight</th>'
+        f'<th scope="col">similarity</th></tr>{rows}</table></div>'
+    )
+
+
+def pictures_html(service: SearchService, number: int) -> str:
+    """The video and the storyboard of clip ``number``, as far as there are any."""
+    clips, captions = service.clips, service.own_captions([number])
+    label = escape(clips.ids[number] + (f". Caption: {captions[0]}" if captions else ""))
+    board = ["data:image/jpeg;base64," + base64.b64encode(picture).decode() for picture in clips.storyboard(number)]
+    out = ""
+    if service.videos and number in service.videos:
+        poster = f'poster="{board[len(board) // 2]}"' if board else ""
+        out = f'<video controls preload="none" src="video/{number}" {poster} aria-label="Video {label}"></video>'
+    if board:
+        images = "".join(f'<img src="{picture}" alt="">' for picture in board)
+        out += f'<div class="board" role="img" aria-label="Pictures of {label}">{images}</div>'
+    return out or "There are no pictures of this clip."
+
+
+def sentences_html(service: SearchService, id: str, experts: list[str] | None = None) -> str:
+    """The sentences that fit clip ``id`` best; its own captions are marked."""
+    found = service.sentences(id, experts)
+    if not found:
+        return "<p>There is no caption to choose from, or no expert that this clip has.</p>"
+    items = "".join(
+        f"<li>{escape(text)} <span>{score:.2f}{', its own' * own}</span></li>" for text, score, own in found
+    )
+    return (
+        f"<p>The best of {len(service.captions):,} captions for <strong>{escape(id)}</strong>. Its own are marked.</p>"
+        f"<ol>{items}</ol><p>Each sentence brings its own weights, so these scores are on another scale than those of "
+        "the clips.</p>"
+    )
+
+
+def build_page(service: SearchService) -> Any:
+    """The page for a service, as ``gradio.Blocks``."""
+    gr = import_gradio()
+
+    def ask(text: str, experts: list[str]) -> list:
+        answer = service.answer(text, experts)
+        left_out = [name for name in service.experts if name not in experts]
+        out = [answer_html(answer, len(service.index)), [hit.id for hit in answer.hits], HINT]
+        for rank, (hit, full_rank) in enumerate(zip(answer.hits, answer.full_ranks, strict=True), 1):
+            html = clip_html(service, hit, rank, full_rank, left_out)
+            out += [gr.update(visible=True), html, f"Sentences for {hit.id}"]
+        return out + [gr.update(visible=False), "", ""] * (SHOWN - len(answer.hits))
+
+    source = service.clips.title or Path(service.clips.name).name
+    intro = (
+        f"{len(service.index):,} clips of {source}, described by experts: {', '.join(service.experts)}. "
+        "Not every clip has all of them."
+    )
+    with gr.Blocks(title="Find a clip with a sentence", analytics_enabled=False) as blocks:
+        gr.HTML(f"<h1>Find a clip with a sentence</h1><p>{escape(intro)}</p>")
+        with gr.Row():
+            with gr.Column(scale=2, min_width=300):
+                text = gr.Textbox(label="Your sentence", placeholder="What can you see or hear?")
+                button = gr.Button("Search", variant="primary")
+            with gr.Column(scale=1, min_width=300):
+                experts = gr.CheckboxGroup(service.experts, value=service.experts, label="Use these experts")
+        gr.HTML("<h2>Examples</h2>")
+        with gr.Row():
+            examples = [gr.Button(example, size="sm", min_width=150) for example in service.examples()]
+        status = gr.HTML(elem_id="status")
+        with gr.Row():
+            with gr.Column(scale=3, min_width=300):
+                gr.HTML("<h2>Clips</h2>")
+                with gr.Row(elem_id="clips"):
+                    slots = []
+                    for _ in range(SHOWN):
+                        with gr.Column(visible=False, elem_classes="clip", min_width=280) as slot:
+                            slots.append((slot, gr.HTML(), gr.Button(size="sm")))
+            with gr.Column(scale=1, min_width=300):
+                gr.HTML("<h2>Sentences for a clip</h2>")
+                sentences = gr.HTML(HINT, elem_id="sentences")
+        ids = gr.State([])
+        quiet = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
+        outputs = [status, ids, sentences, *(part for slot in slots for part in slot)]
+        for event in (text.submit, button.click, experts.input):
+            event(ask, [text, experts], outputs, **quiet)
+        for example in examples:
+            example.click(lambda words: words, example, text, **quiet).then(ask, [text, experts], outputs, **quiet)
+        for i, (_, _, of_clip) in enumerate(slots):
+            of_clip.click(
+                lambda ids, experts, i=i: sentences_html(service, ids[i], experts) if i < len(ids) else HINT,
+                [ids, experts],
+                sentences,
+                **quiet,
+            ).then(None, js=FOCUS)
+    return blocks
+
+
+def build_app(service: SearchService) -> Any:
+    """The page and its videos as a FastAPI application."""
+    gr = import_gradio()
+    from fastapi import FastAPI, HTTPException
+    from fastapi.responses import FileResponse
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/video/{number}")
+    def video(number: int) -> FileResponse:
+        if not service.videos or number not in service.videos:
+            raise HTTPException(404, "no such video")
+        return FileResponse(service.videos.path(number))
+
+    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # no fonts from other hosts
+    page = build_page(service)
+    return gr.mount_gradio_app(app, page, "/", theme=theme, css=CSS, js=READY, footer_links=[], ssr_mode=False)
+
+
+def import_gradio() -> Any:
+    """Gradio, which takes seconds to import, without its statistics and its look for a newer version."""
+    for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_RUN_HISTORY"):
+        os.environ[name] = "False"
+    import gradio
+
+    return gradio
+
+
+def run(options: argparse.Namespace) -> None:
+    """``mee demo``: serve the page until Ctrl-C; :class:`DemoError` if it cannot open."""
+    if not importlib.util.find_spec("gradio"):
+        raise DemoError("gradio is missing: pip install -e '.[search,demo]' brings what the page needs")
+    service = load(options)
+    try:
+        listener = socket.create_server((options.host, options.port))
+    except (OSError, OverflowError) as error:
+        raise DemoError(
+            f"{options.host}, port {options.port}: {error}; --port 0 takes any port that is free"
+        ) from error
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(build_app(service), log_level="warning"))
+    host, port = listener.getsockname()[:2]
+    print(f"The page: http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    if not host.startswith("127."):
+        print("Whoever reaches this machine can look at these clips.", flush=True)
+    with listener, suppress(KeyboardInterrupt):
+        server.run([listener])
