@@ -133,7 +133,7 @@ def captions_of(options, folder, splits, texts, gpt, fused):
         return of_gpt(options, paths, folder / "dict_youtube_mapping.pkl", texts, fused), None
     if kind == "raw":
         occurring = (text for clip in splits for text in texts.get(clip, ()))
-        words = words_for(occurring, options.frequent, options.vectors)
+        words = words_for(occurring, path=options.vectors)
         return lambda clip: [(text, words.ids(text)) for text in texts.get(clip, ())], words
     content, vocabulary = read_dict(paths[0]), release.Vocabulary(paths[0])
     ids = {clip: [vocabulary.ids(caption) for caption in content.get(clip, ())] for clip in splits}
@@ -181,7 +181,6 @@ def main(arguments=None):
     add("--paper", action="store_true", help="the copy of the paper's own features (MSR-VTT)")
     add("--text", choices=("raw", "w2v", "gpt"), help="default: raw, the sentences, if they are there")
     add("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
-    add("--frequent", type=int, default=20_000, help="frequent words kept besides the captions' own")
     add("--separate", action="store_true", help="a caption for each sentence (DiDeMo, ActivityNet)")
     release.add_msrvtt_options(parser, None)
     release.run("convert_experts", parser, convert, arguments)

@@ -82,7 +82,6 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkout", type=Path, help="folder of the cloned repository")
     parser.add_argument("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
-    parser.add_argument("--frequent", type=int, default=20_000, help="frequent words kept besides the captions' own")
     parser.set_defaults(name="memad")
     run("convert_memad", parser, convert, arguments)
 
@@ -103,7 +102,7 @@ def convert(options):
     val = 88 if options.val is None else options.val
     for clip in np.random.default_rng(options.seed).permutation(complete)[:val]:
         splits[clip] = "val"
-    words = words_for([text for clip in usable for text in captions[clip]], options.frequent, options.vectors)
+    words = words_for([text for clip in usable for text in captions[clip]], path=options.vectors)
     experts = {name: ("vector", len(next(iter(rows.values())))) for name, rows in features.items()}
     attributes = {
         "title": "MeMAD: TRECVID / MediaEval memorability clips",

@@ -2,6 +2,8 @@
 
 import shutil
 import signal
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,9 @@ from mee.storage import ClipWriter
 # A shell that starts `make test &` has its Ctrl-C ignored, also by all that the tests start and want to stop by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The programs of the repository, which are no part of the library.
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("notebooks", "data_scripts", "experiments")]
 
 # One thread a test process: the tests run side by side, and threads that fight for cores are slower than none.
 torch.set_num_threads(1)

@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(how.get("ok", 200))
         if tag:
             self.send_header("ETag", tag)
-        length = how["lengths"].pop(0) if how.get("lengths") else how.get("length", len(data))
+        length = how.get("length", len(data))
         if isinstance(length, int):
             self.send_header("Content-Length", str(length - begin))
         elif length == "chunked" and body:

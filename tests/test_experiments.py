@@ -1,10 +1,11 @@
 """The rows of the ablations are what their labels say, and the records that lessons read are theirs."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
+import records
+import tinyclips
 import torch
 
 from mee.compare import compare
@@ -13,10 +14,6 @@ from mee.storage import read_clips
 from mee.train import fit_clips
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "experiments"))
-import records  # noqa: E402
-import tinyclips  # noqa: E402
-
 SMALL = {"epochs": 1, "batch_size": 16, "text_clusters": 4, "sequence_clusters": 2, "val": [], "progress": False}
 
 

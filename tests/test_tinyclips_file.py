@@ -2,20 +2,21 @@
 
 import io
 import json
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import extract
+import make_tinyclips
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mee.data import tokenize
 from mee.storage import problems, read_clips
 
 ROOT = Path(__file__).parents[1]
 FILMS, STILLS = (ROOT / "notebooks/data" / name for name in ("tinyclips.h5", "tinyclips_stills.h5"))
-sys.path.insert(0, str(ROOT / "data_scripts"))
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +60,15 @@ def test_typed_words_that_no_caption_has(films):
 
 
 def test_storyboards_can_be_looked_at(films, stills):
-    image = pytest.importorskip("PIL.Image")
     for clips, i, pictures in ((films, 0, 1), (films, 2000, 3), (films, 2999, 3), (stills, 999, 1)):
         board = clips.storyboard(i)
         assert len(board) == pictures
         for picture in board:
-            assert image.open(io.BytesIO(picture)).size == (64, 48)
+            assert Image.open(io.BytesIO(picture)).size == (64, 48)
 
 
 @pytest.mark.parametrize("number", [0, 777, 1999, 2300, 2600, 2999])
 def test_a_film_rendered_and_extracted_again(films, number, tmp_path):
-    for package in ("av", "cv2", "dlib", "efficientnet_lite_pytorch"):
-        pytest.importorskip(package)
-    import extract
-    import make_tinyclips
-
     constraints = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = all(f"{name}=={version(name)}" in constraints for name in ("av", "opencv-python-headless"))
     script = next(s for s in make_tinyclips.scripts(0) if s.id == films.ids[number])

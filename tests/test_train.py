@@ -1,7 +1,6 @@
 """Training: it learns, it resumes bit for bit, its files are safe; and ``mee train``."""
 
 import json
-import pickle
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -283,9 +282,13 @@ def test_a_checkpoint_of_another_run_is_refused(clips, tmp_path):
         in_folder(tmp_path, clips, resume=True, lr=1.0, margin=0.3)
     with pytest.raises(CheckpointError, match="made with another experts"):
         in_folder(tmp_path, clips, resume=True, experts=("motion",))
+
+
+def test_a_folder_is_tried_before_the_first_epoch(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr("mee.train.batch_loss", lambda *_: pytest.fail("training has begun"))
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CheckpointError, match="file.*cannot be written"):
-        in_folder(tmp_path / "file", clips)
+    with pytest.raises(CheckpointError, match="file/run: cannot be written"):
+        in_folder(tmp_path / "file/run", clips)
 
 
 def test_a_loss_that_explodes_says_so_and_keeps_the_last_good_file(clips, tmp_path):
@@ -297,39 +300,21 @@ def test_a_loss_that_explodes_says_so_and_keeps_the_last_good_file(clips, tmp_pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["last.pt", "model.pt"]
 
 
-class Evil:
-    def __reduce__(self):
-        return (open, ("/tmp/mee-was-here", "w"))
-
-
-def test_files_that_are_no_checkpoints(small, tmp_path):
+def test_files_that_are_no_model(small, tmp_path):
+    """Damage and code in a file: also experiments/faults, of which test_faults.py runs a round."""
     run, folder = small
-    good = (folder / "model.pt").read_bytes()
-    for name, content in {
-        "cut.pt": good[: len(good) // 2],
-        "text.pt": b"hello",
-        "empty.pt": b"",
-        "evil.pt": pickle.dumps(Evil(), protocol=2),
-    }.items():
-        (tmp_path / name).write_bytes(content)
-    flipped = bytearray(good)
-    flipped[good.index(run.model.mee.moe_fc.weight.detach().numpy().tobytes())] ^= 1  # one bit of one weight
-    (tmp_path / "flipped.pt").write_bytes(flipped)
     model = {"format": "mee-model", "version": 2, "config": asdict(run.model.config), "words": None, "vectors": None}
-    torch.save({**model, "model": Evil()}, tmp_path / "evil in a zip.pt")
-    for path in list(tmp_path.iterdir()):
-        with pytest.raises(CheckpointError, match=f"{path.name}: not a checkpoint, or a damaged one"):
+    (tmp_path / "cut.pt").write_bytes((folder / "model.pt").read_bytes()[:-2000])
+    torch.save({**model, "model": {}}, tmp_path / "other.pt")
+    torch.save({**model, "version": 1}, tmp_path / "old.pt")
+    for path, message in (
+        (tmp_path / "cut.pt", "not a checkpoint, or a damaged one"),
+        (tmp_path / "other.pt", "its parts do not fit together"),
+        (tmp_path / "old.pt", "not a model file"),
+        (folder / "last.pt", "not a model file"),
+    ):
+        with pytest.raises(CheckpointError, match=f"{path.name}: {message}"):
             load_model(path)
-    for change in ({"model": {}}, {"config": {}, "model": {}}, {"model": run.model.state_dict(), "words": ["one"]}):
-        torch.save({**model, **change}, tmp_path / "other.pt")
-        with pytest.raises(CheckpointError, match=r"other\.pt: its parts do not fit together"):
-            load_model(tmp_path / "other.pt")
-    for content in ({**model, "version": 1}, {"format": "mee-state", "version": 2}, [1]):
-        torch.save(content, tmp_path / "other.pt")
-        with pytest.raises(CheckpointError, match="not a model file"):
-            load_model(tmp_path / "other.pt")
-    with pytest.raises(CheckpointError, match="not a model file"):
-        load_model(folder / "last.pt")
 
 
 # ---------------------------------------------------------------------------------------------------- the command

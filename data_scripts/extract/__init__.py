@@ -11,6 +11,8 @@ lesson 11.
 """
 
 try:
+    import pebble  # noqa: F401
+
     from .appearance import appearance
     from .audio import audio
     from .decode import EXPERTS, Clip, ClipError, pick_pairs, read_clip

@@ -58,7 +58,8 @@ def read_clip(path, frames: int = 8, audio_seconds: float = 30.0, experts=EXPERT
     clip = Clip(path)
     try:
         with _open(path) as container:
-            streams = [s for s in container.streams.video if not _is_cover(s)]
+            cover = av.stream.Disposition.attached_pic
+            streams = [stream for stream in container.streams.video if not stream.disposition & cover]
             sounds = len(container.streams.audio)
             promised = float(container.duration / av.time_base) if container.duration else 0.0
             if streams:
@@ -83,10 +84,6 @@ def _open(path: Path):
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
-
-
-def _is_cover(stream) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _read_image(path: Path) -> Clip:
@@ -158,21 +155,22 @@ def _read_pictures(clip: Clip, container, stream, count: int, motion: bool) -> N
     wanted = np.union1d(shown, moving)
 
     frames, grey, decoded_at = {}, {}, {}
-    for number, frame, time in _decode(clip, times[wanted], times[0], timed):
+    for number, frame, time in _decode(clip, stream.index, times[wanted], times[0], timed):
         i = int(wanted[number])
-        turns = round(frame.rotation / 90) % 4
-        clip.width, clip.height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+        if not decoded_at:  # a stream may change its size on the way: all frames become like the first
+            size, turns = (frame.width, frame.height), round(frame.rotation / 90) % 4
+            clip.width, clip.height = size[::-1] if turns % 2 else size
         decoded_at[i] = time - times[0]
         if i in shown:
-            frames[i] = _scaled(frame, fit(frame.width, frame.height), "rgb24", turns)
+            frames[i] = _scaled(frame, fit(*size), "rgb24", turns)
         if i in moving:
-            grey[i] = _scaled(frame, grey_size(frame.width, frame.height), "gray", turns)
+            grey[i] = _scaled(frame, grey_size(*size), "gray", turns)
     if len(decoded_at) < len(wanted):
         clip.notes.append(f"only {len(decoded_at)} of the {len(wanted)} frames that were needed could be decoded")
     if frames:
-        clip.frames, clip.times = _stack(frames), np.array([decoded_at[i] for i in frames])
+        clip.frames, clip.times = np.stack([*frames.values()]), np.array([decoded_at[i] for i in frames])
     if grey:
-        clip.grey, clip.grey_times = _stack(grey), np.array([decoded_at[i] for i in grey])
+        clip.grey, clip.grey_times = np.stack([*grey.values()]), np.array([decoded_at[i] for i in grey])
         row = {i: k for k, i in enumerate(grey)}
         usable = (i in row and j in row and decoded_at[j] > decoded_at[i] for i, j in pairs)
         clip.pairs = [(row[i], row[j]) if ok else None for (i, j), ok in zip(pairs, usable, strict=True)]
@@ -182,20 +180,13 @@ def _scaled(frame, size: tuple[int, int], pixels: str, turns: int) -> np.ndarray
     return np.rot90(frame.to_ndarray(width=size[0], height=size[1], format=pixels, interpolation="AREA"), turns)
 
 
-def _stack(frames: dict[int, np.ndarray]) -> np.ndarray:
-    """All frames at the size of the first: a stream may change its size on the way."""
-    height, width = next(iter(frames.values())).shape[:2]
-    for i, frame in frames.items():
-        if frame.shape[:2] != (height, width):
-            frames[i] = cv2.resize(np.ascontiguousarray(frame), (width, height), interpolation=cv2.INTER_AREA)
-    return np.stack(list(frames.values()))
-
-
-def _decode(clip: Clip, wanted: np.ndarray, start: float, timed: bool) -> Iterator[tuple[int, object, float]]:
+def _decode(
+    clip: Clip, index: int, wanted: np.ndarray, start: float, timed: bool
+) -> Iterator[tuple[int, object, float]]:
     """(number, frame, time) for each of the ``wanted`` times (ascending, seconds) that could be reached."""
     # opened again, because looking for the times has read to the end, and not every file can be wound back
     with _open(clip.path) as container:
-        stream = next(s for s in container.streams.video if not _is_cover(s))
+        stream = container.streams[index]
         stream.codec_context.thread_count = 1  # it is the processes that run side by side
         base, rate = float(stream.time_base), float(stream.average_rate or 25)
         decoder, here, number, counted = container.decode(stream), start, 0, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -58,23 +58,19 @@ def validate_dims(dims: Mapping[str, int]) -> dict[str, int]:
     return {name: int(dims[name]) for name in sorted(dims)}
 
 
-def embed_in_batches(
-    model: VideoTextMEE, clips: Clips, clip_ids: Any = None, chunk: int = 512, progress: bool = False
-) -> Iterator[tuple[list[str], VideoEmbedding, list[dict[str, Any]]]]:
-    """Embed the clips ``clip_ids`` (numbers; None: all), ``chunk`` at a time, and yield what ``add`` takes."""
+def embed_and_add(
+    index: Any, model: VideoTextMEE, clips: Clips, clip_ids: Any = None, chunk: int = 512, progress: bool = False
+) -> None:
+    """Embed the clips ``clip_ids`` (numbers; None: all), ``chunk`` at a time, and add them to ``index``."""
     numbers = torch.arange(len(clips)) if clip_ids is None else torch.as_tensor(clip_ids, dtype=torch.long)
-    if len(numbers.unique()) < len(numbers):
-        raise ValueError("clip_ids names a clip twice")
     experts = [name for name in model.experts if name in clips.experts]
     if not experts:
         raise ValueError(f"{clips.name} has {list(clips.experts)}, the model {model.experts}: no expert in common")
-    with tqdm(total=len(numbers), disable=not progress, unit="clip", desc="indexing") as bar:
-        for part in numbers.split(chunk):
-            with eval_mode(model):
-                video = model.embed_video(*clips.video(part, experts, model.config.max_frames))
-            rows = part.tolist()
-            yield [clips.ids[i] for i in rows], video, [{"split": str(clips.split[i])} for i in rows]
-            bar.update(len(part))
+    for part in tqdm(numbers.split(chunk), disable=not progress, unit="batch", desc="indexing"):
+        with eval_mode(model):
+            video = model.embed_video(*clips.video(part, experts, model.config.max_frames))
+        rows = part.tolist()
+        index.add([clips.ids[i] for i in rows], video, [{"split": str(clips.split[i])} for i in rows])
 
 
 def validate_clips(
@@ -83,24 +79,20 @@ def validate_clips(
     """What ``add`` is given: ids, float32 embeddings on the CPU, metadata as JSON; ValueError if something is wrong."""
     ids = list(ids)
     metadata = [{}] * len(ids) if metadata is None else list(metadata)
-    for id in [id for id in ids if not isinstance(id, str)]:
-        raise ValueError(f"id {id!r} is not a str")
-    for item in [item for item in metadata if not isinstance(item, dict)]:
-        raise ValueError(f"metadata is a dict per clip; got {item!r}")
+    if bad := [id for id in ids if not isinstance(id, str)] + [item for item in metadata if not isinstance(item, dict)]:
+        raise ValueError(f"an id is a str and metadata a dict; {bad[0]!r} is not")
     if len(set(ids)) < len(ids):
         raise ValueError("ids names a clip twice")
     vectors, mask = video
     mask, shape = torch.as_tensor(mask).bool().cpu(), (len(ids), len(index.dims))
     if mask.shape != shape or len(metadata) != len(ids):
-        raise ValueError(
-            f"{len(ids)} ids need a mask of {shape} and as many dicts of metadata; got {tuple(mask.shape)} and "
-            f"{len(metadata)}"
-        )
+        got = f"{tuple(mask.shape)} and {len(metadata)}"
+        raise ValueError(f"{len(ids)} ids need a mask of {shape} and as many dicts of metadata; got {got}")
     vectors = _validate_vectors(index, vectors, len(ids))
     for column, (name, x) in enumerate(vectors.items()):
-        bad = mask[:, column] & ~(x.half() if index.dtype == "float16" else x).isfinite().all(1)
-        if bad.any():
-            raise ValueError(f"id {ids[int(bad.nonzero()[0])]!r}: its {name!r} has NaN, Inf or a huge number")
+        wrong = mask[:, column] & ~(x.half() if index.dtype == "float16" else x).isfinite().all(1)
+        if wrong.any():
+            raise ValueError(f"id {ids[int(wrong.nonzero()[0])]!r}: its {name!r} has NaN, Inf or a huge number")
     return ids, VideoEmbedding(vectors, mask), [json.dumps(item, sort_keys=True) for item in metadata]
 
 
@@ -131,8 +123,9 @@ def encode_query(index: Index, query: str | list[str] | TextEmbedding) -> TextEm
             raise ValueError("this index has no model or no vocabulary to read sentences with; give a TextEmbedding")
         for sentence in sentences:
             if not index.words.ids(sentence):
-                known = f"none of its words is among the {len(index.words)} of the vocabulary"
-                raise ValueError(f"{sentence[:80]!r}: {known}")
+                raise ValueError(
+                    f"{sentence[:80]!r}: none of its words is in the vocabulary ({len(index.words)} words)"
+                )
         with eval_mode(index.model):
             query = index.model.embed_text(*index.words.batch(sentences, index.model.config.max_words))
     vectors, weights = query
@@ -142,9 +135,8 @@ def encode_query(index: Index, query: str | list[str] | TextEmbedding) -> TextEm
     if not (weights.isfinite() & (weights >= 0)).all():
         raise ValueError("weights are finite and not negative")
     vectors = _validate_vectors(index, vectors, len(weights))
-    for name, x in vectors.items():
-        if not x.isfinite().all():
-            raise ValueError(f"the query's {name!r} has NaN or Inf")
+    if bad := [name for name, x in vectors.items() if not x.isfinite().all()]:
+        raise ValueError(f"the query's {bad[0]!r} has NaN or Inf")
     return TextEmbedding(vectors, weights.clamp_min(1e-12))
 
 

@@ -10,9 +10,7 @@ clip. So clips are grouped by pattern. Inside a group the denominator is one pos
 the order by inner product, for which there are fast and well tested indices (FAISS). Each group gives its best k, their
 products are divided by the group's denominator, and the lists are merged: no clip outside a group's best k can be among
 the best k of all, so the result is the order of ``model.score``. With n experts there are at most 2^n groups.
-:func:`query_terms` computes both numbers, and is the only place that does.
-
-An expert that a search leaves out has the weight 0 in both; nothing is rebuilt for it.
+An expert that a search leaves out has the weight 0 in both numbers; nothing is rebuilt for it.
 """
 
 from __future__ import annotations
@@ -29,14 +27,7 @@ import torch
 
 from mee.data import Clips, Words
 from mee.model import NO_EXPERT, ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
-from mee.search.common import (
-    Hit,
-    embed_in_batches,
-    encode_query,
-    validate_clips,
-    validate_dims,
-    validate_search,
-)
+from mee.search.common import Hit, embed_and_add, encode_query, validate_clips, validate_dims, validate_search
 from mee.search.stores import DTYPES, KINDS, ClipGroup, import_faiss
 from mee.storage.files import atomic, new_hdf5, read_strings, seal, sealed, write_strings
 
@@ -49,20 +40,10 @@ class IndexFileError(ValueError):
 
 
 class Query(NamedTuple):
-    """Sentences: vectors (texts, dim) of each column, weights (texts, experts), 0 where not ``used`` (experts,)."""
+    """Sentences: vectors (texts, dim) of each expert, weights (texts, experts), 0 only where an expert is left out."""
 
     vectors: list[np.ndarray]
     weights: np.ndarray
-    used: np.ndarray
-
-
-def query_terms(query: Query, columns: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The two sides of the score for clips that have the experts ``columns``: score = <query, clip> / denominator.
-
-    Gives the queries (texts, dim), w_e t_e of those experts concatenated, and the denominators (texts,), sum of w_e.
-    """
-    numerator = [query.weights[:, [column]] * query.vectors[column] for column in columns]
-    return np.concatenate(numerator, 1), query.weights[:, columns].sum(1)
 
 
 class ClipIndex:
@@ -153,8 +134,7 @@ class ClipIndex:
         """
         dims = {name: dim for name, (_, dim) in model.config.experts.items()}
         index = cls(dims, kind, dtype, model, words or clips.words)
-        for ids, video, metadata in embed_in_batches(model, clips, clip_ids, chunk, progress):
-            index.add(ids, video, metadata)
+        embed_and_add(index, model, clips, clip_ids, chunk, progress)
         return index
 
     def _group(self, columns: tuple[int, ...]) -> ClipGroup:
@@ -181,9 +161,8 @@ class ClipIndex:
             An id twice, shapes or experts that are not the index's, NaN or Inf; the message names the clip.
         """
         ids, (vectors, mask), keys = validate_clips(self, ids, video, metadata)
-        known = next((id for id in ids if id in self), None)
-        if known is not None:
-            raise ValueError(f"id {known!r} is in the index already")
+        if known := [id for id in ids if id in self]:
+            raise ValueError(f"id {known[0]!r} is in the index already")
         numbers = [self._metadata_id(key) for key in keys]
         patterns, inverse = mask.unique(dim=0, return_inverse=True) if len(ids) else (mask, mask)
         for i, pattern in enumerate(patterns):
@@ -205,9 +184,8 @@ class ClipIndex:
         :meth:`save`: the group is rebuilt then.
         """
         ids = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
-        unknown = next((id for id in ids if id not in self), None)
-        if unknown is not None:
-            raise KeyError(f"{unknown!r} is not in the index")
+        if unknown := [id for id in ids if id not in self]:
+            raise KeyError(f"{unknown[0]!r} is not in the index")
         for group in self._groups.values():
             group.remove([id for id in ids if id in group.live_rows])
 
@@ -237,7 +215,7 @@ class ClipIndex:
             A sentence without a word that the vocabulary knows, unknown experts, or an embedding of other shapes.
         """
         used, text = validate_search(self, k, experts), encode_query(self, query)
-        arrays = Query([x.numpy() for x in text.vectors.values()], (text.weights * used).numpy(), used.numpy())
+        arrays = Query([x.numpy() for x in text.vectors.values()], (text.weights * used).numpy())
         allowed = self._allowed_metadata(filter)
         found = [self._search_group(columns, arrays, int(k), allowed) for columns in self._groups]
         hits = self._merge(found, arrays, int(k)) if found else [[] for _ in text.weights]
@@ -247,24 +225,23 @@ class ClipIndex:
         """(distinct metadata,) bool: which of them ``filter`` lets through; None: all."""
         if filter is None:
             return None
-        if not callable(filter):
-            wanted = dict(filter)
-            return np.array([all(key in m and m[key] == wanted[key] for key in wanted) for m in self._metadata], bool)
-        return np.array([bool(filter(dict(m))) for m in self._metadata], bool)
+        if callable(filter):
+            return np.array([bool(filter(dict(m))) for m in self._metadata], bool)
+        return np.array([all(key in m and m[key] == filter[key] for key in filter) for m in self._metadata], bool)
 
     def _search_group(
         self, columns: tuple[int, ...], query: Query, k: int, allowed: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores (texts, j) of a group's best ``j <= k`` clips, and their rows (texts, j), -1 where there are fewer."""
-        group = self._groups[columns]
+        group, weights = self._groups[columns], query.weights[:, list(columns)]
         mask = group.row_mask(allowed)
         rows = range(len(group.ids)) if mask is None else np.flatnonzero(mask)
-        if not len(rows) or group.store is None or not query.used[list(columns)].any():
-            rows = np.tile(rows[:k], (len(query.weights), 1))
+        if not len(rows) or not weights.any():
+            rows = np.tile(rows[:k], (len(weights), 1))
             return np.full(rows.shape, LAST), rows
-        queries, denominator = query_terms(query, columns)
-        products, rows = group.store.search(queries, k, mask, self.ef_search)
-        return np.where(rows < 0, -np.inf, products / denominator[:, None]), rows
+        queries = np.concatenate([weights[:, [i]] * query.vectors[column] for i, column in enumerate(columns)], 1)
+        products, rows = group.search(queries, min(k, len(rows)), mask, self.ef_search)
+        return np.where(rows < 0, -np.inf, products / weights.sum(1, keepdims=True)), rows
 
     def _merge(self, found: list, query: Query, k: int) -> list[list[Hit]]:
         """The best ``k`` of what the groups gave, as hits."""
@@ -285,11 +262,11 @@ class ClipIndex:
         """The clips ``rows`` of one group, each with its score for the sentence with that number in ``texts``."""
         group = self._groups[columns]
         hits = [Hit(group.ids[row], NO_EXPERT, metadata=dict(self._metadata[group.metadata_ids[row]])) for row in rows]
-        used = [column for column in columns if query.used[column]]
-        if group.store is None or not used:
+        used = [column for column in columns if query.weights[:, column].any()]
+        if not used:
             return hits
         names = [self.experts[column] for column in used]
-        vectors = dict(zip(columns, np.split(group.store.vectors(rows), np.cumsum(group.dims)[:-1], 1), strict=True))
+        vectors = dict(zip(columns, np.split(group.vectors(rows), np.cumsum(group.dims)[:-1], 1), strict=True))
         similarity = np.stack([(query.vectors[column][texts] * vectors[column]).sum(1) for column in used], 1)
         weight = query.weights[texts][:, used]
         weight = weight / weight.sum(1, keepdims=True)

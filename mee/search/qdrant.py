@@ -24,7 +24,7 @@ import torch
 
 from mee.data import Clips, Words
 from mee.model import NO_EXPERT, TextEmbedding, VideoEmbedding, VideoTextMEE
-from mee.search.common import Hit, embed_in_batches, encode_query, validate_clips, validate_dims, validate_search
+from mee.search.common import Hit, embed_and_add, encode_query, validate_clips, validate_dims, validate_search
 
 NAMESPACE = uuid.UUID("5ea4c11b-0000-4000-8000-6d65652d6964")  # points have numbers or UUIDs; ours are made from ids
 
@@ -115,8 +115,7 @@ class QdrantIndex:
         """A collection of ``clips``: as :meth:`mee.search.ClipIndex.build`, with ``options`` for this class."""
         dims = {name: dim for name, (_, dim) in model.config.experts.items()}
         index = cls(dims, model=model, **{"words": clips.words, **options})
-        for ids, video, metadata in embed_in_batches(model, clips, clip_ids, progress=progress):
-            index.add(ids, video, metadata)
+        embed_and_add(index, model, clips, clip_ids, progress=progress)
         return index
 
     def add(self, ids: Iterable[str], video: VideoEmbedding, metadata: Iterable[dict[str, Any]] | None = None) -> None:

@@ -41,15 +41,13 @@ class _Rows:
 class _Clip(NamedTuple):
     number: int
     split: str
-    facts: Any
+    facts: str  # JSON
     pictures: int
 
 
 class _Caption(NamedTuple):
     clip: int  # -1: belongs to none, only a candidate in a question
     text: str | None
-    tokens: list[int]  # empty where captions are word vectors, which wait on the disk
-    length: int
     mentions: list[bool] | None
 
 
@@ -111,11 +109,13 @@ class ClipWriter:
         self.captions: list[_Caption] = []
         self.questions: list[tuple[int, list[int], int]] = []  # clip, captions, answer
         self.spools: list[_Rows] = []
-        self.vectors: _Rows | None = None
+        self.content: _Rows | None = None  # word ids or word vectors of the captions
         with self._disk():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.rows = {name: self._spool(dim) for name, (_, dim) in self.experts.items()}
             self.jpeg = self._spool(1, "uint8")
+            if self.words is not None:
+                self.content = self._spool(1, "int64")
         return self
 
     def add(
@@ -165,11 +165,12 @@ class ClipWriter:
         with self._disk():
             for name, values in rows.items():
                 self.rows[name].add(values)
-            for caption, names in zip(checked, named, strict=True):
-                self._add_caption(len(self.clips), *caption, names)
+            for (text, content), names in zip(checked, named, strict=True):
+                mentions = None if names is None else [name in names for name in self.experts]
+                self._add_caption(_Caption(len(self.clips), text, mentions), content)
             for picture in storyboard:
                 self.jpeg.add(np.frombuffer(picture, np.uint8)[:, None])
-        self.clips[id] = _Clip(len(self.clips), split, facts, len(storyboard))
+        self.clips[id] = _Clip(len(self.clips), split, json.dumps(facts), len(storyboard))
 
     def add_choice(self, id: str, captions: Sequence[Any], answer: int) -> None:
         """Add a multiple-choice question about clip ``id``: ``captions`` to choose from, ``answer`` counted from 0."""
@@ -182,8 +183,8 @@ class ClipWriter:
         numbers = list(range(len(self.captions), len(self.captions) + len(captions)))
         checked = [self._check_caption(id, caption) for caption in captions]
         with self._disk():
-            for caption in checked:
-                self._add_caption(-1, *caption, None)
+            for text, content in checked:
+                self._add_caption(_Caption(-1, text, None), content)
         self.questions.append((self.clips[id].number, numbers, answer))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -248,24 +249,22 @@ class ClipWriter:
         vectors = np.asarray(content).astype(self.dtype)
         if vectors.ndim != 2 or not np.isfinite(vectors).all():
             raise self._refusal(id, f"word vectors {vectors.shape}; expected finite (words, dim)")
-        if self.vectors is not None and vectors.shape[1] != self.vectors.dim:
-            raise self._refusal(id, f"word vectors of {vectors.shape[1]}; earlier ones have {self.vectors.dim}")
+        if self.content is not None and vectors.shape[1] != self.content.dim:
+            raise self._refusal(id, f"word vectors of {vectors.shape[1]}; earlier ones have {self.content.dim}")
         return text, vectors
 
-    def _add_caption(self, clip: int, text: str | None, content: np.ndarray, names: set[str] | None) -> None:
-        mentions = None if names is None else [name in names for name in self.experts]
-        tokens = [] if self.words is None else content.tolist()
-        if self.words is None:
-            self.vectors = self.vectors or self._spool(content.shape[1])
-            self.vectors.add(content)
-        self.captions.append(_Caption(clip, text, tokens, len(content), mentions))
+    def _add_caption(self, caption: _Caption, content: np.ndarray) -> None:
+        if self.content is None:
+            self.content = self._spool(content.shape[1])
+        self.content.add(content)
+        self.captions.append(caption)
 
     def _size(self) -> int:
         """About how many bytes the file will have, and not fewer."""
         texts = [*self.clips, *(caption.text or "" for caption in self.captions)]
-        texts += [text for clip in self.clips.values() for text in (clip.split, json.dumps(clip.facts))]
-        numbers = len(self.clips) + 8 * len(self.questions)
-        numbers += sum(2 + len(self.experts) + len(caption.tokens) for caption in self.captions)
+        texts += [text for clip in self.clips.values() for text in (clip.split, clip.facts)]
+        numbers = len(self.clips) + sum(1 + len(captions) + 1 for _, captions, _ in self.questions)
+        numbers += (2 + len(self.experts)) * len(self.captions)
         if self.words is not None:
             texts += self.words.words
             numbers += self.words.vectors.numel()
@@ -278,25 +277,26 @@ class ClipWriter:
         file.attrs.update({"format": FORMAT, "version": VERSION, **self.attributes})
         self._put_strings(file, "clips/id", list(self.clips))
         self._put_strings(file, "clips/split", [clip.split for clip in clips])
-        if any(clip.facts is not None for clip in clips):
-            self._put_strings(file, "clips/facts", [json.dumps(clip.facts) for clip in clips])
+        if any(clip.facts != "null" for clip in clips):
+            self._put_strings(file, "clips/facts", [clip.facts for clip in clips])
         for name, (kind, _) in self.experts.items():
             group = file.create_group(f"experts/{name}")
             group.attrs["kind"] = kind
             self._put(group, "features", self.rows[name].array(), shuffle=True)
             self._put(group, "offsets", self.rows[name].offsets)
+        content = self.content or self._spool(1)
         self._put(file, "captions/clip", [caption.clip for caption in captions])
-        self._put(file, "captions/offsets", list(accumulate((caption.length for caption in captions), initial=0)))
+        self._put(file, "captions/offsets", content.offsets)
         if captions and all(caption.text is not None for caption in captions):
             self._put_strings(file, "captions/text", [caption.text for caption in captions])
         if captions and all(caption.mentions is not None for caption in captions):
             self._put(file, "captions/about", np.array([caption.mentions for caption in captions]))
         if self.words is not None:
-            self._put(file, "captions/tokens", [token for caption in captions for token in caption.tokens])
+            self._put(file, "captions/tokens", content.array()[:, 0])
             self._put_strings(file, "vocabulary/word", self.words.words)
             self._put(file, "vocabulary/vectors", self.words.vectors.cpu().numpy().astype(self.dtype))
         else:
-            self._put(file, "captions/vectors", (self.vectors or self._spool(1)).array(), shuffle=True)
+            self._put(file, "captions/vectors", content.array(), shuffle=True)
         if self.questions:
             for name, values in zip(("clip", "captions", "answer"), zip(*self.questions, strict=True), strict=True):
                 self._put(file, f"choices/{name}", values)
