@@ -27,13 +27,15 @@ TINYCLIPS = Path(__file__).parents[1] / "notebooks/data/tinyclips.h5"
 
 
 def world(clips, texts=7, seed=0, dims=DIMS, present=0.6):
-    """Random unit embeddings of ``clips`` clips, of which any expert may lack any, and of ``texts`` sentences."""
+    """Random unit embeddings of ``clips`` clips, NaN where an expert is absent, and of ``texts`` sentences."""
     g = torch.Generator().manual_seed(seed)
     dims = dict(sorted(dims.items()))
     mask = torch.rand(clips, len(dims), generator=g) < present
     videos = {name: F.normalize(torch.randn(clips, dim, generator=g), dim=1) for name, dim in dims.items()}
     texts = {name: F.normalize(torch.randn(texts, dim, generator=g), dim=1) for name, dim in dims.items()}
+    videos = {name: x.masked_fill(~mask[:, [i]], torch.nan) for i, (name, x) in enumerate(videos.items())}
     weights = torch.softmax(2 * torch.randn(len(texts["motion"]), len(dims), generator=g), 1)
+    weights[0] = torch.eye(len(dims))[0]  # weights of zero have a floor, as in model.score: scores are always defined
     return VideoEmbedding(videos, mask), TextEmbedding(texts, weights)
 
 
@@ -75,9 +77,14 @@ def assert_same_hits(index, other, text, **options):
 
 
 @pytest.mark.parametrize("experts", [None, ["face", "face"], ["audio", "motion"]])  # naming one twice changes nothing
-@pytest.mark.parametrize("seed", range(4))
-def test_exact_search_is_model_score(seed, experts):
-    index, video, text = filled(200, seed)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("seed", range(2))
+def test_exact_search_is_model_score(seed, dtype, experts):
+    index, video, text = filled(200, seed, dtype=dtype)
+    rows = video.mask.sum(0).tolist()  # audio, face, motion
+    assert index.nbytes == (4 if dtype == "float32" else 2) * (5 * rows[0] + 8 * rows[1] + 6 * rows[2])
+    if dtype == "float16":  # what is kept is rounded, and nothing else
+        video = video._replace(vectors={name: x.half().float() for name, x in video.vectors.items()})
     names, expected = ids(200), scores(video, text, experts)
     for q, hits in enumerate(index.search(text, 200, experts=experts)):
         assert sorted(hit.id for hit in hits) == sorted(names), "with k as large as the index each clip is a hit"
@@ -88,23 +95,6 @@ def test_exact_search_is_model_score(seed, experts):
     for k in (1, 3, 50):
         best = best_scores(index, text, k, experts=experts)
         torch.testing.assert_close(best, expected.topk(k, 1).values, atol=1e-6, rtol=0)
-
-
-def test_content_of_absent_experts_does_not_matter():
-    index, (videos, mask), text = filled(60)
-    other = ClipIndex(DIMS)
-    videos = {name: x.masked_fill(~mask[:, [i]], torch.nan) for i, (name, x) in enumerate(videos.items())}
-    other.add(ids(60), VideoEmbedding(videos, mask))
-    assert_same_hits(index, other, text)
-
-
-def test_float16_keeps_half_and_changes_little():
-    full, video, text = filled(300)
-    half, *_ = filled(300, dtype="float16")
-    assert 2 * half.nbytes == full.nbytes
-    rounded = VideoEmbedding({name: x.half().float() for name, x in video.vectors.items()}, video.mask)
-    for expected, tolerance in ((scores(rounded, text), 1e-6), (scores(video, text), 5e-4)):
-        torch.testing.assert_close(best_scores(half, text, 25), expected.topk(25, 1).values, atol=tolerance, rtol=0)
 
 
 def test_a_hit_says_why():
@@ -120,11 +110,12 @@ def test_a_hit_says_why():
                 if not has:
                     assert hit.score == NO_EXPERT
                     continue
-                trust = torch.tensor([weights[q, index.experts.index(name)] for name in has])
+                trust = torch.tensor([weights[q, index.experts.index(name)] for name in has]).clamp_min(1e-12)
                 cosine = torch.tensor([texts[name][q] @ videos[name][i] for name in has])
                 torch.testing.assert_close(torch.tensor(list(hit.weight.values())), trust / trust.sum())
                 torch.testing.assert_close(torch.tensor(list(hit.similarity.values())), cosine)
                 assert hit.score == pytest.approx(sum(hit.weight[n] * hit.similarity[n] for n in has), abs=1e-6)
+                hit.metadata["split"] = "changed"  # it is a copy
 
 
 def test_clips_without_an_expert_come_last_even_behind_the_worst():
@@ -136,16 +127,6 @@ def test_clips_without_an_expert_come_last_even_behind_the_worst():
     assert [hit.id for hit in hits] == ["opposite", "beyond", "nothing"]
     assert hits[2].score == NO_EXPERT and hits[2].similarity == hits[2].weight == {}
     assert [hit.id for hit in index.search(query, 1)[0]] == ["opposite"]
-
-
-def test_experts_of_weight_zero():
-    # a weight of zero has a floor, as in model.score: a clip that has only that expert is compared by it
-    index, video, text = filled(100)
-    text = text._replace(weights=torch.tensor([[1.0, 0.0, 0.0]]).repeat(7, 1))
-    expected = scores(video, text)
-    torch.testing.assert_close(best_scores(index, text, 30), expected.topk(30, 1).values, atol=1e-6, rtol=0)
-    for hit in index.search(text, 100)[0]:
-        assert not hit.weight or sum(hit.weight.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +203,7 @@ def test_remove_all_or_nothing():
 BAD = {
     "an id twice": (lambda i, v, m: (["a", "a"], v, m), "twice"),
     "a known id": (lambda i, v, m: (["new", "old"], v, m), "'old' is in the index already"),
-    "an id that is no text": (lambda i, v, m: ([1, "b"], v, m), "not a str"),
+    "an id that is no text": (lambda i, v, m: ([1, "b"], v, m), "a str .* 1 is not"),
     "too few ids": (lambda i, v, m: (["b"], v, m), "need a mask"),
     "a narrow mask": (lambda i, v, m: (i, v, m[:, :2]), "need a mask"),
     "an expert left out": (lambda i, v, m: (i, {"face": v["face"]}, m), "experts of this index"),
@@ -236,7 +217,7 @@ BAD = {
 @pytest.mark.parametrize("what", BAD)
 def test_what_cannot_be_added_leaves_no_trace(what):
     change, message = BAD[what]
-    video, text = world(2)
+    video, text = world(2, present=1)
     index = ClipIndex(DIMS)
     index.add(["old"], video.rows([0]))
     new, videos, mask = change(["n1", "n2"], video.vectors, torch.ones(2, 3))
@@ -252,12 +233,6 @@ def test_metadata_must_be_dicts_that_json_can_hold():
         with pytest.raises(error):
             index.add(["a"], video, metadata)
         assert len(index) == 0
-
-
-def test_a_hit_s_metadata_is_a_copy():
-    index, _, text = filled(5)
-    index.search(text, 1)[0][0].metadata["split"] = "changed"
-    assert index.search(text, 1)[0][0].metadata["split"] != "changed"
 
 
 # ---------------------------------------------------------------------------------------------------------- queries
@@ -469,8 +444,7 @@ def test_save_and_load(tmp_path):
 
 
 def test_a_damaged_file_is_refused(tmp_path):
-    index, _, text = filled(40)
-    index.save(tmp_path / "good")
+    filled(40)[0].save(tmp_path / "good")
     raw, rng = (tmp_path / "good").read_bytes(), np.random.default_rng(0)
     bad = tmp_path / "bad"
     for _ in range(60):
@@ -478,20 +452,10 @@ def test_a_damaged_file_is_refused(tmp_path):
         bad.write_bytes(raw[:place] + bytes([raw[place] ^ bit]) + raw[place + 1 :])
         with pytest.raises(IndexFileError, match="bad"):
             ClipIndex.load(bad)
-    for size in [0, 1, 100, *rng.integers(len(raw), size=20).tolist(), len(raw) - 1]:
-        bad.write_bytes(raw[:size])
+    for size in [0, 1, 100, *rng.integers(len(raw), size=20).tolist(), len(raw) - 1, len(raw) + 1]:
+        bad.write_bytes((raw + b"x")[:size])
         with pytest.raises(IndexFileError, match="bad"):
             ClipIndex.load(bad)
-    bad.write_bytes(raw + b"x")
-    with pytest.raises(IndexFileError):
-        ClipIndex.load(bad)
-
-
-def rewritten(path, change):
-    """Make ``change`` to the file, and seal it again."""
-    with h5py.File(path, "r+") as file:
-        change(file)
-    seal(path)
 
 
 def put(place, name, value):
@@ -533,27 +497,20 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_file_whose_parts_do_not_fit(tmp_path, what):
     change, message = WRONG[what]
-    index, *_ = filled(30)
-    index.save(tmp_path / "x")
-    rewritten(tmp_path / "x", change)
-    with pytest.raises(IndexFileError, match=message):
-        ClipIndex.load(tmp_path / "x")
-
-
-def test_a_file_without_its_seal_is_refused(tmp_path):
-    index, *_ = filled(5)
-    index.save(tmp_path / "x")
+    filled(30)[0].save(tmp_path / "x")
     with h5py.File(tmp_path / "x", "r+") as file:
-        file.attrs["kind"] = "exact"
-    with pytest.raises(IndexFileError, match="checksum"):
+        change(file)
+    seal(tmp_path / "x")
+    with pytest.raises(IndexFileError, match=message):
         ClipIndex.load(tmp_path / "x")
 
 
 def test_what_is_no_index(tmp_path):
     (tmp_path / "text").write_text("hello")
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["x"] = 1
-    for path in (tmp_path / "nowhere", tmp_path, tmp_path / "text", tmp_path / "other.h5", TINYCLIPS):
+    filled(5)[0].save(tmp_path / "edited")
+    with h5py.File(tmp_path / "edited", "r+") as file:
+        file.attrs["kind"] = "exact"  # HDF5 drops the seal
+    for path in (tmp_path / "nowhere", tmp_path, tmp_path / "text", tmp_path / "edited", TINYCLIPS):
         with pytest.raises(IndexFileError, match=re.escape(str(path))):
             ClipIndex.load(path)
 

@@ -298,14 +298,14 @@ class ClipIndex:
 
     def _file_size(self) -> int:
         """Bytes that the file takes at most: HDF5 must not meet a full disk."""
-        size = 2**20 + self.nbytes
-        size += sum(4 * len(id) + 8 for id in self.ids) + sum(4 * len(key) + 4 for key in self._metadata_ids)
+        texts = [*self.ids, *self._metadata_ids, *(self.words.words if self.words else ())]
+        size = 2**20 + self.nbytes + sum(4 * len(text) + 8 for text in texts)
         if self.kind == "hnsw":
             size += 300 * len(self) + 2**21
         if self.model is not None:
             size += sum(x.numel() * x.element_size() + 1024 for x in self.model.state_dict().values())
         if self.words is not None:
-            size += self.words.vectors.numel() * 4 + sum(4 * len(word) + 4 for word in self.words.words)
+            size += self.words.vectors.numel() * 4
         return size
 
     def _write(self, file: h5py.File) -> None:

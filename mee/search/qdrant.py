@@ -165,14 +165,10 @@ class QdrantIndex:
         self, vectors: dict[str, torch.Tensor], weights: dict[str, float], k: int, conditions: list, total: int
     ) -> list[Hit]:
         m, depth = self.models, max(self.depth, k)
-        if not total:
-            return []
         condition = m.Filter(must=conditions) if conditions else None
         queries = {name: x.tolist() for name, x in vectors.items()}
         # the condition goes with each stage: an embedded Qdrant does not pass the last stage's on
-        prefetch = [
-            m.Prefetch(query=x, using=name, filter=condition, limit=min(depth, total)) for name, x in queries.items()
-        ]
+        prefetch = [m.Prefetch(query=x, using=n, filter=condition, limit=depth) for n, x in queries.items()]
         if depth < total:
             # whatever any expert proposes is scored by each of them; absent ones count as 0 in the formula
             limit = depth * len(queries)

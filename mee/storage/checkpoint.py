@@ -55,8 +55,21 @@ class Checkpoint:
             with _writing(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=self.folder).close()
-        if self.resume:
-            self._restore(run)
+        if not self.resume:
+            return
+        path = self.folder / STATE
+        state = _load(path, "state")
+        choices, old = self._choices(run), state.get("choices", {})
+        changed = [name for name in choices if choices[name] != old.get(name)]
+        if changed:
+            raise CheckpointError(f"{path}: made with another {', '.join(changed)}; start afresh, or keep it")
+        with _parts_must_fit(path):
+            run.model.load_state_dict(state["model"])
+            run.optimizer.load_state_dict(state["optimizer"])
+            run.scheduler.load_state_dict(state["scheduler"])
+            run.batches.generator.set_state(state["generator"])
+            for name in RESTORED:
+                setattr(run, name, state[name])
 
     def epoch_end(self, run: Run) -> None:
         """Write both files."""
@@ -76,25 +89,8 @@ class Checkpoint:
 
     def _choices(self, run: Run) -> dict[str, Any]:
         """What must be the same again to resume: all but the number of epochs and where the numbers are kept."""
-        choices = {**asdict(run.config), "data": run.batches.titles}
-        for name in ("epochs", "device", "stream"):
-            del choices[name]
-        return choices
-
-    def _restore(self, run: Run) -> None:
-        path = self.folder / STATE
-        state = _load(path, "state")
-        choices, old = self._choices(run), state.get("choices", {})
-        changed = [name for name in choices if choices[name] != old.get(name)]
-        if changed:
-            raise CheckpointError(f"{path}: made with another {', '.join(changed)}; start afresh, or keep it")
-        with _parts_must_fit(path):
-            run.model.load_state_dict(state["model"])
-            run.optimizer.load_state_dict(state["optimizer"])
-            run.scheduler.load_state_dict(state["scheduler"])
-            run.batches.generator.set_state(state["generator"])
-            for name in RESTORED:
-                setattr(run, name, state[name])
+        config = {name: x for name, x in asdict(run.config).items() if name not in ("epochs", "device", "stream")}
+        return {**config, "data": run.batches.titles}
 
 
 #: fields of a Run that a checkpoint holds as they are

@@ -16,13 +16,8 @@ a clip has **no rows** for it: absence has one representation, which a batch car
 
 Rows ``offsets[i]`` to ``offsets[i + 1]`` belong to clip ``i``; features are float16 or float32. The file's *seal*
 follows the end of the HDF5 data: a checksum of all bytes, so that damage is noticed and not learnt from. h5py drops the
-seal of a file that it opens for writing; a file without a seal is read all the same.
-
-From the shell::
-
-    mee check FILE     # what is wrong with a file, and where, in plain words
-    mee show FILE      # clips, splits, experts, what is missing, captions
-    mee seal FILE      # add the checksum that a file has lost by being edited, or has never had
+seal of a file that it opens for writing; a file without a seal is read all the same (``mee check``, ``show`` and
+``seal`` are the commands).
 """
 
 import json
@@ -187,11 +182,16 @@ class _Reader:
             raise _Unreadable("experts", "there is none; a clip file describes its clips by at least one expert")
         experts = {name: self.expert(f"experts/{name}", ids) for name in sorted(group)}
         captions = self.captions(len(ids), len(experts))
+        facts = self.strings("clips/facts", len(ids)) if "clips/facts" in self.file else None
+        try:
+            facts = facts and [json.loads(line) for line in facts]
+        except ValueError as error:
+            raise _Unreadable("clips/facts", f"not JSON: {error}") from None
         return {
             **captions,
             "ids": ids,
             "split": split,
-            "facts": self.facts(len(ids)) if "clips/facts" in self.file else None,
+            "facts": facts,
             "experts": experts,
             "choices": self.choices(len(ids), len(captions["caption_clip"])) if "choices" in self.file else None,
             "storyboards": self.storyboards(len(ids)) if "storyboard" in self.file else None,
@@ -209,12 +209,6 @@ class _Reader:
             if not isinstance(attributes.setdefault(key, ""), str):
                 raise _Unreadable(f"attribute {key!r}", f"not a text: {attributes[key]!r}")
         return attributes
-
-    def facts(self, clips: int) -> list[Any]:
-        try:
-            return [json.loads(line) for line in self.strings("clips/facts", clips)]
-        except ValueError as error:
-            raise _Unreadable("clips/facts", f"not JSON: {error}") from None
 
     def expert(self, place: str, ids: list[str]) -> Expert:
         kind = _decode(self.file[place].attrs.get("kind"))
@@ -267,8 +261,7 @@ class _Reader:
         options = self.pointers("choices/captions", captions, "captions", ndim=2)
         answer = self.pointers("choices/answer", options.shape[1], "captions of a question")
         if not len(clip) == len(answer) == len(options):
-            what = f"{len(clip)} clips, {len(options)} rows of captions, {len(answer)} answers"
-            raise _Unreadable("choices", what)
+            raise _Unreadable("choices", f"{len(clip)} clips, {len(options)} rows of captions, {len(answer)} answers")
         return {"clip": clip, "captions": options, "answer": answer}
 
     def storyboards(self, clips: int) -> _Storyboards:
@@ -375,17 +368,13 @@ class _Reader:
             array = data[...].astype(data.dtype.newbyteorder("="))
         if array.shape[1] == 0:
             self.report(name, "has no columns")
-        if self.check:
-            self.refuse_nan(name, array)
-        return torch.from_numpy(array)
-
-    def refuse_nan(self, name: str, array: np.ndarray) -> None:
         # NaN and Inf have all bits of the exponent set; looking at these is four times as fast as np.isfinite
         exponent, bits = (0x7C00, "u2") if array.itemsize == 2 else (0x7F800000, "u4")
         step = max(1, 2**22 // max(1, array.shape[1]))
-        for start in range(0, len(array), step):
+        for start in range(0, len(array) if self.check else 0, step):
             bad = ((array[start : start + step].view(bits) & exponent) == exponent).any(1)
             if bad.any():
                 row = start + int(bad.argmax())
                 self.report(name, f"{int(bad.sum())} rows or more hold NaN or Inf, the first is row {row}")
-                return
+                break
+        return torch.from_numpy(array)

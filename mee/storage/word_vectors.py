@@ -74,13 +74,11 @@ def _parse_binary(path: Path, file: BinaryIO, count: int, dim: int) -> Iterator[
     """``count`` times a word, a space, and ``dim`` little-endian float32."""
     for _ in range(count):
         word = bytearray()
-        while (char := file.read(1)) != b" ":
-            if not char:
-                raise ValueError(f"{path}: ends in the middle of a word; is the download complete?")
+        while (char := file.read(1)) not in (b" ", b""):
             word += char
         raw = file.read(4 * dim)
-        if len(raw) != 4 * dim:
-            raise ValueError(f"{path}: ends in the middle of a vector; is the download complete?")
+        if not char or len(raw) < 4 * dim:
+            raise ValueError(f"{path}: ends in the middle of a word or its vector; is the download complete?")
         yield word.decode("utf-8", "replace").strip(), np.frombuffer(raw, "<f4")
 
 

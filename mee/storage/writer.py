@@ -154,23 +154,22 @@ class ClipWriter:
             raise self._refusal(id, f"needs an id, and a split of {', '.join(SPLITS)}; got {split!r}")
         if unknown := set(features) - set(self.experts):
             raise self._refusal(id, f"no expert {sorted(unknown)}; there are {list(self.experts)}")
-        named = [None] * len(captions) if mentions is None else [set(names) for names in mentions]
-        if len(named) != len(captions):
+        named = None if mentions is None else [set(names) for names in mentions]
+        if named is not None and len(named) != len(captions):
             raise self._refusal(id, f"{len(captions)} captions, mentions for {len(named)}")
-        if unknown := set().union(*filter(None, named)) - set(self.experts):
+        if unknown := set().union(*(named or ())) - set(self.experts):
             raise self._refusal(id, f"mentions {sorted(unknown)}, not experts of this file")
         # everything is checked before anything is stored
         rows = {name: self._check_rows(id, name, features.get(name)) for name in self.experts}
         checked = [self._check_caption(id, caption) for caption in captions]
+        clip = _Clip(len(self.clips), split, json.dumps(facts), len(storyboard))
         with self._disk():
             for name, values in rows.items():
                 self.rows[name].add(values)
-            for (text, content), names in zip(checked, named, strict=True):
-                mentions = None if names is None else [name in names for name in self.experts]
-                self._add_caption(_Caption(len(self.clips), text, mentions), content)
+            self._add_captions(clip.number, checked, named)
             for picture in storyboard:
                 self.jpeg.add(np.frombuffer(picture, np.uint8)[:, None])
-        self.clips[id] = _Clip(len(self.clips), split, json.dumps(facts), len(storyboard))
+        self.clips[id] = clip
 
     def add_choice(self, id: str, captions: Sequence[Any], answer: int) -> None:
         """Add a multiple-choice question about clip ``id``: ``captions`` to choose from, ``answer`` counted from 0."""
@@ -183,8 +182,7 @@ class ClipWriter:
         numbers = list(range(len(self.captions), len(self.captions) + len(captions)))
         checked = [self._check_caption(id, caption) for caption in captions]
         with self._disk():
-            for text, content in checked:
-                self._add_caption(_Caption(-1, text, None), content)
+            self._add_captions(-1, checked, None)
         self.questions.append((self.clips[id].number, numbers, answer))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -253,11 +251,12 @@ class ClipWriter:
             raise self._refusal(id, f"word vectors of {vectors.shape[1]}; earlier ones have {self.content.dim}")
         return text, vectors
 
-    def _add_caption(self, caption: _Caption, content: np.ndarray) -> None:
-        if self.content is None:
-            self.content = self._spool(content.shape[1])
-        self.content.add(content)
-        self.captions.append(caption)
+    def _add_captions(self, clip: int, captions: list, mentions: list[set[str]] | None) -> None:
+        for i, (text, content) in enumerate(captions):
+            self.content = self.content or self._spool(content.shape[1])
+            self.content.add(content)
+            named = None if mentions is None else [name in mentions[i] for name in self.experts]
+            self.captions.append(_Caption(clip, text, named))
 
     def _size(self) -> int:
         """About how many bytes the file will have, and not fewer."""
