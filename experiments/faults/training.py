@@ -177,7 +177,7 @@ def stop(folder, share):
             verdicts.append("right")
         elif left := [p.name for p in out.glob(".*")]:
             verdicts.append(f"lost: {left} stayed behind")
-        elif code == 0:
+        elif code == 0 or f"are in {out}" in said:  # it had come to its end, and perhaps said so when the signal came
             verdicts.append("right" if learnt(out) == want else "lost: other weights")
         elif code != 1 or "mee train: stopped" not in said or "Traceback" in said or state != ("--resume" in said):
             verdicts.append(f"lost: ended with {code} and said {said[-300:]!r}")
