@@ -50,7 +50,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     p = argparse.ArgumentParser(prog="mee", description="Find videos with a sentence: mixture of embedding experts.")
-    commands = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    p.set_defaults(run=lambda _: p.print_help())
+    commands = p.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
         c = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
