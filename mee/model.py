@@ -67,10 +67,6 @@ class TextEmbedding(NamedTuple):
         """The sentences ``i``: a slice, a list or a tensor of row numbers."""
         return TextEmbedding({name: x[i] for name, x in self.vectors.items()}, self.weights[i])
 
-    def to(self, device: torch.device | str) -> TextEmbedding:
-        """The same embeddings on ``device``."""
-        return TextEmbedding({name: x.to(device) for name, x in self.vectors.items()}, self.weights.to(device))
-
     @classmethod
     def concat(cls, parts: Sequence[TextEmbedding]) -> TextEmbedding:
         """One embedding of the sentences of all ``parts``, in their order."""
@@ -86,10 +82,6 @@ class VideoEmbedding(NamedTuple):
     def rows(self, i: Any) -> VideoEmbedding:
         """The clips ``i``: a slice, a list or a tensor of row numbers."""
         return VideoEmbedding({name: x[i] for name, x in self.vectors.items()}, self.mask[i])
-
-    def to(self, device: torch.device | str) -> VideoEmbedding:
-        """The same embeddings on ``device``."""
-        return VideoEmbedding({name: x.to(device) for name, x in self.vectors.items()}, self.mask.to(device))
 
     @classmethod
     def concat(cls, parts: Sequence[VideoEmbedding]) -> VideoEmbedding:
