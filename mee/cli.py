@@ -1,4 +1,4 @@
-"""The command ``mee``: train, evaluate, check, show, seal, index, search, demo. Each explains itself with ``--help``.
+"""The command ``mee``: train, evaluate, calibrate, check, show, seal, index, search, demo; ``--help`` explains each.
 
 The flags of ``mee train`` are the fields of :class:`mee.config.TrainConfig`.
 """
@@ -17,11 +17,14 @@ from typing import Any
 
 import torch
 
-from mee.config import RECIPES, TrainConfig
+from mee.calibration import Calibration
+from mee.config import RECIPES, SCORES, TrainConfig
 from mee.data import SPLITS, Clips
-from mee.evaluate import evaluate, evaluate_choices, results_table
+from mee.evaluate import calibrate, evaluate, evaluate_choices, results_table
+from mee.robustness import plot_robustness, robustness, robustness_table
 from mee.train import Progress, Run, fit, prepare
 
+DELETE = "delete these shares (0 to 1) of the clips' experts at random: a curve for each score that the model has"
 METRICS = "metrics.json"  # what `mee train --out DIR` adds to the checkpoint's files
 
 
@@ -39,11 +42,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options of a command line; those of ``train`` have a TrainConfig as ``config``."""
-    options = parser().parse_args(arguments)
+    p = parser()
+    options = p.parse_args(arguments)
     if options.command == "train":
         given = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if hasattr(options, f.name)}
         given["experts"] = tuple(given["experts"]) if "experts" in given else None
-        options.config = TrainConfig(**{**RECIPES.get(options.recipe, {}), **given})
+        try:
+            options.config = TrainConfig(**{**RECIPES.get(options.recipe, {}), **given})
+        except ValueError as error:  # settings that do not go together
+            p.error(str(error))
     return options
 
 
@@ -66,7 +73,15 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`")
     test.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
     test.add_argument("--split", choices=SPLITS, default="test", help="which clips (default: test)")
+    test.add_argument("--score", choices=SCORES, default="paper", help="what to rank by (default: paper)")
+    test.add_argument("--delete", type=float, nargs="+", metavar="SHARE", help=DELETE)
+    test.add_argument("--draws", type=int, default=5, help="deletions of each share (default: 5)")
     test.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    test.add_argument("--figure", type=Path, metavar="FILE", help="draw what --delete gives: .png, .svg, .pdf")
+
+    again = command("calibrate", _calibrate, "give a trained model its calibration, from the clips it was trained on")
+    again.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`, which is rewritten")
+    again.add_argument("clips", type=Path, metavar="CLIPS", help="the clip file that it was trained on")
 
     for name, run, help in (
         ("check", _check, "say what is wrong with a clip file, and where"),
@@ -122,7 +137,8 @@ def _add_training_flags(p: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from mee import distributed
-    from mee.storage import Checkpoint, read_clips
+    from mee.storage import Checkpoint, read_clips, save_model
+    from mee.storage.checkpoint import MODEL
 
     if options.resume and options.out is None:
         raise ValueError("--resume needs --out, the folder of the run to continue")
@@ -140,6 +156,9 @@ def _train(options: argparse.Namespace) -> None:
         run_loop = fit if world_size == 1 else distributed.fit
         run = run_loop(model, batches, loss, options.config, validate, callbacks)
     if rank == 0:  # the others have nothing to add
+        run.model.calibration = calibrate(run.model, clips)
+        if options.out:
+            save_model(options.out / MODEL, run.model, run.words)
         report(run, clips, choices, began, options.out)
 
 
@@ -151,8 +170,9 @@ def report(run: Run, clips: Clips, choices: Clips, began: float, out: Path | Non
         clip_ids = clips.clips_in(split)
         captions = len(clips.captions_of(clip_ids)[0])
         if captions:
-            results[split] = evaluate(run.model, clips, clip_ids)
-            print(f"\n{split}: {len(clip_ids)} clips, {captions} captions\n{results_table(results[split])}")
+            for name, calibration in (("", None), (", calibrated", run.model.calibration)):
+                results[split + name] = found = evaluate(run.model, clips, clip_ids, calibration=calibration)
+                print(f"\n{split}{name}: {len(clip_ids)} clips, {captions} captions\n{results_table(found)}")
         else:
             print(f"\n{split}: no captioned clips, " + ("the last epoch is kept" if split == "val" else "no test"))
     if choices.choices:
@@ -185,13 +205,40 @@ def _how_to_resume(options: argparse.Namespace) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from mee.storage import load_model, read_clips
+    from mee.storage import atomic, load_model, read_clips
 
     (model, _), clips = load_model(options.model), read_clips(options.clips)
-    metrics = evaluate(model, clips, options.split)
-    print(f"{options.split}: {len(clips.clips_in(options.split))} clips\n{results_table(metrics)}")
+    if options.figure and not options.delete:
+        raise ValueError("--figure draws what --delete gives: add it, as in --delete 0 .1 .3 .5 .7 .9")
+    if options.delete:
+        metrics = robustness(model, clips, options.split, options.delete, draws=options.draws)
+        print(f"{options.split}: {len(clips.clips_in(options.split))} clips\n\n{robustness_table(metrics)}")
+    else:
+        calibration = _calibration_of(model, options) if options.score == "calibrated" else None
+        metrics = evaluate(model, clips, options.split, calibration=calibration)
+        print(f"{options.split}: {len(clips.clips_in(options.split))} clips\n{results_table(metrics)}")
     if options.json:
         _write_json(options.json, metrics)
+    if options.figure:
+        with atomic(options.figure) as temporary:
+            plot_robustness(metrics).savefig(temporary, format=options.figure.suffix[1:] or "png", dpi=150)
+
+
+def _calibration_of(model: Any, options: argparse.Namespace) -> Calibration:
+    if model.calibration is None:
+        raise ValueError(
+            f"{options.model}: not calibrated; `mee calibrate {options.model} CLIPS` does it, with its training clips"
+        )
+    return model.calibration
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from mee.storage import load_model, read_clips, save_model
+
+    (model, words), clips = load_model(options.model), read_clips(options.clips)
+    model.calibration = calibrate(model, clips)
+    save_model(options.model, model, words)
+    print(f"{options.model}: calibrated by the {len(clips.clips_in('train'))} training clips of {options.clips}")
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

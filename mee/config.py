@@ -11,6 +11,7 @@ from typing import Any
 from mee.model import ModelConfig
 
 LOSSES = ("max-margin", "info-nce")
+SCORES = ("paper", "calibrated")
 
 
 def _option(default: Any, help: str, **flag: Any) -> Any:
@@ -34,6 +35,7 @@ class TrainConfig:
     loss: str = _option("max-margin", "what training minimises", choices=LOSSES)
     margin: float = _option(0.2, "how far a wrong pair must stay below the right one (max-margin)")
     temperature: float = _option(0.05, "divides the scores (info-nce)")
+    score: str = _option("paper", "what training ranks by; calibrated needs --loss info-nce", choices=SCORES)
     expert_loss: float = _option(0.0, "weight of a loss of each expert alone, among the clips that have it (paper: 0)")
     image_rate: float | str = _option(
         0.5, "images per clip, or 'all': each image once per epoch", type=_image_rate, metavar="RATE"
@@ -57,6 +59,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"loss is one of {', '.join(LOSSES)}; got {self.loss!r}")
+        if self.score not in SCORES:
+            raise ValueError(f"score is one of {', '.join(SCORES)}; got {self.score!r}")
+        if self.score == "calibrated" and self.loss != "info-nce":  # a margin is never wide enough: the spread grows
+            raise ValueError("training by the calibrated score needs loss info-nce; any model can be calibrated later")
 
 
 #: The paper's settings, as its code's two command lines give them.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mee.calibration import Calibration
 from mee.data import Clips
 from mee.metrics import chance, ranks, ranks_both_ways, summarise
 from mee.model import TextEmbedding, VideoEmbedding, VideoTextMEE
+
+Score = Callable[[TextEmbedding, VideoEmbedding], Tensor]
 
 
 @contextmanager
@@ -56,6 +59,24 @@ def embed(
         return TextEmbedding.concat(text), VideoEmbedding.concat(video)
 
 
+def calibrate(
+    model: VideoTextMEE, clips: Clips, clip_ids: Any = "train", captions: int = 1000, seed: int = 0, chunk: int = 512
+) -> Calibration:
+    """The :class:`mee.calibration.Calibration` of a model, from training clips (a split's name, or clip numbers).
+
+    >>> model.calibration = calibrate(model, clips)                             # doctest: +SKIP
+
+    ``captions`` of these clips, drawn by ``seed``, are the sample behind h(v); 0: without that half.
+    """
+    clip_ids = clips.clips_in(clip_ids) if isinstance(clip_ids, str) else torch.as_tensor(clip_ids)
+    if len(clip_ids) < 2:
+        raise ValueError(f"{clips.name}: {len(clip_ids)} clips to calibrate by; mean and covariance need two at least")
+    own, _ = clips.captions_of(clip_ids)
+    drawn = own[torch.randperm(len(own), generator=torch.Generator().manual_seed(seed))[:captions]]
+    text, video = embed(model, clips, drawn, clip_ids, chunk=chunk)
+    return Calibration.estimate(video, text if len(drawn) else None)
+
+
 def score_in_chunks(
     model: VideoTextMEE,
     text: TextEmbedding,
@@ -63,8 +84,9 @@ def score_in_chunks(
     texts: Tensor | None = None,
     videos: Tensor | None = None,
     chunk: int = 512,
+    score: Score | None = None,
 ) -> Tensor:
-    """``model.score`` of texts with clips (texts, clips), block by block: beside it only (chunk, chunk) arises.
+    """Scores of texts with clips (texts, clips), block by block: beside them only (chunk, chunk) arises.
 
     Parameters
     ----------
@@ -72,7 +94,10 @@ def score_in_chunks(
         As :func:`embed` gives them.
     texts, videos
         Row numbers of those to score (default: all).
+    score
+        Scores a block (default: ``model.score``).
     """
+    score = score or model.score
     texts_of, n = _parts(texts, len(text.weights), chunk)
     videos_of, m = _parts(videos, len(video.mask), chunk)
     out = torch.empty(n, m, dtype=torch.promote_types(text.weights.dtype, torch.float32), device=text.weights.device)
@@ -80,7 +105,7 @@ def score_in_chunks(
         for i, a in enumerate(texts_of):
             block = text.rows(a)
             for j, b in enumerate(videos_of):
-                out[i * chunk : (i + 1) * chunk, j * chunk : (j + 1) * chunk] = model.score(block, video.rows(b))
+                out[i * chunk : (i + 1) * chunk, j * chunk : (j + 1) * chunk] = score(block, video.rows(b))
     return out
 
 
@@ -91,8 +116,43 @@ def _parts(rows: Tensor | None, n: int, chunk: int) -> tuple[Sequence[Any], int]
     return rows.split(chunk), len(rows)
 
 
+def rank_embeddings(
+    model: VideoTextMEE,
+    text: TextEmbedding,
+    video: VideoEmbedding,
+    positive_clip: Tensor,
+    calibration: Calibration | None = None,
+    chunk: int = 512,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Ranks of what :func:`embed` gave: t2v (texts,), v2t (clips that have a text,), and ``positive_clip`` itself.
+
+    ``positive_clip`` (texts,) holds rows of ``video``; ``calibration`` ranks by its score instead of the paper's.
+    """
+    score: Score = model.score
+    hubness = torch.zeros(len(video.mask), device=video.mask.device)
+    if calibration is not None:  # a clip's own number is computed once, not with every block of texts
+        score = calibration.z
+        with torch.no_grad():
+            hubness = torch.cat(
+                [calibration.hubness(video.rows(part)) for part in _parts(None, len(hubness), chunk)[0]]
+            )
+    return ranks_both_ways(
+        (
+            lambda texts: score_in_chunks(model, text, video, texts, None, chunk, score) - hubness,
+            lambda videos: score_in_chunks(model, text, video, None, videos, chunk, score).T,
+        ),
+        positive_clip,
+        chunk=chunk,
+    )
+
+
 def compute_ranks(
-    model: VideoTextMEE, clips: Clips, clip_ids: Any, experts: Sequence[str] | None = None, chunk: int = 512
+    model: VideoTextMEE,
+    clips: Clips,
+    clip_ids: Any,
+    experts: Sequence[str] | None = None,
+    chunk: int = 512,
+    calibration: Calibration | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The ranks behind :func:`evaluate`: t2v (captions,), v2t (captioned clips,), positive_clip (captions,).
 
@@ -103,14 +163,7 @@ def compute_ranks(
     if not len(captions):
         raise ValueError(f"{clips.name}: {len(clip_ids)} clips to evaluate on, none with a caption")
     text, video = embed(model, clips, captions, clip_ids, experts, chunk)
-    return ranks_both_ways(
-        (
-            lambda texts: score_in_chunks(model, text, video, texts, None, chunk),
-            lambda videos: score_in_chunks(model, text, video, None, videos, chunk).T,
-        ),
-        positive_clip,
-        chunk=chunk,
-    )
+    return rank_embeddings(model, text, video, positive_clip, calibration, chunk)
 
 
 def evaluate(
@@ -121,6 +174,7 @@ def evaluate(
     bootstrap: int = 1000,
     seed: int = 0,
     chunk: int = 512,
+    calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """Retrieval both ways among some clips, as :func:`mee.metrics.retrieval_metrics`; each caption is a query.
 
@@ -134,15 +188,22 @@ def evaluate(
         As for :func:`embed`.
     bootstrap, seed
         As for :func:`mee.metrics.summarise`.
+    calibration
+        Rank by its score (``model.calibration``, if the model has one) instead of the paper's.
     """
     clip_ids = clips.clips_in(clip_ids) if isinstance(clip_ids, str) else torch.as_tensor(clip_ids)
-    t2v, v2t, positive_clip = compute_ranks(model, clips, clip_ids, experts, chunk)
-    count = torch.bincount(positive_clip)
+    t2v, v2t, positive_clip = compute_ranks(model, clips, clip_ids, experts, chunk, calibration)
     return {
         "t2v": summarise(t2v, positive_clip, bootstrap, seed),
         "v2t": summarise(v2t, None, bootstrap, seed),
-        "chance": {"t2v": chance(len(clip_ids), 1), "v2t": chance(len(positive_clip), count[count > 0])},
+        "chance": chance_of(len(clip_ids), positive_clip),
     }
+
+
+def chance_of(clips: int, positive_clip: Tensor) -> dict[str, dict[str, float]]:
+    """The metrics of a random order both ways, among ``clips`` clips and texts that belong to ``positive_clip``."""
+    count = torch.bincount(positive_clip)
+    return {"t2v": chance(clips, 1), "v2t": chance(len(positive_clip), count[count > 0])}
 
 
 def evaluate_choices(

@@ -83,6 +83,11 @@ class VideoEmbedding(NamedTuple):
         """The clips ``i``: a slice, a list or a tensor of row numbers."""
         return VideoEmbedding({name: x[i] for name, x in self.vectors.items()}, self.mask[i])
 
+    def keep(self, keep: Tensor) -> VideoEmbedding:
+        """The same clips without the experts where ``keep`` (clips, experts) bool is False."""
+        columns = {name: keep[:, i, None] for i, name in enumerate(sorted(self.vectors))}
+        return VideoEmbedding({name: x * columns[name] for name, x in self.vectors.items()}, self.mask & keep)
+
     @classmethod
     def concat(cls, parts: Sequence[VideoEmbedding]) -> VideoEmbedding:
         """One embedding of the clips of all ``parts``, in their order."""
@@ -97,9 +102,18 @@ def _identity(x: Tensor) -> Tensor:
     return x
 
 
-def _single(x: Tensor) -> torch.dtype:
+def single(x: Tensor) -> torch.dtype:
     """Single precision, or that of ``x`` if it has more. Lengths need it: squares leave the range of float16."""
     return torch.promote_types(x.dtype, torch.float32)
+
+
+def inner(a: Tensor, b: Tensor, conf: bool = True) -> Tensor:
+    """Inner products of all rows of ``a`` with all of ``b`` (n, m); with ``conf=False`` of row i with row i (n,)."""
+    if conf:
+        return a @ b.T
+    if len(a) != len(b):
+        raise ValueError(f"pairs need as many captions as clips; got {len(a)} and {len(b)}")
+    return (a * b).sum(1)
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -127,7 +141,7 @@ class BatchNorm(nn.BatchNorm1d):
             # nothing is left out: PyTorch's kernel will do
             return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
         dtype, dims = x.dtype, tuple(range(x.ndim - 1))
-        x = x.to(_single(x))
+        x = x.to(single(x))
         present = torch.ones_like(x[..., :1]) if mask is None else mask[..., None].to(x)
         count = self.all_reduce(present.sum())
         enough = (count >= 2).to(x)  # 1 or 0, between the batch's statistics and the running ones
@@ -180,7 +194,7 @@ class NetVLAD(nn.Module):
         residuals = x.transpose(1, 2) @ assignment - assignment.sum(1, keepdim=True) * self.clusters2  # (items, D, K)
         # Once each V_k has length 1, the whole has the root of how many there are (those of length 0 aside): one
         # product scales to both. These tensors are the largest of a step, and each pass over them counts.
-        length = torch.linalg.vector_norm(residuals, dim=1, keepdim=True, dtype=_single(x))  # (items, 1, K)
+        length = torch.linalg.vector_norm(residuals, dim=1, keepdim=True, dtype=single(x))  # (items, 1, K)
         filled = (length > 0).to(length)
         scale = filled / (length.clamp_min(1e-12) * filled.sum(2, keepdim=True).clamp_min(1).sqrt())
         return (residuals * scale).to(residuals.dtype).flatten(1)
@@ -217,7 +231,7 @@ class GatedEmbeddingUnit(nn.Module):
         x = self.fc(x)
         if self.cg is not None:
             x = self.cg(x, mask)
-        x = F.normalize(x.to(_single(x)), dim=1).to(x.dtype)
+        x = F.normalize(x.to(single(x)), dim=1).to(x.dtype)
         return x if mask is None else x * mask[:, None]
 
 
@@ -319,7 +333,7 @@ class MEE(nn.Module):
             mask.append(present)
         return VideoEmbedding(vectors, torch.stack(mask, 1))
 
-    def score(self, text: TextEmbedding, video: VideoEmbedding, conf: bool = True) -> Tensor:
+    def score(self, text: TextEmbedding, video: VideoEmbedding, conf: bool = True, calibration: Any = None) -> Tensor:
         """Score sentences with clips: (texts, clips), or (n,) pairs with ``conf=False`` (eq. 4-6).
 
         s(t, v) = sum_e a_e(v) w_e(t) <t_e, v_e>  /  sum_e a_e(v) w_e(t),  a_e(v) = 1 if clip v has expert e, else 0.
@@ -327,21 +341,20 @@ class MEE(nn.Module):
         The numerator is one inner product of the embeddings side by side (absent ones are zero), the denominator
         another one of weights and mask: no tensor of texts x clips x experts arises. A clip without any expert scores
         -1, the lowest that a mean of cosines can be: it ranks last.
+
+        ``calibration``, a :class:`mee.calibration.Calibration`, scores instead of this formula.
         """
+        if calibration is not None:
+            return calibration.score(text, video, conf)
         mask = video.mask
         with torch.autocast(mask.device.type, enabled=False):  # a ratio of small numbers: full precision
             # the floor keeps the ratio defined where a clip has only experts that the sentence does not trust at all
-            weights = text.weights.to(_single(text.weights)).clamp_min(1e-12)
+            weights = text.weights.to(single(text.weights)).clamp_min(1e-12)
             query = torch.cat(
                 [weights[:, i, None] * text.vectors[e].to(weights) for i, e in enumerate(self.experts)], 1
             )
             gallery = torch.cat([video.vectors[e].to(weights) for e in self.experts], 1)
-            if conf:
-                numerator, denominator = query @ gallery.T, weights @ mask.to(weights).T
-            else:
-                if len(query) != len(gallery):
-                    raise ValueError(f"pairs need as many captions as clips; got {len(query)} and {len(gallery)}")
-                numerator, denominator = (query * gallery).sum(1), (weights * mask).sum(1)
+            numerator, denominator = inner(query, gallery, conf), inner(weights, mask.to(weights), conf)
             empty = ~mask.any(1)  # (clips,)
             return (numerator / denominator.masked_fill(empty, 1)).masked_fill(empty, NO_EXPERT)
 
@@ -380,6 +393,8 @@ class VideoTextMEE(nn.Module):
         self.pooling = nn.ModuleDict({name: NetVLAD(k, config.experts[name][0]) for name, k in clusters.items()})
         dims = {name: (i * clusters.get(name, 1), o) for name, (i, o) in config.experts.items()}
         self.mee = MEE(dims, self.text_pooling.out_dim, config.gating, config.learned_weights)
+        #: a :class:`mee.calibration.Calibration` of this model, once :func:`mee.evaluate.calibrate` has made one
+        self.calibration: Any = None
 
     @property
     def experts(self) -> list[str]:
@@ -421,9 +436,9 @@ class VideoTextMEE(nn.Module):
             pooled[name] = x
         return self.mee.embed_video(pooled, ind)
 
-    def score(self, text: TextEmbedding, video: VideoEmbedding, conf: bool = True) -> Tensor:
+    def score(self, text: TextEmbedding, video: VideoEmbedding, conf: bool = True, calibration: Any = None) -> Tensor:
         """As :meth:`MEE.score`."""
-        return self.mee.score(text, video, conf)
+        return self.mee.score(text, video, conf, calibration)
 
 
 def _as(x: Any, like: Tensor) -> Tensor:

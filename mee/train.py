@@ -15,11 +15,15 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from mee.calibration import batch_z_scores
 from mee.config import TrainConfig
 from mee.data import Batch, Clips, MixedBatches, Words
-from mee.evaluate import evaluate
+from mee.evaluate import calibrate, evaluate
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
 from mee.model import ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
+
+#: A calibrated score of 1 counts as this much of a cosine, so that one margin or temperature serves both scores.
+Z_SCALE = 0.05
 
 Gather = Callable[[TextEmbedding, VideoEmbedding], tuple[TextEmbedding, VideoEmbedding]]
 
@@ -133,7 +137,8 @@ def batch_loss(
         text, video = model.embed_text(*batch.text), model.embed_video(*batch.video)
     if gather is not None:
         text, video = gather(text, video)
-    value = loss(model.score(text, video), batch.clip, batch.sentence)
+    scores = model.score(text, video) if config.score == "paper" else Z_SCALE * batch_z_scores(text, video)
+    value = loss(scores, batch.clip, batch.sentence)
     if config.expert_loss:
         for i, name in enumerate(model.experts):
             scores = text.vectors[name].to(value) @ video.vectors[name].to(value).T
@@ -144,6 +149,12 @@ def batch_loss(
 def validation_score(metrics: Mapping[str, Any]) -> float:
     """What the best epoch is best in: the mean of ``R@1``, ``R@5`` and ``R@10`` over both directions."""
     return sum(metrics[direction][name][0] for direction in ("t2v", "v2t") for name in ("R@1", "R@5", "R@10")) / 6
+
+
+def validation_metrics(model: Any, clips: Clips, train: Tensor, val: Tensor, config: TrainConfig) -> dict[str, Any]:
+    """:func:`mee.evaluate.evaluate` on the clips ``val``, by the score that the model is trained for."""
+    calibration = calibrate(model, clips, train) if config.score == "calibrated" else None
+    return evaluate(model, clips, val, bootstrap=0, calibration=calibration)
 
 
 class Progress:
@@ -224,7 +235,7 @@ def prepare(
     generator = torch.Generator().manual_seed(config.seed)
     batches = MixedBatches(clips, train, config.batch_size, generator, images, config.image_rate, shard, **options)
     loss = MaxMarginRankingLoss(config.margin) if config.loss == "max-margin" else InfoNCELoss(config.temperature)
-    validate = partial(evaluate, clips=clips, clip_ids=val, bootstrap=0) if len(val) else None
+    validate = partial(validation_metrics, clips=clips, train=train, val=val, config=config) if len(val) else None
     return build_model(shape, config.seed, network).to(device), batches, loss, validate
 
 

@@ -12,7 +12,7 @@ import mee
 
 ROOT = Path(__file__).parents[1]
 PURE = ("model", "loss", "metrics")
-CORE = (*PURE, "config", "data", "train", "evaluate", "compare")
+CORE = (*PURE, "calibration", "config", "data", "train", "evaluate", "robustness", "compare")
 #: wing -> the wings that it may import, beside the core
 WINGS = {"storage": (), "search": ("storage",), "demo": ("storage", "search"), "distributed": ()}
 HEAVY = {"h5py", "faiss", "qdrant_client", "gradio", "fastapi", "uvicorn"}
@@ -55,6 +55,7 @@ def ours(name):
 @pytest.mark.parametrize("name", CORE)
 def test_the_core_imports_no_wing_and_nothing_heavy(name):
     allowed = {*sys.stdlib_module_names, "torch", "mee"} | (set() if name in PURE else {"numpy", "tqdm"})
+    allowed |= {"matplotlib"} if name == "robustness" else set()  # imported by the function that draws
     for full in imports(name):
         assert full.partition(".")[0] in allowed - {"ctypes"}, f"mee.{name} imports {full}"
         assert not full.startswith("torch.distributed"), f"mee.{name} imports {full}"

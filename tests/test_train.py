@@ -328,7 +328,7 @@ def test_every_field_of_the_config_is_a_flag():
     assert parse("").config == TrainConfig()
     for field in fields(TrainConfig):
         flag = "--" + field.name.replace("_", "-")
-        value = {"loss": "info-nce", "experts": "face audio", "device": "cpu"}.get(field.name, "7")
+        value = {"loss": "info-nce", "score": "paper", "experts": "face audio", "device": "cpu"}.get(field.name, "7")
         if isinstance(field.default, bool):
             for line, expected in ((flag, True), (flag.replace("--", "--no-", 1), False)):
                 assert getattr(parse(line).config, field.name) is expected  # a flag, not a str that is always true
@@ -336,8 +336,10 @@ def test_every_field_of_the_config_is_a_flag():
             given = getattr(parse(f"{flag} {value}").config, field.name)
             assert given == (("face", "audio") if field.name == "experts" else type(given)(value))
     assert parse("--image-rate all").config.image_rate == "all"
-    with pytest.raises(SystemExit):
-        parse("--loss mse")
+    assert parse("--score calibrated --loss info-nce").config.score == "calibrated"
+    for line in ("--loss mse", "--score calibrated"):
+        with pytest.raises(SystemExit):
+            parse(line)
 
 
 def test_the_recipes_are_the_papers():

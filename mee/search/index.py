@@ -26,9 +26,10 @@ import numpy as np
 import torch
 
 from mee.data import Clips, Words
-from mee.model import NO_EXPERT, ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
+from mee.model import NO_EXPERT, TextEmbedding, VideoEmbedding, VideoTextMEE
 from mee.search.common import Hit, embed_and_add, encode_query, validate_clips, validate_dims, validate_search
 from mee.search.stores import DTYPES, KINDS, ClipGroup, import_faiss
+from mee.storage.checkpoint import rebuild_model
 from mee.storage.files import atomic, new_hdf5, read_strings, seal, sealed, write_strings
 
 FORMAT, VERSION = "mee-index", 2
@@ -363,9 +364,7 @@ class ClipIndex:
         if "model" in file:
             config = json.loads(file["model"].attrs["config"])
             config["experts"] = {name: tuple(dims) for name, dims in config["experts"].items()}
-            with torch.device("meta"):  # no weights are drawn, which would use the caller's random numbers
-                model = VideoTextMEE(ModelConfig(**config)).eval()
-            model.load_state_dict({name: torch.as_tensor(x[()]) for name, x in file["model"].items()}, assign=True)
+            model = rebuild_model(config, {name: torch.as_tensor(x[()]) for name, x in file["model"].items()})
         if "words" in file:
             words = Words(read_strings(file, "words/word"), file["words/vectors"][()])
         index = cls(json.loads(file.attrs["dims"]), file.attrs["kind"], file.attrs["dtype"], model, words)

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from mee.calibration import Calibration
 from mee.data import Words
 from mee.model import ModelConfig, VideoTextMEE
 from mee.storage.files import atomic
@@ -111,11 +113,22 @@ def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[Vi
     """
     content = _load(path, "model")
     with _parts_must_fit(path):
-        with torch.device("meta"):  # shapes without memory: the file brings the numbers
-            model = VideoTextMEE(ModelConfig(**content["config"]))
-        model.load_state_dict(content["model"], assign=True)
+        model = rebuild_model(content["config"], content["model"])
         words = Words(content["words"], content["vectors"]) if content["words"] else None
-    return model.to(device).eval(), words
+    return model.to(device), words
+
+
+def rebuild_model(config: dict[str, Any], state: dict[str, Tensor]) -> VideoTextMEE:
+    """The network, in evaluation mode, that has this config (as a dict) and this ``state_dict()``."""
+    with torch.device("meta"):  # shapes without memory, no random numbers: the state brings the weights
+        model = VideoTextMEE(ModelConfig(**config))
+    prefix = "calibration."
+    if calibration := {key.removeprefix(prefix): x for key, x in state.items() if key.startswith(prefix)}:
+        model.calibration = Calibration.from_state(calibration)
+        if sorted(model.calibration.mean) != model.experts:
+            raise ValueError(f"a calibration of {sorted(model.calibration.mean)}, a model of {model.experts}")
+    model.load_state_dict(state, assign=True)
+    return model.eval()
 
 
 @contextmanager
