@@ -42,6 +42,7 @@ TRIES, TIMEOUT = 5, 30  # attempts in a row that bring nothing, before it gives 
 WAIT = 1.0  # seconds before the second try; each further wait is twice as long
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP errors that may pass
 UNPACKED = 1.5  # a guess: what features take unpacked, as long as the archive's own list of sizes cannot be read
+BATCH = 500  # files of a repository that are fetched at a time: what an interruption may cost
 RATIO, ENTRIES = 20, 100_000  # unpacked : packed, and files in an archive; with more it is no collection of features
 HEADERS = 1 << 21  # bytes that a tar may spend between one file and the next
 ODD_NAME = re.compile(r"^/|(^|/)\.\.(/|$)|[\\:]|[^/]{200}|.{1000}", re.S)
@@ -54,12 +55,30 @@ class Source(NamedTuple):
     """A collection: where it is, and what its authors say about it (None: nothing)."""
 
     what: str
-    url: str
+    url: str | None
     terms: str
     converter: str  # the command that comes next; {} is the folder
     size: int | None = None  # bytes, about
     sha1: str | None = None
-    folders: tuple[str, ...] = ()  # of a git repository: those that are fetched
+    repositories: tuple["Repository", ...] = ()  # instead of ``url``
+    counts: dict[str, int] = {}  # files of these names below the folder, so many at least
+
+
+class Repository(NamedTuple):
+    """Of a git repository, the files and folders that are needed, at a commit (None: the newest)."""
+
+    url: str
+    paths: tuple[str, ...]
+    commit: str | None = None
+    whole: bool = False  # --mirror is its address, not that of a folder of repositories
+
+    @property
+    def name(self):
+        return self.url.rsplit("/", 1)[1]
+
+    def address(self, mirror):
+        """Where it is fetched from."""
+        return (mirror if self.whole else f"{mirror.rstrip('/')}/{self.name}") if mirror else self.url
 
 
 def experts(name, gib, sha1):
@@ -86,10 +105,68 @@ SOURCES = {
     "ce-activity-net": experts("activity-net", 3.7, "2901046fa6a3d6f6393ee0047818e960fcfabd69"),
     "memad": Source(
         "1,500 TRECVID / MediaEval clips of MeMAD-project/media-memorability",
-        "https://github.com/MeMAD-project/media-memorability",
+        None,
         "not stated; the clips come under TRECVID's and MediaEval's terms; not to be passed on",
         "python data_scripts/convert_memad.py {} -o memad.h5",
-        folders=("PicSOM_prediction/picsom/2020", "PicSOM_prediction/picsom/2020b", "textual_scores/data_2021"),
+        repositories=(
+            Repository(
+                "https://github.com/MeMAD-project/media-memorability",
+                ("PicSOM_prediction/picsom/2020", "PicSOM_prediction/picsom/2020b", "textual_scores/data_2021"),
+                whole=True,
+            ),
+        ),
+    ),
+    "msrvtt-frames": Source(
+        "frames of 4,827 of MSR-VTT's 10,000 videos, all captions and split lists, from public repositories",
+        None,
+        "not stated: the frames are their uploaders', the captions Microsoft's; not to be passed on",
+        "python data_scripts/convert_msrvtt_frames.py {} -o msrvtt.h5",
+        size=282_000_000,
+        repositories=(
+            Repository(
+                "https://github.com/BennoKrojer/imagecode-msrvtt-pairs",
+                ("all_concat",),
+                "4ecb35fced1f5f902a24d67543b48dc1a78b3f4d",
+            ),
+            Repository(
+                "https://github.com/WingsBrokenAngel/MSR-VTT-DataCleaning",
+                ("clean_process/train_val_annotation.zip", "clean_process/test_videodatainfo.json.zip"),
+                "f74c5712809535df60db5c56c3e81efb44f81d89",
+            ),
+            Repository(
+                "https://github.com/albanie/collaborative-experts",
+                ("misc/datasets/msrvtt",),
+                "7eb3b9d362ee313a78cd0a2793c3b6470f8e78f3",
+            ),
+        ),
+        counts={
+            "all_concat/*/concat_*.jpg": 13_086,
+            "train_val_annotation.zip": 1,
+            "test_videodatainfo.json.zip": 1,
+            "*_list_full.txt": 3,
+            "*_list_jsfusion.txt": 2,
+            "*_list_miech.txt": 2,
+        },
+    ),
+    "flickr8k": Source(
+        "Flickr8k: 8,091 photographs with five captions each, from public repositories",
+        None,
+        "not stated: the photographs are their Flickr users', under differing licences; not to be passed on",
+        "python data_scripts/convert_flickr8k.py {} -o flickr8k.h5",
+        size=217_000_000,
+        repositories=(
+            Repository(
+                "https://github.com/RlNZLER/Image-Text-Matching",
+                ("data/images",),
+                "56a15d913c3f290e2ee896386ece6076c1eea02e",  # later ones have deleted the photographs
+            ),
+            Repository(
+                "https://github.com/quantumnaan/sic_translator",
+                ("data/ignore_captions.txt",),
+                "d27da85cff2dbf143fcaf365aece667d66c4298f",
+            ),
+        ),
+        counts={"images/*.jpg": 8_091, "ignore_captions.txt": 1},
     ),
 }
 
@@ -314,8 +391,10 @@ def describe(name, source):
     """What is known of a source without a network."""
     size = f"{human(source.size)}, say its authors" if source.size else "not stated; the server is asked"
     known = f"sha1 {source.sha1}" if source.sha1 else "none published; the sha256 is recorded the first time"
-    if source.folders:
+    if source.repositories:
         size, known = "not stated; tens of MB are needed, and it stops at 1 GB (--limit)", "git's own"
+        if source.size:
+            size = f"{human(source.size)} to fetch; on the disk twice that, since git keeps its own copy"
     return f"{name}: {source.what}\n  size       {size}\n  checksum   {known}\n  terms      {source.terms}"
 
 
@@ -333,32 +412,103 @@ def agree(options, folder, size, what):
         raise DownloadError("nothing done. --yes agrees to the size and terms above")
 
 
-def get_clone(source, place, folder, options):
-    """Show, ask and clone what is needed of a git repository, in packs of the limit at most."""
-    url, most = options.mirror or source.url, int((options.limit or 1) * 1e9)
-    print(f"  from       {url}\n  into       {folder}\n  needed     {', '.join(source.folders)}")
-    agree(options, folder, most, "the most that the clone may take")
+def get_repositories(source, place, folder, options):
+    """Show, ask, and fetch what is needed of git repositories, a batch of files at a time."""
+    most = int((options.limit or 1) * 1e9)
+    for repository in source.repositories:
+        commit = f" at {repository.commit[:12]}" if repository.commit else ""
+        print(f"  from       {repository.address(options.mirror)}{commit}\n  needed     {', '.join(repository.paths)}")
+    print(f"  into       {folder}")
+    agree(options, folder, max(2 * (source.size or 0), most), "the most that the clone may take")
+    part = fetching(folder)
+    with folder_lock(folder.parent):
+        part.mkdir(exist_ok=True)
+        try:
+            for repository in source.repositories:
+                get_clone(repository, part, most, options)
+            check_counts(source, part)
+            # a repository that is all there is becomes the folder itself
+            os.rename(part / source.repositories[0].name if len(source.repositories) == 1 else part, folder)
+        finally:
+            if part.exists() and not any(path.is_dir() for path in part.iterdir()):
+                part.rmdir()
+
+
+def get_clone(repository, part, most, options):
+    """Bring the paths of ``repository`` into a folder of its name in ``part``; what is there already is kept."""
     import resource  # Windows lacks it
 
+    url, clone = repository.address(options.mirror), part / repository.name
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
-    # a link in a repository could point anywhere; and a server that is silent for so long is given up
-    git = ["git", "-c", "core.symlinks=false", "-c", "http.lowSpeedLimit=100", "-c", f"http.lowSpeedTime={TIMEOUT}"]
+    # a link in a repository could point anywhere; git is not to tell the server which commits it has, since it has them
+    # without their files (noop); and a server that is silent for so long is given up
+    command = ["git", "-c", "core.symlinks=false", "-c", "gc.auto=0", "-c", "fetch.negotiationAlgorithm=noop"]
+    command += ["--literal-pathspecs", "-c", "http.lowSpeedLimit=100", "-c", f"http.lowSpeedTime={TIMEOUT}"]
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    with folder_lock(folder.parent), new_folder(folder) as new:
-        for command in (
-            ["clone", "--depth=1", "--filter=blob:none", "--sparse", "--quiet", "--", url, str(new)],
-            ["-C", str(new), "sparse-checkout", "set", *source.folders],
-        ):
-            try:
-                done = subprocess.run(
-                    [*git, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                    env=environment, preexec_fn=limit,
-                )  # fmt: skip
-            except FileNotFoundError:
-                raise ServerError("git is not installed (apt install git, brew install git)") from None
-            if done.returncode:
-                output = " ".join((done.stdout + done.stderr).split())[-300:] or done.returncode
-                raise ServerError(f"git (its limit: {human(most)}, see --limit) says: {output}")
+
+    def git(*arguments, stdin=""):
+        try:
+            done = subprocess.run(
+                [*command, *arguments], input=stdin, capture_output=True, text=True, errors="surrogateescape",
+                env=environment, preexec_fn=limit,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise ServerError("git is not installed (apt install git, brew install git)") from None
+        if done.returncode:
+            output = " ".join((done.stdout + done.stderr).split())[-300:] or done.returncode
+            raise ServerError(f"git (its limit: {human(most)}, see --limit) says: {output}")
+        return done.stdout
+
+    if not clone.exists():  # first the commit and its list of files, without the files
+        with new_folder(clone) as new:
+            git("clone", "--depth=1", "--filter=blob:none", "--no-checkout", "--quiet", "--", url, str(new))
+            if repository.commit:
+                fetch = "fetch", "--depth=1", "--filter=blob:none", "--quiet", "origin", repository.commit
+                git("-C", str(new), *fetch)
+                git("-C", str(new), "update-ref", "--no-deref", "HEAD", repository.commit)
+    inside = "-C", str(clone)
+    (clone / ".git/index.lock").unlink(missing_ok=True)  # of a git that was killed: there is no other, we hold the lock
+    listed = git(*inside, "ls-tree", "-r", "-z", "HEAD", "--", *repository.paths).split("\0")[:-1]
+    # a file is in the index once its batch is complete: one that is only on the disk may be half a file
+    there = set(git(*inside, "ls-files", "-z").split("\0"))
+    wanted = {name: info.split()[2] for info, name in (line.split("\t", 1) for line in listed)}
+    lacking = [name for name in wanted if name not in there]
+    if not wanted:
+        raise DownloadError(f"{url} has none of {', '.join(repository.paths)}")
+    with tqdm(total=len(wanted), initial=len(wanted) - len(lacking), desc=clone.name, unit="file", disable=None) as bar:
+        for start in range(0, len(lacking), BATCH):
+            names = lacking[start : start + BATCH]
+            batch = "fetch", "--filter=blob:none", "--no-tags", "--no-write-fetch-head", "--quiet", "--stdin", "origin"
+            git(*inside, *batch, stdin="".join(f"{wanted[name]}\n" for name in names))
+            git(*inside, "checkout", "--quiet", "HEAD", "--pathspec-from-file=-", "--pathspec-file-nul",
+                stdin="\0".join(names))  # fmt: skip
+            if (size := size_of(clone / ".git/objects")) > most:
+                shutil.rmtree(clone)
+                raise DownloadError(
+                    f"{url}: {human(size)} are more than the {human(most)} that were agreed to: --limit"
+                )
+            bar.update(len(names))
+
+
+def fetching(folder):
+    """Where repositories grow until they are complete and become ``folder``."""
+    return folder.with_name(f".{folder.name}.fetching")
+
+
+def size_of(path):
+    """Bytes of the file ``path``, or of all files below it."""
+    return sum(p.lstat().st_size for p in (path, *path.rglob("*")) if not p.is_dir())
+
+
+def check_counts(source, folder):
+    """DownloadError if ``folder`` has fewer files of a kind than the collection has."""
+    for pattern, count in source.counts.items():
+        if (found := sum(1 for _ in folder.glob(f"**/{pattern}"))) < count:
+            raise DownloadError(
+                f"{folder} has {found:,} of {count:,} {pattern}. Fetch it again, into another place "
+                "(--to); with --from, name the folder that has all trees in it"
+            )
+        print(f"{found:,} {pattern}")
 
 
 def get_archive(source, archive, folder, options):
@@ -423,9 +573,10 @@ def main(arguments=None):
     add = parser.add_argument
     add("name", nargs="?", choices=SOURCES, help="which collection; without it, all are listed")
     add("--to", type=Path, default=Path("data"), help="folder to put it into (default data)")
-    add("--mirror", metavar="URL", help="fetch the same archive or repository from here")
+    add("--mirror", metavar="URL", help="fetch the same archive or repository from here (of several: their folder)")
     add("--yes", action="store_true", help="agree to size and terms without being asked")
     add("--limit", type=float, metavar="GB", help="fetch no more than this, whatever the server says")
+    add("--from", dest="source", type=Path, metavar="FOLDER", help="fetch nothing: check the trees that are in here")
     options = parser.parse_args(arguments)
     if not options.name:
         for name, source in SOURCES.items():
@@ -433,10 +584,16 @@ def main(arguments=None):
         print("The collaborative-experts features of LSMDC are given by their authors, to those who may use LSMDC.")
         return
     source, folder = SOURCES[options.name], options.to / options.name
-    get, place = (get_clone, folder) if source.folders else (get_archive, options.to / Path(source.url).name)
-    part = place.with_name(place.name + ".part")
+    get, place = get_repositories, folder
+    if not source.repositories:
+        get, place = get_archive, options.to / Path(source.url).name
+    part = fetching(folder) if source.repositories else place.with_name(place.name + ".part")
     try:
-        if folder.exists():
+        if options.source:
+            folder = options.source
+            check_counts(source, folder)
+            print(f"{folder} has what is needed")
+        elif folder.exists():
             print(f"{folder} exists; move it away to fetch it again")
         else:
             print(describe(options.name, source))
@@ -455,7 +612,7 @@ def main(arguments=None):
     except OSError as error:
         sys.exit(f"download: {error}. What was fetched is kept, and the same command goes on from there.")
     except KeyboardInterrupt:
-        kept = f"{part} keeps {human(part.stat().st_size)}; the" if part.exists() else "Nothing is kept. The"
+        kept = f"{part} keeps {human(size_of(part))}; the" if part.exists() else "Nothing is kept. The"
         print(f"\ndownload: stopped. {kept} same command goes on from there.", file=sys.stderr)
         sys.exit(130)
 

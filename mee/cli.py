@@ -103,12 +103,14 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("index", type=Path, metavar="INDEX", help="a file of `mee index`")
     search.add_argument("sentence", metavar="SENTENCE", help="what to look for")
     search.add_argument("-k", type=int, default=10, metavar="COUNT", help="how many clips (default: 10)")
+    search.add_argument("--score", choices=SCORES, help="what to rank by (default: calibrated, if the model is)")
 
     demo = command("demo", _demo, "open a page to search clips with a sentence, on this machine")
     demo.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a model.pt (default: one for TinyClips)")
     demo.add_argument("clips", nargs="?", type=Path, metavar="CLIPS", help="a clip file (default: TinyClips)")
     demo.add_argument("--split", nargs="+", choices=SPLITS, help="search these (default: val and test)")
     demo.add_argument("--videos", type=Path, metavar="FOLDER", help="where the videos are: FOLDER/ID.mp4")
+    demo.add_argument("--score", choices=SCORES, help="what to rank by at first (default: calibrated, if the model is)")
     demo.add_argument("--host", default="127.0.0.1", help="who can reach the page (default 127.0.0.1: this machine)")
     demo.add_argument("--port", type=int, default=7860, help="default 7860; 0: any that is free")
     return p
@@ -285,9 +287,14 @@ def _index(options: argparse.Namespace) -> None:
 def _search(options: argparse.Namespace) -> None:
     from mee.search import ClipIndex
 
-    for hit in ClipIndex.load(options.index).search(options.sentence, options.k):
-        experts = ", ".join(f"{name} {weight:.2f} x {hit.similarity[name]:.2f}" for name, weight in hit.weight.items())
-        print(f"{hit.score:6.3f}  {hit.id}  ({experts})")
+    index = ClipIndex.load(options.index)
+    for hit in index.search(options.sentence, options.k, score=options.score):
+        if index.calibration is None or options.score == "paper":
+            parts = [f"{name} {weight:.2f} x {hit.similarity[name]:.2f}" for name, weight in hit.weight.items()]
+        else:
+            parts = [f"{name} {part:+.2f}" for name, part in hit.parts.items()]
+            parts.append(f"other sentences {-hit.hubness:+.2f}")
+        print(f"{hit.score:6.3f}  {hit.id}  ({', '.join(parts)})")
 
 
 def _demo(options: argparse.Namespace) -> None:

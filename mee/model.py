@@ -438,7 +438,7 @@ class VideoTextMEE(nn.Module):
 
     def score(self, text: TextEmbedding, video: VideoEmbedding, conf: bool = True, calibration: Any = None) -> Tensor:
         """As :meth:`MEE.score`."""
-        return self.mee.score(text, video, conf, calibration)
+        return self.mee.score(text, video, conf) if calibration is None else calibration.score(text, video, conf)
 
 
 def _as(x: Any, like: Tensor) -> Tensor:

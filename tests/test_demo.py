@@ -1,5 +1,6 @@
 """The search page: what the service answers, without a browser; then the page in one, as a reader would use it."""
 
+import dataclasses
 import importlib.util
 import os
 import re
@@ -22,15 +23,16 @@ from mee.cli import main
 from mee.config import TrainConfig
 from mee.data import Words
 from mee.demo import DemoError, SearchService, Videos, quick_model, service
-from mee.demo.page import answer_html, bar_html, clip_html, sentences_html
+from mee.demo.page import answer_html, bar_html, build_page, clip_html, sentences_html
 from mee.demo.service import DEPTH, LIMIT, SHOWN
-from mee.evaluate import embed
+from mee.evaluate import calibrate, embed
 from mee.storage import ClipWriter, load_model, read_clips, save_model
 from mee.train import fit_clips
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "grey": (128, 128, 128)}
 MOVES, SOUNDS = ("rolls", "jumps", "waits", "turns"), ("bell", "drum", "rain")
 MARKUP = "<img src=x onerror=alert(1)>"
+TAKEN_OFF = "taken off: fits other sentences, too"
 PLANTED = "a red ball jumps while a bell plays"
 
 
@@ -41,7 +43,10 @@ def facts(i):
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """The folder of a world whose pictures tell the colour, motion the move, audio the sound: model.pt, clips.h5."""
+    """The folder of a world whose pictures tell the colour, motion the move, audio the sound.
+
+    It has clips.h5, a calibrated model.pt, and the same as bare.pt without its calibration.
+    """
     folder, g = tmp_path_factory.mktemp("demo"), np.random.default_rng(0)
     vocabulary = ["a", "ball", "the", "while", "plays", *COLOURS, *MOVES, *SOUNDS]
     vectors = {name: g.normal(size=(4, 12)) for name in ("appearance", "motion", "audio")}
@@ -61,7 +66,10 @@ def planted(tmp_path_factory):
             id, split = MARKUP if i == 192 else f"c{i}", "train" if i < 128 else "val" if i < 192 else "test"
             out.add(id, split, features, captions, storyboard=[picture] * (2 * (i % 5 > 0)))
     options = {"epochs": 12, "lr": 1e-2, "dim": 16, "text_clusters": 4, "sequence_clusters": 2, "batch_size": 32}
-    trained = fit_clips(read_clips(folder / "clips.h5"), progress=False, **options)
+    clips = read_clips(folder / "clips.h5")
+    trained = fit_clips(clips, progress=False, **options)
+    save_model(folder / "bare.pt", trained.model, trained.words)
+    trained.model.calibration = calibrate(trained.model, clips)
     save_model(folder / "model.pt", trained.model, trained.words)
     return folder
 
@@ -72,6 +80,13 @@ def search(planted):
     return SearchService(model, read_clips(planted / "clips.h5"), words)
 
 
+@pytest.fixture(scope="module")
+def bare(planted):
+    """The service of the model without a calibration."""
+    model, words = load_model(planted / "bare.pt")
+    return SearchService(model, read_clips(planted / "clips.h5"), words)
+
+
 def facts_of(search, hits):
     return [facts(search.number[hit.id]) for hit in hits]
 
@@ -79,19 +94,37 @@ def facts_of(search, hits):
 # ------------------------------------------------------------------------------------------------- without a browser
 
 
-def test_the_right_clips_come_first_as_the_model_scores_them(search):
-    answer = search.answer(PLANTED)
+@pytest.mark.parametrize("score", [None, "calibrated", "paper"])
+def test_the_right_clips_come_first_as_the_model_scores_them(search, score):
+    answer = search.answer(PLANTED, score=score)
     assert facts_of(search, answer.hits)[:2] == [("red", "jumps", "bell")] * 2
     assert len(search.index) == 128 and not answer.notes
     assert sum(answer.weights.values()) == pytest.approx(1) and list(answer.weights) == search.experts
     assert answer.full_ranks == list(range(1, SHOWN + 1))
-    clip_ids = torch.tensor(list(search.number.values()))
+    assert answer.score == (score or "calibrated")
+    clip_ids, model = torch.tensor(list(search.number.values())), search.model
     with torch.no_grad():
-        best = search.model(*search.words.batch([PLANTED]), *search.clips.video(clip_ids))[0].topk(SHOWN)
+        embedded = model.embed_text(*search.words.batch([PLANTED])), model.embed_video(*search.clips.video(clip_ids))
+        calibration = None if score == "paper" else model.calibration
+        best = model.score(*embedded, calibration=calibration)[0].topk(SHOWN)
     assert [search.number[hit.id] for hit in answer.hits] == clip_ids[best.indices].tolist()
     assert [hit.score for hit in answer.hits] == pytest.approx(best.values.tolist(), abs=1e-4)
     for hit in answer.hits:
-        assert hit.score == pytest.approx(sum(hit.weight[name] * hit.similarity[name] for name in hit.weight), abs=1e-5)
+        assert hit.score == pytest.approx(sum(hit.parts.values()) - hit.hubness, abs=1e-5)
+
+
+def test_a_model_without_a_calibration_gives_the_papers_score(search, bare, planted):
+    assert (search.scores, search.score) == (["calibrated", "paper"], "calibrated")
+    assert (bare.scores, bare.score) == (["paper"], "paper")
+    hits = bare.answer(PLANTED).hits
+    for hit, other in zip(hits, search.answer(PLANTED, score="paper").hits, strict=True):
+        assert hit.id == other.id and hit.parts == pytest.approx(other.parts, abs=1e-5)
+    clip = hits[0].id
+    assert bare.sentences(clip) == search.sentences(clip, score="paper") != search.sentences(clip)
+    with pytest.raises(DemoError, match="no calibration: `mee calibrate MODEL CLIPS`"):
+        SearchService(bare.model, bare.clips, score="calibrated")
+    assert SearchService(search.model, search.clips, score="paper").answer(PLANTED).score == "paper"
+    assert "no calibration" in refused(planted / "bare.pt", planted / "clips.h5", "--score", "calibrated")
 
 
 def test_an_expert_alone_ranks_by_what_it_knows(search):
@@ -110,18 +143,32 @@ def test_a_sentence_is_embedded_once(search, monkeypatch):
     assert search.answer(PLANTED, ["audio"]).hits and len(calls) == 1
 
 
-def test_sentences_for_a_clip(search):
+@pytest.mark.parametrize("score", ["calibrated", "paper"])
+def test_sentences_for_a_clip(search, score):
+    def sentences(*arguments, **options):
+        return search.sentences(*arguments, score=score, **options)
+
     clip = next(id for id, i in search.number.items() if facts(i) == ("green", "turns", "drum"))
-    found = search.sentences(clip, k=5)
+    found = sentences(clip, k=5)
     assert ("a green ball turns while a drum plays", True) in [(text, own) for text, _, own in found]
     assert [score for _, score, _ in found] == sorted((score for _, score, _ in found), reverse=True)
     number, captions = search.number[clip], search.clips.captions_of(torch.arange(256))[0]
-    scores = search.model.score(*embed(search.model, search.clips, captions, torch.tensor([number])))
+    calibration = search.model.calibration if score == "calibrated" else None
+    embedded = embed(search.model, search.clips, captions, torch.tensor([number]))
+    scores = search.model.score(*embedded, calibration=calibration)
     assert found[0][1] == pytest.approx(float(scores.max()), abs=1e-5), "as mee.evaluate.embed has it"
-    assert all("drum" in text for text, _, _ in search.sentences(clip, ["audio"], k=4))
+    assert all("drum" in text for text, _, _ in sentences(clip, ["audio"], k=4))
     silent = next(id for id, i in search.number.items() if facts(i)[2] is None)
-    assert search.sentences(silent, ["audio"]) == search.sentences(clip, []) == []
-    assert "no expert" in sentences_html(search, silent, ["audio"])
+    assert sentences(silent, ["audio"]) == sentences(clip, []) == []
+    assert "no expert" in sentences_html(search, silent, ["audio"], score)
+
+
+def test_sentences_and_clips_score_each_other_alike(search):
+    for experts in (None, ["appearance", "audio"]):
+        for score in search.scores:
+            hit = search.answer(PLANTED, experts, score=score).hits[0]
+            found = {text: value for text, value, _ in search.sentences(hit.id, experts, score=score, k=1000)}
+            assert found[PLANTED] == pytest.approx(hit.score, abs=1e-4)
 
 
 def test_kind_answers(search):
@@ -181,9 +228,20 @@ def test_html_escapes_ids_and_says_in_words_what_it_shows(search):
         assert re.search(rf"<b>{name}</b> .*?</span> {weight:.2f}</li>", html)
     rank, hit = next((i, hit) for i, hit in enumerate(answer.hits, 1) if search.clips.storyboard(search.number[hit.id]))
     html = clip_html(search, hit, rank, 77, ["motion"])
-    assert f"score {hit.score:.2f}, rank 77 with all experts" in html and '<td colspan="2">left out</td>' in html
+    assert f"score {hit.score:.2f}, rank 77 with all experts" in html and '<td colspan="3">left out</td>' in html
     assert re.search(r'role="img" aria-label="Pictures of c\d+\. Caption: a \w+ ball \w+"', html)
     assert f"rank beyond {DEPTH} with all" in clip_html(search, hit, rank, None, ["motion"])
+    assert all(f"<td>{part:+.2f}</td>" in html for part in hit.parts.values()) and "sentences" not in html
+    for score in search.scores:
+        answer = search.answer(PLANTED, score=score)
+        assert ("clips that do not fit get about 0" in answer_html(answer, 128)) == (score == "calibrated")
+        hit, html = answer.hits[0], clip_html(search, answer.hits[0], 1)
+        found = re.findall(r'<th scope="row"[^>]*>([^<]+)</th>.*?<td>([+-]\d\.\d\d)</td>', html)
+        assert [name for name, _ in found] == [*hit.parts, *[TAKEN_OFF] * (score == "calibrated")]
+        total = sum(float(value) for _, value in found)
+        assert total == pytest.approx(hit.score, abs=0.03), "the column adds up to the score"
+    low = clip_html(search, dataclasses.replace(hit, hubness=-0.25), 1)
+    assert "added: fits few other sentences</th><td>+0.25</td>" in low and "taken off" not in low
     negative = bar_html(-0.5)
     assert "minus" in negative and "-0.50" in negative and "50%" in negative and 'aria-hidden="true"' in negative
     hits = {hit.id: hit for hit in search.answer("a red ball rolls", k=128).hits}
@@ -279,6 +337,7 @@ def test_the_first_model_is_kept(planted, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(service, "QUICK", TrainConfig(epochs=1, dim=8, text_clusters=2, sequence_clusters=2))
     clips, cache = read_clips(planted / "clips.h5"), tmp_path / "runs" / "model.pt"
     model, words = quick_model(clips, cache)
+    torch.testing.assert_close(model.calibration.state_dict(), calibrate(model, clips).state_dict())
     assert words.words == clips.words.words and str(cache) in capsys.readouterr().out
     assert [path.name for path in cache.parent.iterdir()] == ["model.pt"]
     again, _ = quick_model(clips, cache)
@@ -432,6 +491,30 @@ def test_leaving_experts_out_changes_the_ranking(page, search):
     for name in ("appearance", "motion", "audio"):
         page.get_by_role("checkbox", name=name).check()
     assert expect_answer(page, search, PLANTED) == before
+
+
+def test_the_other_score_can_be_chosen(page, search):
+    before = ask(page, search, PLANTED)
+    group = page.get_by_role("group").filter(has=page.get_by_role("radio"))
+    assert group.count() == 1 and "Score" in group.inner_text() and page.get_by_role("radio").count() == 2
+    expect(page.get_by_role("radio", name="calibrated")).to_be_checked()
+    expect(page.get_by_role("rowheader", name=TAKEN_OFF)).to_have_count(SHOWN)
+    page.get_by_role("radio", name="the paper's").check()
+    expect(page.get_by_role("rowheader", name=TAKEN_OFF)).to_have_count(0)
+    best = search.answer(PLANTED, score="paper").hits
+    expect(page.locator(".clip h3")).to_have_text([f"{rank}. {hit.id}" for rank, hit in enumerate(best, 1)])
+    expect(page.locator(".clip .score").first).to_have_text(f"score {best[0].score:.2f}")
+    page.locator(".clip button").first.click()
+    value = search.sentences(best[0].id, score="paper")[0][1]
+    expect(page.locator("#sentences li").first).to_contain_text(f"{value:.2f}")
+    page.get_by_role("radio", name="calibrated").check()
+    assert expect_answer(page, search, PLANTED) == before
+
+
+def test_without_a_calibration_there_is_no_choice(bare, search):
+    for each, shown in ((bare, False), (search, True)):
+        parts = build_page(each).config["components"]
+        assert [part["props"]["visible"] for part in parts if part["type"] == "radio"] == [shown]
 
 
 def test_a_clip_finds_its_sentences(page, search):

@@ -730,3 +730,105 @@ def test_memad_that_grows_or_stalls(get, tmp_path, monkeypatch):
     git.write_text('#!/bin/sh\necho "$@"; exit 1\n')
     message, _ = get(name="memad", mirror=None, timeout=7)
     assert "http.lowSpeedLimit=100 -c http.lowSpeedTime=7" in message and listed(tmp_path / "data") == []
+
+
+@pytest.fixture
+def trees(tmp_path, monkeypatch):
+    """Two repositories: one whose newest commit has deleted the pictures, one with a table among large files."""
+    if not shutil.which("git"):
+        pytest.skip("needs git")
+    home = tmp_path / "server"
+
+    def git(name, *command):
+        who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+        done = subprocess.run(["git", "-C", home / name, *who, *command], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    for name, files in {
+        "pictures": [f"data/images/{i} é.jpg" for i in range(25)] + ["film.mp4"],
+        "captions": ["data/table.txt", "data/0.wav"],
+    }.items():
+        for i, path in enumerate(files):
+            (home / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (home / name / path).write_bytes(NOISE[1000 * i : 1000 * i + 1000])
+        git(name, "init", "-q")
+        git(name, "add", ".")
+        git(name, "commit", "-qm", "all")
+        for setting in ("allowFilter", "allowAnySHA1InWant"):
+            git(name, "config", f"uploadpack.{setting}", "true")
+    old = git("pictures", "rev-parse", "HEAD")
+    git("pictures", "rm", "-qr", "data/images/0 é.jpg", "data/images/1 é.jpg")
+    git("pictures", "commit", "-qm", "fewer")
+    repositories = (
+        download.Repository("https://github.com/x/pictures", ("data/images",), old),
+        download.Repository("https://github.com/x/captions", ("data/table.txt",), git("captions", "rev-parse", "HEAD")),
+    )
+    source = download.Source("pictures", None, "not stated; not to be passed on", "convert {}", 25_000,
+                             repositories=repositories, counts={"images/*.jpg": 25, "table.txt": 1})  # fmt: skip
+    monkeypatch.setattr(download, "SOURCES", {"pictures": source})
+    monkeypatch.setattr(download, "BATCH", 10)
+    return home
+
+
+def test_two_repositories_at_their_commits(trees, get, tmp_path):
+    message, said = get("--mirror", trees.as_uri(), name="pictures", mirror=None, yes=False)
+    assert "--yes" in message and "not to be passed on" in said and "25.0kB to fetch" in said
+    assert listed(tmp_path) == ["server"]
+    message, said = get("--mirror", trees.as_uri(), name="pictures", mirror=None)
+    folder = tmp_path / "data/pictures"
+    assert message == "" and "25 images/*.jpg" in said and f"next: convert {folder}" in said
+    assert (folder / "pictures/data/images/1 é.jpg").read_bytes() == NOISE[1000:2000]
+    assert (
+        len(list(folder.rglob("*.jpg"))) == 25 and not list(folder.rglob("*.mp4")) and not list(folder.rglob("*.wav"))
+    )
+    assert (folder / "captions/data/table.txt").exists() and listed(tmp_path / "data") == ["pictures"]
+
+
+def test_an_interrupted_clone_goes_on(trees, get, tmp_path, monkeypatch):
+    """Batches that are complete are kept; a file of one that is not is fetched again, whatever it holds."""
+    real, calls = subprocess.run, []
+
+    def run(command, **more):
+        calls.append(command)
+        if "checkout" in command and sum("checkout" in before for before in calls) == 2:
+            (tmp_path / "data/.pictures.fetching/pictures/data/images/9 é.jpg").write_bytes(b"half")
+            (tmp_path / "data/.pictures.fetching/pictures/.git/index.lock").write_bytes(b"")
+            raise KeyboardInterrupt
+        return real(command, **more)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    message, said = get("--mirror", trees.as_uri(), name="pictures", mirror=None)
+    assert message == "130" and "goes on from there" in said and not (tmp_path / "data/pictures").exists()
+    assert f"{tmp_path / 'data/.pictures.fetching'} keeps " in said
+    message, said = get("--mirror", trees.as_uri(), name="pictures", mirror=None)
+    assert message == "" and sum("checkout" in command for command in calls) == 2 + 2 + 1  # and one for the table
+    for i in range(25):
+        content = (tmp_path / f"data/pictures/pictures/data/images/{i} é.jpg").read_bytes()
+        assert content == NOISE[1000 * i : 1000 * i + 1000]
+
+
+def test_trees_that_are_there(trees, get, tmp_path):
+    message, said = get("--from", trees, name="pictures", mirror=None, yes=False)
+    assert "has 23 of 25 images/*.jpg" in message  # the newest commit
+    folder = trees / "pictures/data/images"
+    for i in range(2):
+        (folder / f"{i}.jpg").write_bytes(b"")
+    message, said = get("--from", trees, name="pictures", mirror=None, yes=False)
+    assert message == "" and f"next: convert {trees}" in said and not (tmp_path / "data").exists()
+    message, _ = get("--from", tmp_path / "nowhere", name="pictures", mirror=None)
+    assert "has 0 of 25" in message
+
+
+def test_a_repository_that_lacks_what_is_needed_or_is_larger(trees, get, tmp_path, monkeypatch):
+    source = download.SOURCES["pictures"]
+    other = source.repositories[1]._replace(paths=("gone.txt",))
+    monkeypatch.setitem(download.SOURCES, "pictures", source._replace(repositories=(other,)))
+    message, _ = get("--mirror", trees.as_uri(), name="pictures", mirror=None)
+    assert "captions has none of gone.txt" in message
+    monkeypatch.setitem(download.SOURCES, "pictures", source._replace(counts={"images/*.jpg": 26}))
+    message, _ = get("--mirror", trees.as_uri(), name="pictures", mirror=None)
+    assert "has 25 of 26 images/*.jpg" in message and not (tmp_path / "data/pictures").exists()
+    shutil.rmtree(tmp_path / "data")
+    monkeypatch.setitem(download.SOURCES, "pictures", source)
+    message, _ = get("--mirror", trees.as_uri(), "--limit", 0.00002, name="pictures", mirror=None)
+    assert "agreed to: --limit" in message and not list((tmp_path / "data").rglob("*.jpg"))

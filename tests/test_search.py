@@ -1,5 +1,6 @@
-"""The search index: the same as ``model.score``, whatever is missing, added, removed, saved or damaged."""
+"""The search index: the same as ``model.score``, by either score, whatever is missing, added, removed or damaged."""
 
+import copy
 import errno
 import json
 import re
@@ -16,11 +17,14 @@ import torch.nn.functional as F
 
 import mee.search.stores
 import mee.storage.files
+from mee.calibration import LAST, Calibration
+from mee.cli import main
 from mee.data import Words
-from mee.evaluate import embed
+from mee.evaluate import calibrate, embed
 from mee.model import MEE, NO_EXPERT, ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
 from mee.search import ClipIndex, IndexFileError, encode_query
-from mee.storage import read_clips, seal
+from mee.storage import read_clips, save_model, seal
+from mee.train import fit_clips
 
 DIMS = {"face": 8, "audio": 5, "motion": 6}
 TINYCLIPS = Path(__file__).parents[1] / "notebooks/data/tinyclips.h5"
@@ -39,13 +43,39 @@ def world(clips, texts=7, seed=0, dims=DIMS, present=0.6):
     return VideoEmbedding(videos, mask), TextEmbedding(texts, weights)
 
 
-def scores(video, text, experts=None, dims=DIMS):
-    """``model.score`` (texts, clips), where only ``experts`` are used."""
-    (videos, mask), model = video, MEE({name: (3, dim) for name, dim in dims.items()}, 4)
-    if experts is not None:
-        mask = mask & torch.tensor([name in experts for name in model.experts])
-    videos = {name: x.masked_fill(~mask[:, [i]], 0) for i, (name, x) in enumerate(videos.items())}
-    return model.score(text, VideoEmbedding(videos, mask))
+def calibration_of(dims=DIMS, captions=60):
+    """The calibration of other clips of such a world, whose embeddings do not spread around zero."""
+    video, text = world(400, max(captions, 1), seed=99, dims=dims)
+    shifted = {name: F.normalize(x + 0.2, dim=1) for name, x in video.vectors.items()}
+    return Calibration.estimate(VideoEmbedding(shifted, video.mask), text if captions else None)
+
+
+def kept(video, calibration=None, half=False):
+    """What an index keeps: the embeddings, zero where they are absent, and h; both rounded to float16 if asked to."""
+    mask = video.mask
+    videos = {name: x.masked_fill(~mask[:, [i]], 0) for i, (name, x) in enumerate(video.vectors.items())}
+    clean = VideoEmbedding(videos, mask)
+    h, mean = torch.zeros(len(mask)), dict.fromkeys(videos, torch.tensor(0.0))
+    if calibration is not None:
+        h, mean = calibration.hubness(clean), calibration.mean
+    if half:
+        rounded = {name: (x - mean[name]).half().float() + mean[name] for name, x in videos.items()}
+        clean, h = VideoEmbedding(rounded, mask).keep(mask), h.half().float()
+    return clean, h
+
+
+def scores(video, text, experts=None, dims=DIMS, calibration=None, hubness=None):
+    """``model.score`` (texts, clips), where only ``experts`` are used; the calibrated one if there is a calibration."""
+    clean, _ = kept(video)
+    model = MEE({name: (3, dim) for name, dim in dims.items()}, 4)
+    if experts is not None and set(experts) < set(dims):  # without experts, z is left of the calibrated score
+        keep = torch.tensor([name in experts for name in model.experts]).expand_as(clean.mask)
+        hubness, clean = 0, clean.keep(keep)
+    if calibration is None:
+        return model.score(text, clean)
+    if hubness is None:
+        return model.score(text, clean, calibration=calibration)
+    return calibration.z(text, clean) - hubness
 
 
 def ids(count):
@@ -59,6 +89,14 @@ def filled(clips, seed=0, **options):
     for part in torch.arange(clips).tensor_split([6 * clips // 10, 7 * clips // 10]):
         index.add([ids(clips)[i] for i in part], video.rows(part), [metadata[i] for i in part])
     return index, video, text
+
+
+#: an index without a calibration; then the two scores of one with a calibration
+HOW = {"plain": {}, "paper": {"score": "paper"}, "calibrated": {}}
+
+
+def calibration_for(how, **options):
+    return None if how == "plain" else calibration_of(**options)
 
 
 def best_scores(index, text, k, **options):
@@ -78,55 +116,100 @@ def assert_same_hits(index, other, text, **options):
 
 @pytest.mark.parametrize("experts", [None, ["face", "face"], ["audio", "motion"]])  # naming one twice changes nothing
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("seed", range(2))
-def test_exact_search_is_model_score(seed, dtype, experts):
-    index, video, text = filled(200, seed, dtype=dtype)
-    rows = video.mask.sum(0).tolist()  # audio, face, motion
-    assert index.nbytes == (4 if dtype == "float32" else 2) * (5 * rows[0] + 8 * rows[1] + 6 * rows[2])
-    if dtype == "float16":  # what is kept is rounded, and nothing else
-        video = video._replace(vectors={name: x.half().float() for name, x in video.vectors.items()})
-    names, expected = ids(200), scores(video, text, experts)
-    for q, hits in enumerate(index.search(text, 200, experts=experts)):
+def test_exact_search_is_model_score(seed, how, dtype, experts):
+    calibration = calibration_for(how)
+    index, video, text = filled(200, seed, dtype=dtype, calibration=calibration)
+    rows = [*video.mask.sum(0).tolist(), int(video.mask.any(1).sum())]  # audio, face, motion, any
+    assert index.nbytes == (4 if dtype == "float32" else 2) * np.dot([5, 8, 6, how != "plain"], rows)
+    options, atol = {"experts": experts, **HOW[how]}, 2e-5 if how == "calibrated" else 1e-6
+    # with float16, what is kept is rounded, and nothing else
+    rounded, hubness = kept(video, calibration, dtype == "float16")
+    expected = scores(rounded, text, experts, calibration=calibration if how == "calibrated" else None, hubness=hubness)
+    if how == "calibrated" and dtype == "float32":
+        torch.testing.assert_close(expected, scores(video, text, experts, calibration=calibration))
+    names = ids(200)
+    for q, hits in enumerate(index.search(text, 200, **options)):
         assert sorted(hit.id for hit in hits) == sorted(names), "with k as large as the index each clip is a hit"
         got = torch.tensor([hit.score for hit in hits])
         want = expected[q, [names.index(hit.id) for hit in hits]]
-        torch.testing.assert_close(got, want, atol=1e-6, rtol=0)
+        torch.testing.assert_close(got, want, atol=atol, rtol=0)
         assert (got.diff() <= 1e-7).all(), "best first"
     for k in (1, 3, 50):
-        best = best_scores(index, text, k, experts=experts)
-        torch.testing.assert_close(best, expected.topk(k, 1).values, atol=1e-6, rtol=0)
+        best = best_scores(index, text, k, **options)
+        torch.testing.assert_close(best, expected.topk(k, 1).values, atol=atol, rtol=0)
 
 
-def test_a_hit_says_why():
-    index, (videos, mask), (texts, weights) = filled(80)
+def test_float16_moves_a_calibrated_score_by_a_thousandth():
+    """Which is little beside the 2 or 3 of a good clip."""
+    calibration = calibration_of()
+    index, video, text = filled(400, dtype="float16", calibration=calibration)
+    exact = scores(video, text, calibration=calibration)
+    names, moved = ids(400), []
+    for q, hits in enumerate(index.search(text, 400)):
+        moved += [abs(hit.score - float(exact[q, names.index(hit.id)])) for hit in hits]
+    assert 1e-4 < max(moved) < 2e-3 and 2 < exact.max() < 5
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_hit_says_why(how):
+    calibration = calibration_for(how)
+    index, video, text = filled(80, calibration=calibration)
+    ((videos, mask), hubness), (texts, weights) = kept(video, calibration), text
     names = ids(80)
     for experts in (None, ["audio", "face"]):
-        for q, hits in enumerate(index.search(TextEmbedding(texts, weights), 80, experts=experts)):
+        for q, hits in enumerate(index.search(text, 80, experts=experts, **HOW[how])):
             for hit in hits:
                 i = names.index(hit.id)
                 has = [name for e, name in enumerate(index.experts) if mask[i, e] and name in (experts or DIMS)]
                 assert list(hit.similarity) == list(hit.weight) == has
                 assert hit.metadata == {"split": ("train", "test")[i % 2], "film": i % 5}
                 if not has:
-                    assert hit.score == NO_EXPERT
+                    assert hit.score == (LAST if how == "calibrated" else NO_EXPERT)
+                    assert not hit.parts and hit.hubness == 0
                     continue
                 trust = torch.tensor([weights[q, index.experts.index(name)] for name in has]).clamp_min(1e-12)
                 cosine = torch.tensor([texts[name][q] @ videos[name][i] for name in has])
                 torch.testing.assert_close(torch.tensor(list(hit.weight.values())), trust / trust.sum())
                 torch.testing.assert_close(torch.tensor(list(hit.similarity.values())), cosine)
-                assert hit.score == pytest.approx(sum(hit.weight[n] * hit.similarity[n] for n in has), abs=1e-6)
+                assert list(hit.parts) == has
+                assert hit.score == pytest.approx(sum(hit.parts.values()) - hit.hubness, abs=1e-5)
+                if how == "calibrated":
+                    assert hit.hubness == pytest.approx(0 if experts else float(hubness[i]), abs=1e-6)
+                    mean = torch.stack([calibration.mean[name] @ texts[name][q] for name in has])
+                    variance = calibration.variance(text)[q, [index.experts.index(name) for name in has]]
+                    by_hand = trust * (cosine - mean) / (trust**2 * variance).sum().sqrt()
+                    torch.testing.assert_close(torch.tensor(list(hit.parts.values())), by_hand, atol=1e-5, rtol=1e-4)
+                else:
+                    by_hand = {name: hit.weight[name] * hit.similarity[name] for name in has}
+                    assert hit.parts == pytest.approx(by_hand, abs=1e-6) and hit.hubness == 0
                 hit.metadata["split"] = "changed"  # it is a copy
 
 
-def test_clips_without_an_expert_come_last_even_behind_the_worst():
-    index = ClipIndex({"a": 2})
+def test_without_hubness_the_order_among_clips_with_the_same_experts_is_the_papers():
+    index, video, text = filled(200, calibration=calibration_of(captions=0))
+    pattern = dict(zip(ids(200), video.mask.tolist(), strict=True))
+    both = index.search(text, 200), index.search(text, 200, score="paper")
+    for hits, others in zip(*both, strict=True):
+        assert all(hit.hubness == 0 for hit in hits) and [hit.id for hit in hits] != [hit.id for hit in others]
+        for mask in video.mask[video.mask.any(1)].unique(dim=0).tolist():
+            calibrated, paper = ([hit.id for hit in part if pattern[hit.id] == mask] for part in (hits, others))
+            assert calibrated == paper
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_clips_without_an_expert_come_last_even_behind_the_worst(how):
+    calibration = None if how == "plain" else Calibration({"a": torch.tensor([0.1, 0.2])}, {"a": torch.eye(2)})
+    index = ClipIndex({"a": 2}, calibration=calibration)
     x = {"a": [[-1.0, 0.0], [0.0, 0.0], [-1.001, 0.0]]}  # rounding can take a cosine beyond -1
     index.add(["opposite", "nothing", "beyond"], (x, [[True], [False], [True]]))
     query = ({"a": [[1.0, 0.0]]}, [[1.0]])
-    hits = index.search(query, 3)[0]
+    hits = index.search(query, 3, **HOW[how])[0]
     assert [hit.id for hit in hits] == ["opposite", "beyond", "nothing"]
-    assert hits[2].score == NO_EXPERT and hits[2].similarity == hits[2].weight == {}
-    assert [hit.id for hit in index.search(query, 1)[0]] == ["opposite"]
+    assert hits[2].score == (LAST if how == "calibrated" else NO_EXPERT)
+    assert hits[2].similarity == hits[2].weight == hits[2].parts == {}
+    assert [hit.id for hit in index.search(query, 1, **HOW[how])[0]] == ["opposite"]
 
 
 @pytest.mark.parametrize(
@@ -141,14 +224,18 @@ def test_clips_without_an_expert_come_last_even_behind_the_worst():
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_filter(dtype, filter, keep):
-    index, video, text = filled(150, dtype=dtype)
+@pytest.mark.parametrize("how", HOW)
+def test_filter(how, dtype, filter, keep):
+    calibration = calibration_for(how)
+    index, video, text = filled(150, dtype=dtype, calibration=calibration)
     index.remove(ids(10))  # a filter and removed clips together
-    kept = [i for i in range(10, 150) if keep(i)]
-    expected = scores(video, text)[:, kept].sort(1, descending=True).values
-    for hits, want in zip(index.search(text, 150, filter=filter), expected, strict=True):
-        assert {hit.id for hit in hits} == {ids(150)[i] for i in kept}
-        assert [hit.score for hit in hits] == pytest.approx(want.tolist(), abs=1e-6 if dtype == "float32" else 5e-4)
+    remaining = [i for i in range(10, 150) if keep(i)]
+    expected = scores(video, text, calibration=calibration if how == "calibrated" else None)
+    expected = expected[:, remaining].sort(1, descending=True).values
+    atol = {"float32": 1e-6, "float16": 5e-4}[dtype] * (10 if how == "calibrated" else 1)
+    for hits, want in zip(index.search(text, 150, filter=filter, **HOW[how]), expected, strict=True):
+        assert {hit.id for hit in hits} == {ids(150)[i] for i in remaining}
+        assert [hit.score for hit in hits] == pytest.approx(want.tolist(), abs=atol)
 
 
 def test_empty():
@@ -165,10 +252,12 @@ def test_empty():
 # ------------------------------------------------------------------------------------------------- add and remove
 
 
-def test_adding_and_removing_is_like_building_with_what_remains():
+@pytest.mark.parametrize("how", HOW)
+def test_adding_and_removing_is_like_building_with_what_remains(how):
     video, text = world(400)
     names, rng = ids(400), np.random.default_rng(0)
-    index, inside, waiting = ClipIndex(DIMS), set(), list(range(400))
+    calibration = calibration_for(how)
+    index, inside, waiting = ClipIndex(DIMS, calibration=calibration), set(), list(range(400))
     for _ in range(30):
         new, waiting = waiting[:20], waiting[20:]
         if new:
@@ -181,9 +270,9 @@ def test_adding_and_removing_is_like_building_with_what_remains():
     assert sorted(index.ids) == sorted(names[i] for i in inside) and len(index) == len(inside)
     assert names[min(inside)] in index and "clip" not in index
     remaining = sorted(inside)
-    other = ClipIndex(DIMS)
+    other = ClipIndex(DIMS, calibration=calibration)
     other.add([names[i] for i in remaining], video.rows(remaining))
-    assert_same_hits(index, other, text)
+    assert_same_hits(index, other, text, **HOW[how])
 
 
 def test_remove_all_or_nothing():
@@ -226,6 +315,15 @@ def test_what_cannot_be_added_leaves_no_trace(what):
     assert index.ids == ["old"] and len(index.search(text, 5)[0]) == 1
 
 
+def test_clips_too_long_to_be_calibrated_leave_no_trace():
+    video, _ = world(2, present=1)
+    index = ClipIndex(DIMS, dtype="float16", calibration=calibration_of())
+    huge = {name: x * torch.tensor([[1], [60_000]]) for name, x in video.vectors.items()}  # each fits, h does not
+    with pytest.raises(ValueError, match="'b': its hubness has NaN, Inf or a huge number"):
+        index.add(["a", "b"], VideoEmbedding(huge, video.mask))
+    assert len(index) == 0
+
+
 def test_metadata_must_be_dicts_that_json_can_hold():
     video, _ = world(1)
     index = ClipIndex(DIMS)
@@ -260,6 +358,21 @@ def test_queries_that_make_no_sense():
     for t, w, message in bad:
         with pytest.raises(ValueError, match=message):
             index.search(TextEmbedding(t, w))
+    with pytest.raises(ValueError, match="score is one of paper, calibrated; got 'z'"):
+        index.search((texts, weights), score="z")
+    with pytest.raises(ValueError, match="no calibration.*`mee calibrate MODEL CLIPS`.*build the index again"):
+        index.search((texts, weights), score="calibrated")
+    assert index.search((texts, weights), score="paper") == index.search((texts, weights))
+
+
+def test_a_calibration_that_does_not_fit():
+    for dims in ({"face": 8, "audio": 5}, {**DIMS, "motion": 7}):
+        with pytest.raises(ValueError, match="a calibration of {'audio': 5, 'face': 8.*, an index of {'audio': 5"):
+            ClipIndex(DIMS, calibration=calibration_of(dims={"motion": 1, **dims}, captions=3))
+    calibration = calibration_of()
+    calibration.mean_face[2] = torch.nan
+    with pytest.raises(ValueError, match="the calibration's 'mean_face' is no .8,. of finite numbers"):
+        ClipIndex(DIMS, calibration=calibration)
 
 
 @pytest.mark.parametrize("arguments", [{"dims": {}}, {"dims": {"a": 0}}, {"kind": "tree"}, {"dtype": "int8"}])
@@ -321,6 +434,49 @@ def test_build_and_search_in_words(clips, model, tmp_path):
         assert torch.equal(again.model.state_dict()[name], value)
 
 
+@pytest.fixture
+def calibrated(clips, model):
+    """The same network, with a calibration."""
+    model = copy.deepcopy(model)
+    model.calibration = calibrate(model, clips, torch.arange(200), captions=50)
+    return model
+
+
+def test_an_index_has_the_calibration_of_its_model(clips, calibrated, tmp_path):
+    index = ClipIndex.build(calibrated, clips, range(300, 400), chunk=64, progress=False)
+    captions, _ = clips.captions_of(torch.arange(300, 310))
+    text, video = embed(calibrated, clips, captions, range(300, 400))
+    expected = calibrated.score(text, video, calibration=calibrated.calibration)
+    best = torch.tensor([[hit.score for hit in hits] for hits in index.search(text, 10)])
+    torch.testing.assert_close(best, expected.topk(10, 1).values, atol=2e-5, rtol=0)
+    found = index.search("a red car")
+    index.save(tmp_path / "x")
+    again = ClipIndex.load(tmp_path / "x")
+    assert again.search("a red car") == found
+    torch.testing.assert_close(again.model.state_dict(), calibrated.state_dict(), rtol=0, atol=0)
+    # the clips are centred by the first calibration, whatever becomes of the model's
+    index.model.double()
+    assert [hit.id for hit in index.search("a red car")] == [hit.id for hit in found]
+    index.model.float()
+    calibrated.calibration = calibrate(calibrated, clips, torch.arange(50, 80), captions=5)
+    assert index.search("a red car") == found
+    index.save(tmp_path / "x")
+    assert ClipIndex.load(tmp_path / "x").search("a red car") == found
+
+
+def test_a_model_that_is_calibrated_later_needs_a_new_index(clips, model, calibrated, tmp_path):
+    index = ClipIndex.build(calibrated, clips, range(0), progress=False)
+    assert index.calibration is not None and index.search("a red car") == []
+    calibration, calibrated.calibration = calibrated.calibration, None
+    index = ClipIndex.build(calibrated, clips, range(40), progress=False)
+    found = ClipIndex.build(model, clips, range(40), progress=False).search("a red car")
+    calibrated.calibration = calibration
+    for each in (index, (index.save(tmp_path / "x"), ClipIndex.load(tmp_path / "x"))[1]):
+        assert each.search("a red car") == found and each.calibration is None
+        with pytest.raises(ValueError, match="build the index again"):
+            each.search("a red car", score="calibrated")
+
+
 def test_a_sentence_is_embedded_once_for_many_searches(clips, model, monkeypatch):
     index = ClipIndex.build(model, clips, range(40), progress=False)
     text = encode_query(index, "a red car")
@@ -368,11 +524,12 @@ def many():
     return dims, VideoEmbedding(around(which), mask), TextEmbedding(around(wanted), weights)
 
 
-@pytest.fixture(params=["float32", "float16"])
+@pytest.fixture(params=[("float32", False), ("float16", False), ("float32", True), ("float16", True)])
 def graph(request, many, monkeypatch):
     monkeypatch.setattr(mee.search.stores, "GRAPH_MIN", 800)  # so that small groups get a graph
-    dims, video, _ = many
-    index = ClipIndex(dims, "hnsw", request.param)
+    (dims, video, text), (dtype, calibrated) = many, request.param
+    calibration = Calibration.estimate(video.rows(slice(3000)), text) if calibrated else None
+    index = ClipIndex(dims, "hnsw", dtype, calibration=calibration)
     names, metadata = ids(6000), [{"part": i % 100} for i in range(6000)]
     for start in range(0, 6000, 2100):
         rows = slice(start, start + 2100)
@@ -382,9 +539,9 @@ def graph(request, many, monkeypatch):
 
 def recall(index, many, keep=None, **options):
     dims, video, text = many
-    right = scores(video, text, dims=dims)
+    right = scores(video, text, dims=dims, calibration=None if "score" in options else index.calibration)
     if keep is not None:
-        right[:, ~keep] = -2
+        right[:, ~keep] = -torch.inf
     names = ids(6000)
     best = [{names[i] for i in row} for row in right.topk(10, 1).indices.tolist()]
     found = index.search(text, 10, **options)
@@ -392,13 +549,15 @@ def recall(index, many, keep=None, **options):
     place = {name: i for i, name in enumerate(names)}
     for q, hits in enumerate(found):
         want = [right[q, place[hit.id]].item() for hit in hits]
-        assert [hit.score for hit in hits] == pytest.approx(want, abs=1e-3), "what is found has its exact score"
+        atol = 1e-3 if index.calibration is None else 3e-3
+        assert [hit.score for hit in hits] == pytest.approx(want, abs=atol), "what is found has its exact score"
     return np.mean([len({hit.id for hit in hits} & row) / 10 for hits, row in zip(found, best, strict=True)])
 
 
 def test_approximate_search_finds_most(graph, many, tmp_path):
     assert any(group.is_graph for group in graph._groups.values()), "or this tests nothing"
     assert recall(graph, many) > 0.97
+    assert recall(graph, many, score="paper") > 0.97, "the same graph, with or without a calibration"
     graph.ef_search = 4
     low = recall(graph, many)
     graph.ef_search = 128
@@ -427,13 +586,19 @@ def test_removing_from_a_graph(graph, many):
 # ----------------------------------------------------------------------------------------------------------- files
 
 
-def test_save_and_load(tmp_path):
-    index, _, text = filled(90, dtype="float16")
+@pytest.mark.parametrize("how", HOW)
+def test_save_and_load(how, tmp_path):
+    index, _, text = filled(90, dtype="float16", calibration=calibration_for(how))
     index.remove(ids(90)[5:25])
     index.save(tmp_path / "deep" / "index")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["index"], "no temporary file remains"
     again = ClipIndex.load(tmp_path / "deep" / "index")
-    assert again.search(text, 90) == index.search(text, 90)
+    assert again.search(text, 90, **HOW[how]) == index.search(text, 90, **HOW[how])
+    if how == "plain":
+        assert again.calibration is None
+    else:  # without a model, it is saved all the same
+        state = index.calibration.state_dict()
+        torch.testing.assert_close(again.calibration.state_dict(), state, rtol=0, atol=0)
     assert sorted(again.ids) == sorted(index.ids) and again.dtype == "float16" and again.model is None
     assert index.search(text, 5, filter={"film": 1}) == again.search(text, 5, filter={"film": 1})
     again.add(["new \ud800"], world(1)[0])  # any str, also one that UTF-8 has no bytes for
@@ -473,7 +638,7 @@ def group(file):
 
 
 WRONG = {
-    "another version": (lambda f: f.attrs.update(version=1), "version 1; this library reads 2"),
+    "another version": (lambda f: f.attrs.update(version=2), "version 2; this library reads 3: rebuild the index"),
     "another format": (lambda f: f.attrs.update(format="mee-clips"), "not an index"),
     "another kind": (lambda f: f.attrs.update(kind="tree"), "fit together"),
     "no dims": (lambda f: f.attrs.pop("dims"), "fit together"),
@@ -494,10 +659,23 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_a_file_whose_parts_do_not_fit(tmp_path, what):
-    change, message = WRONG[what]
-    filled(30)[0].save(tmp_path / "x")
+CALIBRATED = {
+    "no calibration": (lambda f: f.pop("calibration"), "fit together"),
+    "no mean": (lambda f: f["calibration"].pop("mean_face"), "fit together"),
+    "a mean less": (lambda f: cut(f["calibration"], "mean_face"), "fit together"),
+    "a covariance less": (lambda f: cut(f["calibration"], "covariance_face"), "fit together"),
+    "a caption less": (lambda f: cut(f["calibration"], "captions_face"), "fit together"),
+    "a mean of NaN": (lambda f: put(f["calibration"], "mean_face", np.full(8, np.nan, "f4")), "finite"),
+    "an unknown part": (lambda f: f["calibration"].create_dataset("smell", data=[1.0]), "fit together"),
+}
+
+
+@pytest.mark.parametrize(
+    "what, calibrated", [*((what, False) for what in WRONG), *((what, True) for what in WRONG | CALIBRATED)]
+)
+def test_a_file_whose_parts_do_not_fit(tmp_path, what, calibrated):
+    change, message = (WRONG | CALIBRATED)[what]
+    filled(30, calibration=calibration_of() if calibrated else None)[0].save(tmp_path / "x")
     with h5py.File(tmp_path / "x", "r+") as file:
         change(file)
     seal(tmp_path / "x")
@@ -529,11 +707,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     assert (tmp_path / "x").read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
-def test_room_is_taken_for_all_that_is_written(clips, model, tmp_path, monkeypatch):
+def test_room_is_taken_for_all_that_is_written(clips, model, calibrated, tmp_path, monkeypatch):
     sizes = []
     monkeypatch.setattr(mee.storage.files, "reserve", lambda file, size: sizes.append(size))
-    ClipIndex.build(model, clips, range(200), progress=False).save(tmp_path / "x")
-    assert sizes[0] >= (tmp_path / "x").stat().st_size
+    for each in (model, calibrated):
+        ClipIndex.build(each, clips, range(200), progress=False).save(tmp_path / "x")
+        assert sizes.pop() >= (tmp_path / "x").stat().st_size
+    ClipIndex(DIMS, calibration=calibration_of(captions=40_000)).save(tmp_path / "x")
+    assert sizes.pop() >= (tmp_path / "x").stat().st_size
 
 
 def test_a_model_that_is_not_ours_cannot_be_saved(tmp_path):
@@ -546,6 +727,38 @@ def test_a_model_that_is_not_ours_cannot_be_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# ------------------------------------------------------------------------------------------------ the command line
+
+
+def test_mee_index_and_mee_search(world, tmp_path, capsys):
+    clips = read_clips(world)
+    model = fit_clips(clips, epochs=2, dim=8, text_clusters=2, sequence_clusters=2, progress=False).model
+    path, index = str(tmp_path / "model.pt"), str(tmp_path / "world.index")
+
+    def search(*more):
+        main(["search", index, "a red ball", "-k", "3", *more])
+        return [re.split("  +", line.strip()) for line in capsys.readouterr().out.splitlines()]
+
+    save_model(path, model, clips.words)
+    main(["index", path, str(world), "-o", index])
+    capsys.readouterr()
+    plain = search()
+    assert len(plain) == 3 and all(re.fullmatch(r"\((\w+ 0\.\d\d x -?\d\.\d\d(, )?)+\)", line[2]) for line in plain)
+    with pytest.raises(SystemExit, match="^mee search: .*mee calibrate MODEL CLIPS"):
+        search("--score", "calibrated")
+    main(["calibrate", path, str(world)])
+    main(["index", path, str(world), "-o", index])
+    capsys.readouterr()
+    calibrated = search()
+    assert search("--score", "paper") == plain and search("--score", "calibrated") == calibrated != plain
+    hits = ClipIndex.load(index).search("a red ball", 3)
+    assert [line[:2] for line in calibrated] == [[f"{hit.score:.3f}", hit.id] for hit in hits]
+    for line, hit in zip(calibrated, hits, strict=True):
+        parts = dict(part.rsplit(" ", 1) for part in line[2].strip("()").split(", "))
+        assert list(parts) == [*hit.parts, "other sentences"]
+        assert sum(map(float, parts.values())) == pytest.approx(hit.score, abs=0.02)
+
+
 # ---------------------------------------------------------------------------------------------------------- Qdrant
 
 pytest.importorskip("qdrant_client")
@@ -554,10 +767,11 @@ from mee.search.qdrant import QdrantIndex  # noqa: E402
 NAMES = {"a face": 8, "audio.deep": 5, "motion": 6}  # a point's vectors and payload take any name
 
 
-def both(clips=80, **options):
-    video, text = world(clips, texts=3, dims=NAMES)
+def both(clips=80, dims=NAMES, calibration=None, **options):
+    video, text = world(clips, texts=3, dims=dims)
     metadata = [{"split": ("train", "test")[i % 2], "film.part": i % 5, "length": i % 3 + 0.5} for i in range(clips)]
-    exact, index = ClipIndex(NAMES), QdrantIndex(NAMES, **options)
+    exact = ClipIndex(dims, calibration=calibration)
+    index = QdrantIndex(dims, calibration=calibration, **options)
     for each in (exact, index):
         each.add(ids(clips), video, metadata)
     return exact, index, text
@@ -565,26 +779,29 @@ def both(clips=80, **options):
 
 def assert_like_exact(index, exact, text, k=10, **options):
     for hits, others in zip(index.search(text, k, **options), exact.search(text, k, **options), strict=True):
-        assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in others], abs=1e-5)
+        assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in others], abs=2e-5)
         reference = {hit.id: hit for hit in others}
         for hit in hits:
             if hit.id in reference:
                 other = reference[hit.id]
                 assert hit.similarity == pytest.approx(other.similarity, abs=1e-5) and hit.metadata == other.metadata
                 assert hit.weight == pytest.approx(other.weight, abs=1e-5)
+                assert hit.parts == pytest.approx(other.parts, abs=2e-5) and hit.hubness == other.hubness
             else:
                 assert not hit.weight, "only clips without any expert may change places"
 
 
 @pytest.mark.parametrize("depth", [20, 1000])
-def test_qdrant_is_the_exact_index(depth):
-    exact, index, text = both()
+@pytest.mark.parametrize("how", HOW)
+def test_qdrant_is_the_exact_index(how, depth):
+    dims = NAMES if how == "plain" else {"a face": 8, "deep": 5, "motion": 6}  # PyTorch has no buffers with a dot
+    exact, index, text = both(dims=dims, calibration=calibration_for(how, dims=dims))
     index.depth = depth
     assert len(index) == 80 and ids(5)[4] in index and "unknown" not in index
-    for experts in (None, ["motion"], ["motion", "audio.deep"]):
+    for experts in (None, ["motion"], ["motion", [*dims][1]]):
         for filter in (None, {"split": "test"}, {"film.part": 3, "split": "train"}, {"length": 1.5}, {"split": "val"}):
-            assert_like_exact(index, exact, text, experts=experts, filter=filter)
-    assert_like_exact(index, exact, text, k=200)
+            assert_like_exact(index, exact, text, experts=experts, filter=filter, **HOW[how])
+    assert_like_exact(index, exact, text, k=200, **HOW[how])
 
 
 def test_qdrant_filters_at_each_stage(monkeypatch):
@@ -641,11 +858,33 @@ def test_qdrant_in_a_folder(tmp_path):
         QdrantIndex({**NAMES, "motion": 7}, tmp_path / "clips", "mine")
 
 
-def test_qdrant_in_words(clips, model):
-    index = QdrantIndex.build(model, clips, range(60), progress=False)
-    exact = ClipIndex.build(model, clips, range(60), progress=False)
-    hits, others = index.search("a red car in the snow"), exact.search("a red car in the snow")
-    assert [hit.id for hit in hits] == [hit.id for hit in others] and hits[0].metadata == others[0].metadata
+def test_qdrant_collections_keep_their_calibration(tmp_path):
+    calibration = calibration_of()
+    exact, index, text = both(30, DIMS, calibration, location=tmp_path / "clips", name="calibrated")
+    index.close()
+    _, index, _ = both(30, DIMS, location=tmp_path / "clips", name="plain")
+    index.close()
+    with pytest.raises(ValueError, match="'calibrated' was made with a calibration, and none is given"):
+        QdrantIndex(DIMS, tmp_path / "clips", "calibrated")
+    with pytest.raises(ValueError, match="'plain' was made without a calibration, and one is given"):
+        QdrantIndex(DIMS, tmp_path / "clips", "plain", calibration=calibration)
+    again = QdrantIndex(DIMS, tmp_path / "clips", "calibrated", calibration=calibration)
+    for score in ("calibrated", "paper"):
+        assert_like_exact(again, exact, text, score=score)
+    again.close()
+    again = QdrantIndex(DIMS, tmp_path / "clips", "plain")
+    with pytest.raises(ValueError, match="build the index again"):
+        again.search(text, score="calibrated")
+    again.close()
+
+
+def test_qdrant_in_words(clips, model, calibrated):
+    for each in (model, calibrated):
+        index = QdrantIndex.build(each, clips, range(60), progress=False)
+        exact = ClipIndex.build(each, clips, range(60), progress=False)
+        hits, others = index.search("a red car in the snow"), exact.search("a red car in the snow")
+        assert [hit.id for hit in hits] == [hit.id for hit in others] and hits[0].metadata == others[0].metadata
+        assert hits[0].parts == pytest.approx(others[0].parts, abs=1e-4)
 
 
 class Server(BaseHTTPRequestHandler):
@@ -695,17 +934,19 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.mark.filterwarnings("ignore:Failed to obtain server version")
-def test_qdrant_by_url():
+@pytest.mark.parametrize("how", HOW)
+def test_qdrant_by_url(how):
     from qdrant_client import QdrantClient
 
     server = HTTPServer(("127.0.0.1", 0), Server)
     server.db, server.asked = QdrantClient(":memory:", force_disable_check_same_thread=True), []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        exact, index, text = both(40, location=f"http://127.0.0.1:{server.server_port}")
+        calibration = calibration_for(how)
+        exact, index, text = both(40, DIMS, calibration, location=f"http://127.0.0.1:{server.server_port}")
         index.depth = 15
-        assert_like_exact(index, exact, text)
-        assert_like_exact(index, exact, text, k=40, filter={"split": "test"}, experts=["motion"])
+        assert_like_exact(index, exact, text, **HOW[how])
+        assert_like_exact(index, exact, text, k=40, filter={"split": "test"}, experts=["motion"], **HOW[how])
         assert ("POST", "points", "query") in server.asked and ("PUT", "index") in server.asked
     finally:
         server.shutdown()

@@ -15,16 +15,17 @@ try:
 
     from .appearance import appearance
     from .audio import audio
-    from .decode import EXPERTS, Clip, ClipError, pick_pairs, read_clip
+    from .decode import ALL_EXPERTS, EXPERTS, Clip, ClipError, pick_pairs, read_clip
     from .face import face, find_face
     from .features import Options, compute_features, extract
     from .inspection import inspect
     from .motion import flow, motion
+    from .text import read_text, text
 except ImportError as error:
     command = "pip install -e '.[extract,words]'"
     raise ImportError(f"{error.name} is missing; in the clone of the repository: {command}") from None
 
 __all__ = [
-    "EXPERTS", "Clip", "ClipError", "Options", "appearance", "audio", "compute_features", "extract", "face",
-    "find_face", "flow", "inspect", "motion", "pick_pairs", "read_clip",
+    "ALL_EXPERTS", "EXPERTS", "Clip", "ClipError", "Options", "appearance", "audio", "compute_features", "extract",
+    "face", "find_face", "flow", "inspect", "motion", "pick_pairs", "read_clip", "read_text", "text",
 ]  # fmt: skip

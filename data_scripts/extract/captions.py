@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mee.data import SPLITS
 
-from .decode import EXPERTS, IMAGES, ClipError
+from .decode import ALL_EXPERTS, IMAGES, Clip, ClipError, read_clip
 from .face import Box
 
 VIDEOS = set(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .wmv .flv .3gp .ogv .gif".split())
@@ -28,6 +28,15 @@ class Entry:
     face_box: Box | None = None
     captions: list[str] = field(default_factory=list)
     mentions: list[list[str]] | None = field(default_factory=list)
+    facts: dict = field(default_factory=dict)  # what is known of the clip besides; goes into the file
+
+    def files(self) -> list[Path]:
+        """All files that the clip is read from."""
+        return [self.path]
+
+    def read(self, experts: tuple[str, ...], audio_seconds: float) -> Clip:
+        """What ``experts`` need of the clip."""
+        return read_clip(self.path, audio_seconds=audio_seconds, experts=experts)
 
 
 def read_captions(table, folder, only_named: bool = False, any_split: bool = False) -> tuple[list[Entry], list[str]]:
@@ -116,8 +125,8 @@ def _add_row(entry: Entry, row: dict[str, str], where: str) -> None:
             setattr(entry, column, value)
     if row["caption"]:
         names = [name.strip() for name in row.get("mentions", "").split("+") if name.strip()]
-        if unknown := [name for name in names if name not in EXPERTS]:
-            raise ClipError(f"{where}: mentions {unknown[0]!r}, not one of {', '.join(EXPERTS)}, joined with +")
+        if unknown := [name for name in names if name not in ALL_EXPERTS]:
+            raise ClipError(f"{where}: mentions {unknown[0]!r}, not one of {', '.join(ALL_EXPERTS)}, joined with +")
         entry.captions.append(row["caption"])
         entry.mentions.append(names)
 

@@ -11,7 +11,7 @@ from mee.data import SPLITS
 from mee.storage import words_for
 
 from .captions import assign_splits, read_captions
-from .decode import EXPERTS, ClipError
+from .decode import ALL_EXPERTS, EXPERTS, ClipError
 from .features import Options
 from .inspection import inspect
 from .jobs import make_file
@@ -25,19 +25,32 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--output", help="the clip file to write, or with --inspect the picture")
     add("--inspect", metavar="CLIP", help="draw what each expert sees in this file, and stop")
     add("--face-box", nargs=4, type=float, metavar=("X0", "Y0", "X1", "Y1"), help="for --inspect: where the face is")
-    add("--experts", nargs="+", choices=EXPERTS, default=EXPERTS, help="some of them (default: all)")
-    add("--model", default=Options.model, help=f"for appearance: {Options.model}, or any model of timm by name")
+    add("--experts", nargs="+", choices=ALL_EXPERTS, default=EXPERTS, help="which (default: all but text)")
+    add(
+        "--model",
+        default=Options.model,
+        help="for appearance: efficientnet-lite0 to 2, or any model of timm (default lite0)",
+    )
+    add("--per-frame", action="store_true", help="appearance as a sequence: a row per frame instead of their mean")
     add("--audio-seconds", type=float, default=Options.audio_seconds, help="listen to so much of the beginning (30)")
+    add("--text-frames", type=int, default=Options.text_frames, help="frames that are searched for text (2)")
     add("--storyboard", type=int, default=Options.storyboard, help="small pictures kept of each clip (3)")
     add("--only-named", action="store_true", help="leave out what the table does not name")
     add("--split", choices=SPLITS, help="put all clips into one split, whatever the table says")
-    add("--processes", type=int, default=os.cpu_count() or 1, help="clips worked on at once (all cores)")
     add("--words", metavar="FILE", help="word vectors (word2vec or GloVe); default: GloVe 6B 50d from its package")
     add("--frequent-words", type=int, default=20_000, metavar="N", help="words besides the captions' (20000)")
-    add("--keep-parts", action="store_true", help="keep OUTPUT.parts/, so that new captions need no new extraction")
+    add_part_options(parser)
     for name in ("title", "source", "licence"):
         add(f"--{name}", default="", help="noted in the file")
     return parser
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """The options of :func:`make_and_report`."""
+    add = parser.add_argument
+    add("--processes", type=int, default=os.cpu_count() or 1, help="clips worked on at once (all cores)")
+    add("--keep-parts", action="store_true", help="keep OUTPUT.parts/, so that new captions need no new extraction")
+    add("--parts", type=Path, metavar="FOLDER", help="where finished clips wait, and stay (default OUTPUT.parts)")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,8 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if not (args.folder and args.captions and args.output):
             parser.error("expected FOLDER captions.csv -o OUTPUT.h5, or --inspect CLIP")
-        if args.processes < 1 or min(args.frequent_words, args.storyboard, args.audio_seconds) < 0:
-            parser.error("--processes is at least 1, all other numbers at least 0")
+        if (
+            min(args.processes, args.text_frames) < 1
+            or min(args.frequent_words, args.storyboard, args.audio_seconds) < 0
+        ):
+            parser.error("--processes and --text-frames are at least 1, all other numbers at least 0")
         return _extract_all(args, sys.argv[1:] if arguments is None else arguments)
     except (ClipError, ImportError, OSError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
@@ -63,12 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _extract_all(args: argparse.Namespace, arguments: list[str]) -> int:
     report = partial(print, file=sys.stderr)
-    experts = tuple(name for name in EXPERTS if name in args.experts)
-    options = Options(experts, args.model, args.audio_seconds, args.storyboard)
+    experts = tuple(name for name in ALL_EXPERTS if name in args.experts)
+    options = Options(experts, args.model, args.per_frame, args.audio_seconds, args.text_frames, args.storyboard)
     entries, remarks = read_captions(args.captions, args.folder, args.only_named, any_split=bool(args.split))
     assign_splits(entries, args.split)
-    options.dimensions()
     words = words_for([text for entry in entries for text in entry.captions], args.frequent_words, args.words)
+    options.dimensions(words)
     if unknown := {word for entry in entries for text in entry.captions for word in words.unknown(text)}:
         some = ", ".join(sorted(unknown)[:8]) + (", ..." if len(unknown) > 8 else "")
         remarks.append(f"{len(unknown)} words of the captions have no vector and are not read: {some}")
@@ -77,11 +93,18 @@ def _extract_all(args: argparse.Namespace, arguments: list[str]) -> int:
     # the file does not tell the names of this machine's folders
     made_by = shlex.join(["extract", *(Path(word).name if os.sep in word else word for word in arguments)])
     notes = {name: getattr(args, name) for name in ("title", "source", "licence")}
-    parts = Path(args.output + ".parts")
+    return make_and_report(args.output, entries, options, args, words, made_by=made_by, **notes)
+
+
+def make_and_report(out, entries, options: Options, args: argparse.Namespace, words, **attributes) -> int:
+    """:func:`make_file`, and tell the user how it went: exit status 0, 1 or 130, as :func:`main`.
+
+    ``args`` has what :func:`add_part_options` adds.
+    """
+    report, parts = partial(print, file=sys.stderr), args.parts or Path(f"{out}.parts")
+    keep = args.keep_parts or args.parts is not None  # a folder with a name of its own may serve several files
     try:
-        failed = make_file(
-            args.output, entries, options, args.processes, words, report, args.keep_parts, made_by=made_by, **notes
-        )
+        failed = make_file(out, entries, options, args.processes, words, report, parts, keep, **attributes)
     except KeyboardInterrupt:
         done = len(list(parts.glob("[!.]*.npz")))
         report(f"\nstopped; {done} clips are done and wait in {parts}: the same command goes on from there")

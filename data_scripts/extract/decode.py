@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 EXPERTS = ("appearance", "motion", "audio", "face")
+ALL_EXPERTS = (*EXPERTS, "text")  # reading is slow, and takes packages of its own: only where it is asked for
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 LONGEST = 640  # pixels: sampled frames are made smaller than this on their longer side, never larger

@@ -9,9 +9,10 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import as_completed
-from dataclasses import asdict
+from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,44 +23,71 @@ from tqdm import tqdm
 from mee.storage import ClipWriter, atomic
 
 from .captions import Entry
-from .decode import ClipError, read_clip
+from .decode import ClipError
 from .features import Options, compute_features, storyboard
+from .text import embed_text, read_text
+
+
+class Part(NamedTuple):
+    """A clip as far as it is finished."""
+
+    features: dict[str, np.ndarray]
+    pictures: list[bytes]
+    facts: dict
+    notes: list[str]
+    text: list[str]  # the lines that were read, if text is among the finished experts: the vocabulary comes later
+    finished: dict[str, list]  # expert -> the options that it depends on, absent or not
+
+    def lacks(self, options: Options) -> tuple[str, ...]:
+        """The experts of ``options`` that are not finished, or under other options."""
+        return tuple(name for name in options.experts if self.finished.get(name) != options.settings(name))
 
 
 def part_of(entry: Entry, folder: Path, options: Options) -> Path:
-    """Where the finished clip waits; the name depends on all that the part depends on: file, size, date, options."""
-    stat = entry.path.stat()
-    key = [4, entry.file, stat.st_size, stat.st_mtime_ns, entry.face_box, asdict(options)]
+    """Where the finished clip waits; the name depends on all that each expert does: files, sizes, dates, face box."""
+    files = [[path.name, stat.st_size, stat.st_mtime_ns] for path in entry.files() for stat in [path.stat()]]
+    key = [5, entry.file, files, entry.face_box, options.storyboard]
     return folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npz"
 
 
-def load_part(path: Path) -> tuple[dict[str, np.ndarray], list[bytes], dict, list[str]] | None:
-    """(features, pictures, facts, notes) of a finished clip, or None if its part is absent or damaged."""
+def load_part(path: Path) -> Part | None:
+    """A finished clip, or None if its part is absent or damaged."""
     try:
         with np.load(path, allow_pickle=False) as part:
             arrays = {name: part[name] for name in part.files}  # reading checks the sums
         info = json.loads(str(arrays.pop("info")))
     except Exception:  # whatever a damaged zip file raises
         return None
-    pictures = [arrays.pop(f"jpeg{i}").tobytes() for i in range(info["pictures"])]
-    return arrays, pictures, info["facts"], info["notes"]
+    pictures = [arrays.pop(f"jpeg{i}").tobytes() for i in range(info.pop("pictures"))]
+    return Part(arrays, pictures, **info)
 
 
 def do_job(entry: Entry, part: Path, options: Options) -> str | None:
-    """Extract one clip and write its part: None, or the reason why that is impossible."""
+    """Extract of one clip what its part lacks, and write the part: None, or the reason why that is impossible."""
+    before = load_part(part) or Part({}, [], {}, [], [], {})
+    lacking = before.lacks(options)
     try:
-        clip = read_clip(entry.path, audio_seconds=options.audio_seconds, experts=options.experts)
-        features = compute_features(clip, options, entry.face_box)
+        clip = entry.read(lacking, options.audio_seconds)
+        lines = read_text(clip.frames, options.text_frames) if "text" in lacking else before.text
+        others = replace(options, experts=tuple(name for name in lacking if name != "text"))
+        looked = compute_features(clip, others, entry.face_box)
         pictures = storyboard(clip.frames, options.storyboard)
     except ClipError as error:
         return str(error).replace(entry.path.name, entry.file, 1)  # with its folder: names repeat
     except Exception as error:  # one odd file must not stop the others
         return f"{entry.file}: {type(error).__name__}: {error}"
-    facts = {"file": entry.path.name, "seconds": round(clip.seconds, 3), "width": clip.width, "height": clip.height}
-    info = np.array(json.dumps({"facts": facts, "notes": clip.notes, "pictures": len(pictures)}))
+    features = {name: values for name, values in before.features.items() if name not in lacking} | looked
+    facts = {"seconds": round(clip.seconds, 3), "width": clip.width, "height": clip.height}
+    info = {
+        "facts": {"file": Path(entry.file).name} | facts,
+        "notes": list(dict.fromkeys(before.notes + clip.notes)),
+        "pictures": len(pictures),
+        "text": lines,
+        "finished": before.finished | {name: options.settings(name) for name in lacking},
+    }
     jpegs = {f"jpeg{i}": np.frombuffer(picture, np.uint8) for i, picture in enumerate(pictures)}
     with atomic(part) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **features, **jpegs, info=info)
+        np.savez(file, **features, **jpegs, info=np.array(json.dumps(info)))
     return None
 
 
@@ -120,18 +148,17 @@ def run_jobs(jobs: list[tuple[Entry, Path]], options: Options, processes: int, d
 
 
 def make_file(
-    out, entries: list[Entry], options: Options, processes: int, words, report: Callable, keep_parts: bool, **attributes
+    out, entries: list[Entry], options: Options, processes: int, words, report: Callable, parts, keep=False, **notes
 ) -> dict[str, str]:
     """Extract ``entries`` into the clip file ``out``: file -> reason, of those that were left out.
 
-    ``attributes`` are title, source, licence, made_by of :class:`mee.ClipWriter`. Finished clips wait in
-    ``OUT.parts/``: a second call goes on from there. They are removed when the file is complete.
+    ``notes`` are title, source, licence, made_by, dtype of :class:`mee.ClipWriter`. Finished clips wait in the
+    folder ``parts``: a second call goes on from there. It is removed when the file is complete, unless ``keep``.
     """
-    out = Path(out)
-    folder = out.with_name(out.name + ".parts")
-    experts = options.dimensions()
+    out, folder = Path(out), Path(parts)
+    experts = options.dimensions(words)
     jobs = [(entry, part_of(entry, folder, options)) for entry in entries]
-    todo = [job for job in jobs if load_part(job[1]) is None]
+    todo = [job for job in jobs if (part := load_part(job[1])) is None or part.lacks(options)]
     folder.mkdir(parents=True, exist_ok=True)
     if len(todo) < len(jobs):
         report(f"{len(jobs) - len(todo)} of {len(jobs)} clips were finished in an earlier run")
@@ -142,19 +169,23 @@ def make_file(
         raise ClipError(f"none of the {len(entries)} files could be used, so there is no {out.name}:\n  {some}")
 
     counts = dict.fromkeys(experts, 0)
-    with ClipWriter(out, experts, words=words, **attributes) as writer:
+    with ClipWriter(out, experts, words=words, **notes) as writer:
         for entry, part in jobs:
             if entry.file in failed:
                 continue
-            features, pictures, facts, notes = load_part(part)
-            for name in features:
-                counts[name] += 1
-            for remark in notes:
+            clip = load_part(part)
+            facts = clip.facts | entry.facts
+            features = {name: clip.features.get(name) for name in experts}
+            if "text" in experts:
+                facts["text"], features["text"] = clip.text, embed_text(clip.text, words)
+            for name, values in features.items():
+                counts[name] += values is not None
+            for remark in clip.notes:
                 report(f"note: {entry.file}: {remark}")
             mentions = entry.mentions and [[name for name in names if name in experts] for names in entry.mentions]
-            writer.add(entry.id, entry.split, features, entry.captions, mentions, pictures, facts)
+            writer.add(entry.id, entry.split, features, entry.captions, mentions, clip.pictures, facts)
     used = len(entries) - len(failed)
     report(f"{out}: {used} clips; " + ", ".join(f"{name} {n} (absent {used - n})" for name, n in counts.items()))
-    if not failed and not keep_parts:
+    if not failed and not keep:
         shutil.rmtree(folder)
     return failed

@@ -1,7 +1,8 @@
 """The search page: ``mee demo`` opens it for this machine alone (lesson 14).
 
-Type a sentence and see the best clips, each with its score and with what every expert contributed; take experts away
-and see the ranking change; ask which sentences fit a clip. The page loads nothing from other hosts, fonts included.
+Type a sentence and see the best clips, each with its score and with what every expert contributed; take experts away,
+or choose the other score, and see the ranking change; ask which sentences fit a clip. The page loads nothing from other
+hosts, fonts included.
 
 From the shell::
 

@@ -23,6 +23,11 @@ READY = """() => {
   set("sentences", {tabindex: "-1", role: "region", "aria-label": "Sentences for a clip"});
 }"""
 FOCUS = """() => { setTimeout(() => document.getElementById("sentences").focus(), 50); }"""
+SCORES = {"calibrated": "calibrated", "paper": "the paper's"}
+SCORES_INFO = (
+    "The paper's is a mean of what the experts find. The calibrated one compares it with what other clips get, so that "
+    "a clip with few experts, or one that fits every sentence a little, comes no higher than it should."
+)
 HINT = "<p>The button below a clip finds the sentences that fit it.</p>"
 
 
@@ -37,6 +42,8 @@ def answer_html(answer: Answer, total: int) -> str:
     lines = [escape(note) for note in answer.notes]
     if answer.hits:
         first = f"{escape(answer.hits[0].id)} with a score of {answer.hits[0].score:.2f}"
+        if answer.score == "calibrated":
+            first += ", where clips that do not fit get about 0 or less"
         lines.append(
             f"The best {len(answer.hits)} of {total:,} clips for “{escape(answer.text)}”: first {first}. "
             "How far the sentence trusts each expert:"
@@ -48,21 +55,25 @@ def answer_html(answer: Answer, total: int) -> str:
 def clip_html(
     service: SearchService, hit: Hit, rank: int, full_rank: int | None = None, left_out: Container[str] = ()
 ) -> str:
-    """A hit: its pictures or video, its score, and weight and similarity of every expert.
+    """A hit: its pictures or video, its score, and what every expert adds to it; by the calibrated score, its hubness.
 
     Where experts are ``left_out``, ``full_rank``, the clip's rank with all experts, stands beside the score.
     """
     rows = ""
     for name in service.experts:
-        cells = f'<td colspan="2">{"left out" if name in left_out else "absent in this clip"}</td>'
+        cells = f'<td colspan="3">{"left out" if name in left_out else "absent in this clip"}</td>'
         if name in hit.weight:
-            cells = f"<td>{bar_html(hit.weight[name])}</td><td>{bar_html(hit.similarity[name])}</td>"
+            values = f"<td>{bar_html(hit.weight[name])}</td><td>{bar_html(hit.similarity[name])}</td>"
+            cells = f"{values}<td>{hit.parts[name]:+z.2f}</td>"
         rows += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    if hit.hubness:
+        why = "taken off: fits other sentences, too" if hit.hubness > 0 else "added: fits few other sentences"
+        rows += f'<tr><th scope="row" colspan="3">{why}</th><td>{-hit.hubness:+z.2f}</td></tr>'
     moved = f", rank {full_rank or f'beyond {DEPTH}'} with all experts" if left_out else ""
     return (
         f'<h3>{rank}. {escape(hit.id)}</h3><p class="score">score {hit.score:.2f}{moved}</p><div class="found">'
         f'<div>{pictures_html(service, service.number[hit.id])}</div><table><tr><td></td><th scope="col">weight</th>'
-        f'<th scope="col">similarity</th></tr>{rows}</table></div>'
+        f'<th scope="col">similarity</th><th scope="col">adds</th></tr>{rows}</table></div>'
     )
 
 
@@ -81,18 +92,20 @@ def pictures_html(service: SearchService, number: int) -> str:
     return out or "There are no pictures of this clip."
 
 
-def sentences_html(service: SearchService, id: str, experts: list[str] | None = None) -> str:
+def sentences_html(service: SearchService, id: str, experts: list[str] | None = None, score: str | None = None) -> str:
     """The sentences that fit clip ``id`` best; its own captions are marked."""
-    found = service.sentences(id, experts)
+    found = service.sentences(id, experts, score=score)
     if not found:
         return "<p>There is no caption to choose from, or no expert that this clip has.</p>"
     items = "".join(
-        f"<li>{escape(text)} <span>{score:.2f}{', its own' * own}</span></li>" for text, score, own in found
+        f"<li>{escape(text)} <span>{value:.2f}{', its own' * own}</span></li>" for text, value, own in found
     )
+    note = "Each sentence brings its own weights, so these scores are on another scale than those of the clips."
+    if (score or service.score) == "calibrated":
+        note = "Each score compares with what other clips get for the same sentence."
     return (
         f"<p>The best of {len(service.captions):,} captions for <strong>{escape(id)}</strong>. Its own are marked.</p>"
-        f"<ol>{items}</ol><p>Each sentence brings its own weights, so these scores are on another scale than those of "
-        "the clips.</p>"
+        f"<ol>{items}</ol><p>{note}</p>"
     )
 
 
@@ -100,8 +113,8 @@ def build_page(service: SearchService) -> Any:
     """The page for a service, as ``gradio.Blocks``."""
     gr = import_gradio()
 
-    def ask(text: str, experts: list[str]) -> list:
-        answer = service.answer(text, experts)
+    def ask(text: str, experts: list[str], score: str) -> list:
+        answer = service.answer(text, experts, score=score)
         left_out = [name for name in service.experts if name not in experts]
         out = [answer_html(answer, len(service.index)), [hit.id for hit in answer.hits], HINT]
         for rank, (hit, full_rank) in enumerate(zip(answer.hits, answer.full_ranks, strict=True), 1):
@@ -122,6 +135,9 @@ def build_page(service: SearchService) -> Any:
                 button = gr.Button("Search", variant="primary")
             with gr.Column(scale=1, min_width=300):
                 experts = gr.CheckboxGroup(service.experts, value=service.experts, label="Use these experts")
+                choices = [(SCORES[name], name) for name in service.scores]
+                options = {"value": service.score, "label": "Score", "info": SCORES_INFO, "elem_id": "score"}
+                score = gr.Radio(choices, visible=len(choices) > 1, **options)
         gr.HTML("<h2>Examples</h2>")
         with gr.Row():
             examples = [gr.Button(example, size="sm", min_width=150) for example in service.examples()]
@@ -140,14 +156,15 @@ def build_page(service: SearchService) -> Any:
         ids = gr.State([])
         quiet = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
         outputs = [status, ids, sentences, *(part for slot in slots for part in slot)]
-        for event in (text.submit, button.click, experts.input):
-            event(ask, [text, experts], outputs, **quiet)
+        question = [text, experts, score]
+        for event in (text.submit, button.click, experts.input, score.input):
+            event(ask, question, outputs, **quiet)
         for example in examples:
-            example.click(lambda words: words, example, text, **quiet).then(ask, [text, experts], outputs, **quiet)
+            example.click(lambda words: words, example, text, **quiet).then(ask, question, outputs, **quiet)
         for i, (_, _, of_clip) in enumerate(slots):
             of_clip.click(
-                lambda ids, experts, i=i: sentences_html(service, ids[i], experts) if i < len(ids) else HINT,
-                [ids, experts],
+                lambda ids, *how, i=i: sentences_html(service, ids[i], *how) if i < len(ids) else HINT,
+                [ids, experts, score],
                 sentences,
                 **quiet,
             ).then(None, js=FOCUS)

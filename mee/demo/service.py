@@ -16,7 +16,7 @@ import torch
 
 from mee.config import TrainConfig
 from mee.data import Clips, Words
-from mee.evaluate import eval_mode
+from mee.evaluate import calibrate, eval_mode
 from mee.model import TextEmbedding, VideoTextMEE
 from mee.search import ClipIndex, Hit, encode_query
 from mee.storage import CheckpointError, load_model, read_clips, save_model
@@ -95,13 +95,16 @@ class Answer:
     hits: list[Hit] = field(default_factory=list)
     #: for each hit its rank, from 1, with all experts; None beyond the ``DEPTH`` clips compared
     full_ranks: list[int | None] = field(default_factory=list)
+    #: what the clips are ranked by: "calibrated" or "paper"
+    score: str = "paper"
 
 
 class SearchService:
     """A model and its clips, which answer sentences.
 
-    ``service.experts`` lists the experts that both have, ``service.number`` gives a clip's number for its id.
-    :class:`DemoError` if the model cannot describe these clips, or cannot read sentences.
+    ``service.experts`` lists the experts that both have, ``service.scores`` the scores to choose from, and
+    ``service.number`` gives a clip's number for its id. :class:`DemoError` if the model cannot describe these clips,
+    cannot read sentences, or lacks the calibration that was asked for.
 
     Parameters
     ----------
@@ -111,6 +114,9 @@ class SearchService:
         Numbers of the clips to search; default: the val and test splits, or all clips if both are empty.
     videos
         The videos to play; default: none.
+    score
+        What to rank by unless an answer is asked for with another: "calibrated" or "paper"; default: calibrated if the
+        model has a calibration.
     """
 
     def __init__(
@@ -120,8 +126,15 @@ class SearchService:
         words: Words | None = None,
         clip_ids: torch.Tensor | None = None,
         videos: Videos | None = None,
+        score: str | None = None,
     ) -> None:
         self.model, self.clips, self.videos = model, clips, videos
+        self.scores = ["paper"] if model.calibration is None else ["calibrated", "paper"]
+        self.score = score or self.scores[0]
+        if self.score not in self.scores:
+            raise DemoError(
+                "the model has no calibration: `mee calibrate MODEL CLIPS`, with its training clips, gives it one"
+            )
         self.words, self.experts = check_compatible(model, clips, words or clips.words)
         clip_ids = torch.cat([clips.clips_in("val"), clips.clips_in("test")]) if clip_ids is None else clip_ids
         clip_ids = clip_ids if len(clip_ids) else torch.arange(len(clips))
@@ -134,11 +147,14 @@ class SearchService:
         parts = [encode_query(self.index, texts[i : i + 512]) for i in range(0, len(texts), 512)]
         self._caption_embedding = TextEmbedding.concat(parts) if parts else None
 
-    def answer(self, text: str, experts: Sequence[str] | None = None, k: int = SHOWN) -> Answer:
-        """The best ``k`` clips for ``text``, which may be any str; ``experts``: use only these."""
+    def answer(
+        self, text: str, experts: Sequence[str] | None = None, k: int = SHOWN, score: str | None = None
+    ) -> Answer:
+        """The best ``k`` clips for ``text``, which may be any str, by ``score``; ``experts``: use only these."""
         text, truncated = clean(text)
         chosen = [name for name in self.experts if experts is None or name in experts]
-        out, known, unknown = Answer(text), self.words.ids(text), list(dict.fromkeys(self.words.unknown(text)))
+        out, score = Answer(text, score=score or self.score), score or self.score
+        known, unknown = self.words.ids(text), list(dict.fromkeys(self.words.unknown(text)))
         if truncated:
             out.notes.append(f"That was long: the first {LIMIT} letters were read.")
         if (limit := self.model.config.max_words) and len(known) > limit:
@@ -154,14 +170,16 @@ class SearchService:
         query = encode_query(self.index, [text])
         weights = {name: float(query.weights[0, self.model.experts.index(name)]) for name in chosen}
         out.weights = {name: weight / sum(weights.values()) for name, weight in weights.items()}
-        by_all = self.index.search(query, max(k, DEPTH))[0]
-        hits = by_all[:k] if chosen == self.experts else self.index.search(query, k, experts=chosen)[0]
+        by_all = self.index.search(query, max(k, DEPTH), score=score)[0]
+        hits = by_all[:k] if chosen == self.experts else self.index.search(query, k, experts=chosen, score=score)[0]
         out.hits = [hit for hit in hits if hit.weight]  # a clip that has none of these experts fits no sentence
         rank = {hit.id: i for i, hit in enumerate(by_all[:DEPTH], 1)}
         out.full_ranks = [rank.get(hit.id) for hit in out.hits]
         return out
 
-    def sentences(self, id: str, experts: Sequence[str] | None = None, k: int = SHOWN) -> list[tuple[str, float, bool]]:
+    def sentences(
+        self, id: str, experts: Sequence[str] | None = None, k: int = SHOWN, score: str | None = None
+    ) -> list[tuple[str, float, bool]]:
         """Video to text: the ``k`` captions that score best with clip ``id``, as (sentence, score, is it its own)."""
         number = self.number[id]
         present = dict(zip(self.clips.experts, self.clips.present[number].tolist(), strict=True))
@@ -170,7 +188,12 @@ class SearchService:
             return []
         with eval_mode(self.model):
             video = self.model.embed_video(*self.clips.video([number], chosen, self.model.config.max_frames))
-            best = self.model.score(self._caption_embedding, video)[:, 0].topk(min(k, len(self.captions)))
+            calibration = None if (score or self.score) == "paper" else self.index.calibration
+            if calibration is None or experts is None or set(self.experts) <= set(experts):
+                scores = self.model.score(self._caption_embedding, video, calibration=calibration)
+            else:  # as in a search that leaves experts out
+                scores = calibration.z(self._caption_embedding, video)
+            best = scores[:, 0].topk(min(k, len(self.captions)))
         own = {text.lower() for text in self.own_captions([number])}
         keys = [list(self.captions)[i] for i in best.indices.tolist()]
         return [(self.captions[key], score, key in own) for key, score in zip(keys, best.values.tolist(), strict=True)]
@@ -228,6 +251,7 @@ def quick_model(clips: Clips, cache: Path | str = CACHE) -> tuple[VideoTextMEE, 
             print(f"{error}: it is trained again")
     print(f"A small model of {clips.title} is trained, which takes half a minute. {cache} keeps it for the next time.")
     run = fit_clips(clips, config=QUICK)
+    run.model.calibration = calibrate(run.model, clips)
     clips.to("cpu")  # where the loaded model is; training took them to a GPU if there is one
     save_model(cache, run.model, run.words)
     return load_model(cache)
@@ -247,4 +271,4 @@ def load(options: argparse.Namespace) -> SearchService:
     if clip_ids is not None and not len(clip_ids):
         raise DemoError(f"{clips.name}: it has no clip in {' or '.join(options.split)}")
     model, words = load_model(options.model) if options.model else quick_model(clips)
-    return SearchService(model, clips, words, clip_ids, videos)
+    return SearchService(model, clips, words, clip_ids, videos, options.score)

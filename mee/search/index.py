@@ -11,6 +11,14 @@ the order by inner product, for which there are fast and well tested indices (FA
 products are divided by the group's denominator, and the lists are merged: no clip outside a group's best k can be among
 the best k of all, so the result is the order of ``model.score``. With n experts there are at most 2^n groups.
 An expert that a search leaves out has the weight 0 in both numbers; nothing is rebuilt for it.
+
+The calibrated score (:mod:`mee.calibration`) has the same form. With D^2 = sum_e a_e(v) w_e(t)^2 s_e(t)^2, it is
+
+    sum_e a_e(v) w_e(t) <t_e, v_e - c_e>  /  D  -  h(v)  =  ( sum_e a_e(v) w_e(t) <t_e, v_e - c_e>  -  D h(v) )  /  D,
+
+and D depends on sentence and pattern alone. So an index with a calibration keeps centred embeddings, v_e - c_e, and
+h(v) as one more dimension; the query is (w_e t_e, -D) there. The paper's score comes from the same vectors: the query
+is (w_e t_e, 0), and to all products of a group sum_e a_e(v) w_e(t) m_e(t) is added, where m_e(t) = <t_e, c_e>.
 """
 
 from __future__ import annotations
@@ -19,32 +27,35 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
 import torch
 
+from mee.calibration import LAST, Calibration
 from mee.data import Clips, Words
-from mee.model import NO_EXPERT, TextEmbedding, VideoEmbedding, VideoTextMEE
-from mee.search.common import Hit, embed_and_add, encode_query, validate_clips, validate_dims, validate_search
+from mee.model import TextEmbedding, VideoEmbedding, VideoTextMEE
+from mee.search.common import (
+    Hit,
+    Query,
+    centre,
+    embed_and_add,
+    explain,
+    index_calibration,
+    prepare_search,
+    validate_clips,
+    validate_dims,
+)
 from mee.search.stores import DTYPES, KINDS, ClipGroup, import_faiss
 from mee.storage.checkpoint import rebuild_model
 from mee.storage.files import atomic, new_hdf5, read_strings, seal, sealed, write_strings
 
-FORMAT, VERSION = "mee-index", 2
-LAST = np.finfo(np.float32).min  # orders clips without any expert behind all that have a score
+FORMAT, VERSION = "mee-index", 3
 
 
 class IndexFileError(ValueError):
     """An index file that cannot be used; the message names the file, what is wrong, and the fix."""
-
-
-class Query(NamedTuple):
-    """Sentences: vectors (texts, dim) of each expert, weights (texts, experts), 0 only where an expert is left out."""
-
-    vectors: list[np.ndarray]
-    weights: np.ndarray
 
 
 class ClipIndex:
@@ -64,13 +75,16 @@ class ClipIndex:
         "float32" or "float16", which halves the vectors of either kind.
     model, words
         What turns sentences into embeddings; without them only a :class:`mee.TextEmbedding` can be searched for.
+    calibration
+        For the calibrated score (default: the model's, if it has one). ``index.calibration`` stays the same from here
+        on, whatever the model gets: the clips are centred by it. Without one the index gives the paper's score.
 
     Raises
     ------
     ImportError
         FAISS is missing: ``pip install -e '.[search]'``.
     ValueError
-        An unknown kind or dtype, or no dimensions.
+        An unknown kind or dtype, no dimensions, or a calibration of other experts.
     """
 
     def __init__(
@@ -80,12 +94,14 @@ class ClipIndex:
         dtype: str = "float32",
         model: VideoTextMEE | None = None,
         words: Words | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         if kind not in KINDS or dtype not in DTYPES:
             raise ValueError(f"kind is one of {KINDS} and dtype one of {DTYPES}; got {kind!r}, {dtype!r}")
         self.dims = validate_dims(dims)
         import_faiss()  # to say now that it is missing
         self.kind, self.dtype, self.model, self.words = kind, dtype, model, words
+        self.calibration = index_calibration(self.dims, model, calibration)
         self.ef_search = 128
         self._groups: dict[tuple[int, ...], ClipGroup] = {}  # pattern, as columns of the mask -> its clips
         self._metadata_ids: dict[str, int] = {}  # distinct metadata as JSON -> number, in the order of _metadata
@@ -140,8 +156,9 @@ class ClipIndex:
 
     def _group(self, columns: tuple[int, ...]) -> ClipGroup:
         if columns not in self._groups:
-            dims = list(self.dims.values())
-            self._groups[columns] = ClipGroup([dims[column] for column in columns], self.kind, self.dtype)
+            dims = [self.dims[self.experts[column]] for column in columns]
+            hubness = [1] if columns and self.calibration is not None else []
+            self._groups[columns] = ClipGroup(dims + hubness, self.kind, self.dtype)
         return self._groups[columns]
 
     def add(self, ids: Iterable[str], video: VideoEmbedding, metadata: Iterable[dict[str, Any]] | None = None) -> None:
@@ -161,16 +178,19 @@ class ClipIndex:
         ValueError
             An id twice, shapes or experts that are not the index's, NaN or Inf; the message names the clip.
         """
-        ids, (vectors, mask), keys = validate_clips(self, ids, video, metadata)
+        ids, video, keys = validate_clips(self, ids, video, metadata)
         if known := [id for id in ids if id in self]:
             raise ValueError(f"id {known[0]!r} is in the index already")
+        (vectors, hubness), mask = centre(self, ids, video), video.mask
         numbers = [self._metadata_id(key) for key in keys]
         patterns, inverse = mask.unique(dim=0, return_inverse=True) if len(ids) else (mask, mask)
         for i, pattern in enumerate(patterns):
             columns = tuple(pattern.nonzero()[:, 0].tolist())
             rows = (inverse == i).nonzero()[:, 0].tolist()
-            x = torch.cat([vectors[self.experts[column]][rows] for column in columns] or [torch.zeros(len(rows), 0)], 1)
-            self._group(columns).add([ids[j] for j in rows], x.numpy(), [numbers[j] for j in rows])
+            group = self._group(columns)
+            parts = [vectors[self.experts[column]][rows] for column in columns] + [hubness[rows, None]]
+            x = torch.cat(parts, 1)[:, : group.dim]  # without a calibration, or any expert, hubness is not kept
+            group.add([ids[j] for j in rows], x.numpy(), [numbers[j] for j in rows])
 
     def _metadata_id(self, key: str) -> int:
         if key not in self._metadata_ids:
@@ -196,6 +216,7 @@ class ClipIndex:
         k: int = 10,
         filter: Mapping[str, Any] | Callable[[dict[str, Any]], bool] | None = None,
         experts: Sequence[str] | None = None,
+        score: str | None = None,
     ) -> Any:
         """The ``k`` best clips, best first (fewer if there are fewer).
 
@@ -208,18 +229,20 @@ class ClipIndex:
             Only clips with these values in their metadata, ``{"split": "test"}``; or a function of the metadata that
             gives a bool.
         experts
-            Use only these experts; the others are as if absent from every clip.
+            Use only these experts; the others are as if absent from every clip. Where that leaves one out, the
+            calibrated score is z over those used: h(v), which belongs to all experts of the clip, is left out too.
+        score
+            "calibrated" or "paper" (default: calibrated, if the index has a calibration). One index gives both.
 
         Raises
         ------
         ValueError
-            A sentence without a word that the vocabulary knows, unknown experts, or an embedding of other shapes.
+            A sentence without a word that the vocabulary knows, unknown experts, an embedding of other shapes, or the
+            calibrated score of an index without a calibration.
         """
-        used, text = validate_search(self, k, experts), encode_query(self, query)
-        arrays = Query([x.numpy() for x in text.vectors.values()], (text.weights * used).numpy())
-        allowed = self._allowed_metadata(filter)
-        found = [self._search_group(columns, arrays, int(k), allowed) for columns in self._groups]
-        hits = self._merge(found, arrays, int(k)) if found else [[] for _ in text.weights]
+        asked, allowed = prepare_search(self, query, k, experts, score), self._allowed_metadata(filter)
+        found = [self._search_group(columns, asked, int(k), allowed) for columns in self._groups]
+        hits = self._merge(found, asked, int(k)) if found else [[] for _ in asked.weights]
         return hits[0] if isinstance(query, str) else hits
 
     def _allowed_metadata(self, filter: Any) -> np.ndarray | None:
@@ -234,15 +257,19 @@ class ClipIndex:
         self, columns: tuple[int, ...], query: Query, k: int, allowed: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores (texts, j) of a group's best ``j <= k`` clips, and their rows (texts, j), -1 where there are fewer."""
-        group, weights = self._groups[columns], query.weights[:, list(columns)]
+        group, weights = self._groups[columns], query.weights[:, columns]
         mask = group.row_mask(allowed)
         rows = range(len(group.ids)) if mask is None else np.flatnonzero(mask)
         if not len(rows) or not weights.any():
             rows = np.tile(rows[:k], (len(weights), 1))
-            return np.full(rows.shape, LAST), rows
-        queries = np.concatenate([weights[:, [i]] * query.vectors[column] for i, column in enumerate(columns)], 1)
-        products, rows = group.search(queries, min(k, len(rows)), mask, self.ef_search)
-        return np.where(rows < 0, -np.inf, products / weights.sum(1, keepdims=True)), rows
+            return np.full(rows.shape, LAST, np.float32), rows  # below all other scores, the paper's too
+        denominator = query.denominator(columns)
+        parts = [weights[:, [i]] * query.vectors[self.experts[column]] for i, column in enumerate(columns)]
+        if self.calibration is not None:
+            parts.append(-denominator * query.hubness)
+        products, rows = group.search(np.concatenate(parts, 1), min(k, len(rows)), mask, self.ef_search)
+        products[rows < 0] = -np.inf
+        return (products + (weights * query.shift[:, columns]).sum(1, keepdims=True)) / denominator, rows
 
     def _merge(self, found: list, query: Query, k: int) -> list[list[Hit]]:
         """The best ``k`` of what the groups gave, as hits."""
@@ -262,22 +289,22 @@ class ClipIndex:
     ) -> list[Hit]:
         """The clips ``rows`` of one group, each with its score for the sentence with that number in ``texts``."""
         group = self._groups[columns]
-        hits = [Hit(group.ids[row], NO_EXPERT, metadata=dict(self._metadata[group.metadata_ids[row]])) for row in rows]
+        hits = [Hit(group.ids[row], query.last, metadata=dict(self._metadata[group.metadata_ids[row]])) for row in rows]
         used = [column for column in columns if query.weights[:, column].any()]
         if not used:
             return hits
-        names = [self.experts[column] for column in used]
-        vectors = dict(zip(columns, np.split(group.vectors(rows), np.cumsum(group.dims)[:-1], 1), strict=True))
-        similarity = np.stack([(query.vectors[column][texts] * vectors[column]).sum(1) for column in used], 1)
-        weight = query.weights[texts][:, used]
-        weight = weight / weight.sum(1, keepdims=True)
-        for hit, score, s, w in zip(hits, scores.tolist(), similarity.tolist(), weight.tolist(), strict=True):
-            hit.score = score
-            hit.similarity, hit.weight = dict(zip(names, s, strict=True)), dict(zip(names, w, strict=True))
+        vectors = np.split(group.vectors(rows), np.cumsum(group.dims)[:-1], 1)
+        products = [(query.vectors[self.experts[c]][texts] * vectors[columns.index(c)]).sum(1) for c in used]
+        explain(hits, query, texts, used, np.stack(products, 1))
+        hubness = vectors[-1][:, 0] if query.hubness else np.zeros(len(rows))
+        for hit, score, h in zip(hits, scores.tolist(), hubness.tolist(), strict=True):
+            hit.score, hit.hubness = score, h
         return hits
 
     def save(self, path: str | Path) -> None:
-        """Write the index, with its model and vocabulary, to one HDF5 file: complete, or not at all.
+        """Write the index, with its model, vocabulary and calibration, to one HDF5 file: complete, or not at all.
+
+        The model is saved with the index's calibration, whether it has that one, another or none.
 
         Raises
         ------
@@ -303,8 +330,8 @@ class ClipIndex:
         size = 2**20 + self.nbytes + sum(4 * len(text) + 8 for text in texts)
         if self.kind == "hnsw":
             size += 300 * len(self) + 2**21
-        if self.model is not None:
-            size += sum(x.numel() * x.element_size() + 1024 for x in self.model.state_dict().values())
+        for module in filter(None, (self.model, self.calibration)):
+            size += sum(x.numel() * x.element_size() + 1024 for x in module.state_dict().values())
         if self.words is not None:
             size += self.words.vectors.numel() * 4
         return size
@@ -318,10 +345,11 @@ class ClipIndex:
             place.attrs["columns"] = np.array(columns, np.int64)
             group.write(place)
         if self.model is not None:
-            place = file.create_group("model")
-            place.attrs["config"] = json.dumps(asdict(self.model.config))
-            for name, value in self.model.state_dict().items():
-                place[name] = value.detach().cpu().numpy()
+            file.create_group("model").attrs["config"] = json.dumps(asdict(self.model.config))
+        for part, module in (("model", self.model), ("calibration", self.calibration)):
+            for name, value in module.state_dict().items() if module is not None else ():
+                if not name.startswith("calibration."):
+                    file[f"{part}/{name}"] = value.detach().cpu().numpy()
         if self.words is not None:
             write_strings(file, "words/word", self.words.words)
             file["words/vectors"] = self.words.vectors.cpu().numpy()
@@ -360,14 +388,17 @@ class ClipIndex:
 
     @classmethod
     def _read(cls, file: h5py.File) -> ClipIndex:
-        model = words = None
+        model = words = calibration = None
+        if "calibration" in file:
+            calibration = Calibration.from_state(_state(file["calibration"]))
         if "model" in file:
             config = json.loads(file["model"].attrs["config"])
             config["experts"] = {name: tuple(dims) for name, dims in config["experts"].items()}
-            model = rebuild_model(config, {name: torch.as_tensor(x[()]) for name, x in file["model"].items()})
+            model = rebuild_model(config, _state(file["model"]))
+            model.calibration = calibration
         if "words" in file:
             words = Words(read_strings(file, "words/word"), file["words/vectors"][()])
-        index = cls(json.loads(file.attrs["dims"]), file.attrs["kind"], file.attrs["dtype"], model, words)
+        index = cls(json.loads(file.attrs["dims"]), file.attrs["kind"], file.attrs["dtype"], model, words, calibration)
         index.ef_search = int(file.attrs["ef_search"])
         for key in read_strings(file, "metadata"):
             index._metadata_id(key)
@@ -377,3 +408,8 @@ class ClipIndex:
                 raise ValueError(f"a group of the experts {columns}")
             index._group(columns).read(place, len(index._metadata))
         return index
+
+
+def _state(place: h5py.Group) -> dict[str, torch.Tensor]:
+    """The ``state_dict()`` that a group of a file holds."""
+    return {name: torch.as_tensor(value[()]) for name, value in place.items()}

@@ -5,9 +5,17 @@ the sentence's embeddings, and its mixture weights as a formula over the experts
 
     sum_e w_e score_e  /  sum_e w_e has_e,        has_e: 0 or 1, in the point's payload,
 
-which is ``model.score``. To find clips that the formula is computed on, every expert proposes the ``depth`` clips that
-are most similar by that expert alone; each proposed clip then gets the score of *every* expert that it has. So scores
-are exact, and a clip can only be missed if no single expert has it among its first ``depth``.
+which is ``model.score``. With a calibration, the vectors are centred, v_e - c_e, and a point's payload has its h(v):
+
+    sum_e w_e score_e  /  sqrt( sum_e w_e^2 s_e^2 has_e )  -  h
+
+is the calibrated score (:mod:`mee.calibration`), and the paper's, with m_e = <t_e, c_e>, is
+
+    sum_e ( w_e score_e + w_e m_e has_e )  /  sum_e w_e has_e.
+
+To find clips that the formula is computed on, every expert proposes the ``depth`` clips that are most similar by that
+expert alone; each proposed clip then gets the score of *every* expert that it has. So scores are exact, and a clip can
+only be missed if no single expert has it among its first ``depth``.
 
 Qdrant's client is optional: ``pip install -e '.[search]'``.
 """
@@ -20,13 +28,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
+from mee.calibration import Calibration
 from mee.data import Clips, Words
-from mee.model import NO_EXPERT, TextEmbedding, VideoEmbedding, VideoTextMEE
-from mee.search.common import Hit, embed_and_add, encode_query, validate_clips, validate_dims, validate_search
+from mee.model import TextEmbedding, VideoEmbedding, VideoTextMEE
+from mee.search.common import (
+    Hit,
+    Query,
+    centre,
+    embed_and_add,
+    explain,
+    index_calibration,
+    prepare_search,
+    validate_clips,
+    validate_dims,
+)
 
 NAMESPACE = uuid.UUID("5ea4c11b-0000-4000-8000-6d65652d6964")  # points have numbers or UUIDs; ours are made from ids
+HUBNESS = "hubness"  # where a point's payload has its h(v)
 
 
 class QdrantIndex:
@@ -44,8 +64,9 @@ class QdrantIndex:
         The collection's: opened if it exists, else created.
     dtype
         "float32" or "float16": how a server keeps embeddings (the embedded mode always keeps float32).
-    model, words
-        As for :class:`mee.search.ClipIndex`; they stay in this process.
+    model, words, calibration
+        As for :class:`mee.search.ClipIndex`; they stay in this process. Clips that were added with a calibration are
+        searched with the same one.
     api_key
         For a server that wants one.
 
@@ -61,12 +82,14 @@ class QdrantIndex:
         model: VideoTextMEE | None = None,
         words: Words | None = None,
         api_key: str | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         try:
             from qdrant_client import QdrantClient, models
         except ImportError as error:
             raise ImportError("Qdrant's client is missing: pip install -e '.[search]', or qdrant-client") from error
         self.dims = validate_dims(dims)
+        self.calibration = index_calibration(self.dims, model, calibration)
         self.name, self.dtype, self.model, self.words, self.depth = name, dtype, model, words, 1000
         self.models: Any = models
         location = str(location)
@@ -87,11 +110,20 @@ class QdrantIndex:
             self.client.create_collection(self.name, vectors_config=vectors)
             for expert in self.dims if remote else ():  # embedded, there are no payload indices
                 self.client.create_payload_index(self.name, _path("has", expert), m.PayloadSchemaType.INTEGER)
+            if remote and self.calibration is not None:
+                self.client.create_payload_index(self.name, HUBNESS, m.PayloadSchemaType.FLOAT)
             return
         vectors = self.client.get_collection(self.name).config.params.vectors
         sizes = {expert: params.size for expert, params in vectors.items()} if isinstance(vectors, dict) else vectors
         if sizes != self.dims:
             raise ValueError(f"collection {self.name!r} exists with the vectors {sizes}, not {self.dims}")
+        points, _ = self.client.scroll(self.name, limit=1)
+        if points and (HUBNESS in points[0].payload) != (self.calibration is not None):
+            made, given = ("with", "none") if self.calibration is None else ("without", "one")
+            raise ValueError(
+                f"collection {self.name!r} was made {made} a calibration, and {given} is given: give the model that it "
+                "was made with, or build it again under another name"
+            )
 
     @property
     def experts(self) -> list[str]:
@@ -120,15 +152,17 @@ class QdrantIndex:
 
     def add(self, ids: Iterable[str], video: VideoEmbedding, metadata: Iterable[dict[str, Any]] | None = None) -> None:
         """Add clips; parameters and errors as in :meth:`mee.search.ClipIndex.add`."""
-        ids, (vectors, mask), keys = validate_clips(self, ids, video, metadata)
+        ids, video, keys = validate_clips(self, ids, video, metadata)
         known = self.client.retrieve(self.name, [_point(id) for id in ids], with_payload=True) if ids else []
         if known:
             raise ValueError(f"id {known[0].payload['id']!r} is in the index already")
-        points = []
+        (vectors, hubness), points = centre(self, ids, video), []
         for i, id in enumerate(ids):
-            has = dict(zip(self.dims, mask[i].int().tolist(), strict=True))
+            has = dict(zip(self.dims, video.mask[i].int().tolist(), strict=True))
             vector = {expert: vectors[expert][i].tolist() for expert in self.dims if has[expert]}
             payload = {"id": id, "has": has, "metadata": json.loads(keys[i])}
+            if self.calibration is not None:
+                payload[HUBNESS] = float(hubness[i])
             points.append(self.models.PointStruct(id=_point(id), vector=vector, payload=payload))
         for start in range(0, len(points), 256):
             self.client.upsert(self.name, points[start : start + 256], wait=True)
@@ -148,25 +182,22 @@ class QdrantIndex:
         k: int = 10,
         filter: Mapping[str, Any] | None = None,
         experts: Sequence[str] | None = None,
+        score: str | None = None,
     ) -> Any:
         """As :meth:`mee.search.ClipIndex.search`; ``filter`` is a dict (a function cannot travel)."""
         if callable(filter):
             raise ValueError("Qdrant cannot run a function: give filter as a dict")
-        used, text = validate_search(self, k, experts), encode_query(self, query)
+        asked = prepare_search(self, query, k, experts, score)
         conditions = [self._equals(_path("metadata", key), value) for key, value in (filter or {}).items()]
-        names, total = [name for name, use in zip(self.dims, used, strict=True) if use], len(self)
-        hits = []
-        for i, weights in enumerate(text.weights[:, used].tolist()):
-            vectors = {name: text.vectors[name][i] for name in names}
-            hits.append(self._search_one(vectors, dict(zip(names, weights, strict=True)), int(k), conditions, total))
+        total = len(self)
+        hits = [self._search_one(asked, i, int(k), conditions, total) for i in range(len(asked.weights))]
         return hits[0] if isinstance(query, str) else hits
 
-    def _search_one(
-        self, vectors: dict[str, torch.Tensor], weights: dict[str, float], k: int, conditions: list, total: int
-    ) -> list[Hit]:
+    def _search_one(self, query: Query, text: int, k: int, conditions: list, total: int) -> list[Hit]:
         m, depth = self.models, max(self.depth, k)
         condition = m.Filter(must=conditions) if conditions else None
-        queries = {name: x.tolist() for name, x in vectors.items()}
+        used = np.flatnonzero(query.weights[text]).tolist()
+        queries = {self.experts[column]: query.vectors[self.experts[column]][text].tolist() for column in used}
         # the condition goes with each stage: an embedded Qdrant does not pass the last stage's on
         prefetch = [m.Prefetch(query=x, using=n, filter=condition, limit=depth) for n, x in queries.items()]
         if depth < total:
@@ -176,33 +207,42 @@ class QdrantIndex:
         points = self.client.query_points(
             self.name,
             prefetch=prefetch,
-            query=m.FormulaQuery(formula=self._score(weights)),
+            query=m.FormulaQuery(formula=self._score(query, text, used)),
             query_filter=condition,
             limit=k,
             with_payload=True,
-            with_vectors=list(weights),
+            with_vectors=list(queries),
         ).points
-        hits = [self._hit(point, vectors, weights) for point in points]
+        hits = [self._hit(point, query, text, used) for point in points]
         if len(hits) < k:  # clips without any of these experts come last
-            without = [self._equals(_path("has", name), 0) for name in weights]
+            without = [self._equals(_path("has", name), 0) for name in queries]
             rest, _ = self.client.scroll(self.name, m.Filter(must=conditions + without), limit=k - len(hits))
-            hits += [Hit(point.payload["id"], NO_EXPERT, metadata=point.payload["metadata"]) for point in rest]
+            hits += [Hit(point.payload["id"], query.last, metadata=point.payload["metadata"]) for point in rest]
         return hits
 
-    def _score(self, weights: dict[str, float]) -> Any:
-        """The score as a formula: numerator over the prefetches' scores, denominator over the payload."""
-        m = self.models
-        numerator = [m.MultExpression(mult=[w, f"$score[{i}]"]) for i, w in enumerate(weights.values())]
-        denominator = [m.MultExpression(mult=[w, _path("has", name)]) for name, w in weights.items()]
-        ratio = m.DivParams(left=m.SumExpression(sum=numerator), right=m.SumExpression(sum=denominator))
-        return m.DivExpression(div=ratio)
+    def _score(self, query: Query, text: int, used: list[int]) -> Any:
+        """The score as a formula: of the prefetches' scores, and of what the payload has."""
+        m, has = self.models, [_path("has", self.experts[column]) for column in used]
+        weights, shift, scale = (x[text, used].tolist() for x in (query.weights, query.shift, query.scale))
+        numerator = [m.MultExpression(mult=[w, f"$score[{i}]"]) for i, w in enumerate(weights)]
+        if any(shift):
+            numerator += [m.MultExpression(mult=[w * x, a]) for w, x, a in zip(weights, shift, has, strict=True)]
+        denominator = m.SumExpression(sum=[m.MultExpression(mult=[x, a]) for x, a in zip(scale, has, strict=True)])
+        if query.power != 1:
+            denominator = m.SqrtExpression(sqrt=denominator)
+        ratio = m.DivExpression(div=m.DivParams(left=m.SumExpression(sum=numerator), right=denominator))
+        return m.SumExpression(sum=[ratio, m.NegExpression(neg=HUBNESS)]) if query.hubness else ratio
 
-    def _hit(self, point: Any, vectors: dict[str, torch.Tensor], weights: dict[str, float]) -> Hit:
-        names = [name for name in weights if name in (point.vector or {})]
-        similarity = {name: float(vectors[name] @ torch.tensor(point.vector[name])) for name in names}
-        total = sum(weights[name] for name in names)
-        weight = {name: weights[name] / total for name in names}
-        return Hit(point.payload["id"], point.score, similarity, weight, point.payload["metadata"])
+    def _hit(self, point: Any, query: Query, text: int, used: list[int]) -> Hit:
+        hit = Hit(point.payload["id"], point.score, metadata=point.payload["metadata"])
+        if query.hubness:
+            hit.hubness = point.payload[HUBNESS]
+        vectors = point.vector or {}
+        has = [column for column in used if self.experts[column] in vectors]
+        names = [self.experts[column] for column in has]
+        products = [query.vectors[name][text] @ np.array(vectors[name], np.float32) for name in names]
+        explain([hit], query, [text], has, np.array([products]))
+        return hit
 
     def _equals(self, path: str, value: Any) -> Any:
         m = self.models
