@@ -2,8 +2,8 @@
 # # What if the expert is not there?
 #
 # **You will learn** four ways to treat an expert that is not there, and what each does to the score; what zeros do to
-# a batch norm; why a clip with fewer experts is found too often, and a score that corrects it; and how a mask once told a
-# model the answer.
+# a batch norm; why a clip with fewer experts is found too often, and a score that corrects it; and how a mask once told
+# a model the answer.
 #
 # **You need** [Which expert should this sentence trust?](04_mixture_weights.ipynb)
 #
@@ -42,10 +42,11 @@ from mee.robustness import plot_robustness, robustness
 torch.set_printoptions(precision=2, sci_mode=False)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# This is where the lesson ends. Delete the experts of more and more clips at random, and search on. The blue line is the
-# paper's answer to a missing expert, the gray ones are other answers. The orange one is what you will build.
+# This is where the lesson ends. Delete the experts of more and more clips at random, and search on. The blue line is
+# the paper's answer to a missing expert, the gray ones are other answers. The orange one is what you will build.
 #
-# ![Recall at 10 from text to video against the share of deleted experts: the calibrated score lies above the paper's score wherever something is missing.](_static/missing.svg)
+# ![Recall at 10 from text to video against the share of deleted experts: the calibrated score lies above the paper's
+# score wherever something is missing.](_static/missing.svg)
 #
 # *Five seeds each, test splits, 95 % intervals, chance dotted: `python experiments/missing_show.py
 # notebooks/data/missing_*.json`.*
@@ -149,9 +150,9 @@ torch.testing.assert_close(masked, packaged)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And if nothing is there?
 #
-# A clip E has neither face nor motion. The sum below the line is 0, and so is the sum above: 0/0, which is `nan`. That is
-# worse than a bad score, as every comparison with it is false. Say E is the right clip, and count how many clips score
-# higher. What rank will E get?
+# A clip E has neither face nor motion. The sum below the line is 0, and so is the sum above: 0/0, which is `nan`. That
+# is worse than a bad score, as every comparison with it is false. Say E is the right clip, and count how many clips
+# score higher. What rank will E get?
 
 # %%
 scores = torch.tensor([[0.4, 0.8, 0.9, torch.nan]])
@@ -234,9 +235,9 @@ print(f"length of what the unit makes of nothing: {nothing.norm():.1f}")
 assert same.mean() < 0.97 and torch.isclose(nothing.norm(), torch.tensor(1.0))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The variance grows. Face descriptors are not spread around zero: they lie close together, far from it. Zeros are outliers
-# here, and the distance to them becomes most of the variance. Half or double depends on the features; wrong it is
-# either way.
+# The variance grows. Face descriptors are not spread around zero: they lie close together, far from it. Zeros are
+# outliers here, and the distance to them becomes most of the variance. Half or double depends on the features; wrong
+# it is either way.
 #
 # The unit adds a bias and scales to length 1, so out of zeros comes a full vector, as certain as any other.
 #
@@ -354,7 +355,8 @@ axes.set_xlabel("t2v R@10, percent, 95 % interval (and difference to the mask, i
 axes.set_xlim(0, 58)
 show(
     figure,
-    "Mask, zeros and mean face all reach 37 to 38 percent, their intervals overlap; as few clips drawn at random reach about 21; dropping incomplete clips reaches about 14.",
+    "Mask, zeros and mean face all reach 37 to 38 percent, their intervals overlap; as few clips drawn at "
+    "random reach about 21; dropping incomplete clips reaches about 14.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
