@@ -123,7 +123,7 @@ class Calibration(nn.Module):
             if captions is not None:
                 self.register_buffer(f"captions_{name}", captions.vectors[name])
         if captions is not None:
-            self.register_buffer("captions_weights", captions.weights)
+            self.register_buffer("weights", captions.weights)  # no expert's name can be in its way
 
     @classmethod
     def estimate(cls, video: VideoEmbedding, captions: TextEmbedding | None = None) -> Calibration:
@@ -139,12 +139,11 @@ class Calibration(nn.Module):
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Calibration:
         """The calibration with this ``state_dict()``."""
-        parts: dict[str, dict[str, Tensor]] = {"mean": {}, "covariance": {}, "captions": {}}
+        parts: dict[str, dict[str, Tensor]] = {"mean": {}, "covariance": {}, "captions": {}, "weights": {}}
         for key, value in state.items():
             kind, _, name = key.partition("_")
             parts[kind][name] = value
-        weights = parts["captions"].pop("weights", None)
-        captions = None if weights is None else TextEmbedding(parts["captions"], weights)
+        captions = TextEmbedding(parts["captions"], parts["weights"][""]) if parts["captions"] else None
         return cls(parts["mean"], parts["covariance"], captions)
 
     def _part(self, kind: str) -> dict[str, Tensor]:
@@ -163,9 +162,9 @@ class Calibration(nn.Module):
     @property
     def captions(self) -> TextEmbedding | None:
         """The sample of training captions, or None."""
-        if not hasattr(self, "captions_weights"):
+        if not hasattr(self, "weights"):
             return None
-        return TextEmbedding(self._part("captions"), self.get_buffer("captions_weights"))
+        return TextEmbedding(self._part("captions"), self.get_buffer("weights"))
 
     def variance(self, text: TextEmbedding) -> Tensor:
         """s_e(t)^2 (texts, experts), at least ``FLOOR``."""

@@ -136,8 +136,24 @@ def test_degenerate_statistics_stay_finite():
     assert Calibration.estimate(video, text).score(certain, video).isfinite().all()
 
 
-def test_ledoit_wolf_is_scikit_learns():
-    """Values of sklearn.covariance.ledoit_wolf 1.7 on the same rows, and the limits."""
+def test_any_name_of_an_expert_will_do():
+    text, video = embeddings(6, 30, seed=13)
+    names = {"audio": "weights", "face": "mean_face", "visual": "captions_weights"}
+
+    def renamed(vectors):
+        return {names[name]: x for name, x in vectors.items()}
+
+    # the columns of weights and mask follow the alphabet
+    order = sorted(range(3), key=lambda i: list(names.values())[i])
+    text_b = TextEmbedding(renamed(text.vectors), text.weights[:, order])
+    video_b = VideoEmbedding(renamed(video.vectors), video.mask[:, order])
+    a, b = Calibration.estimate(video, text), Calibration.estimate(video_b, text_b)
+    b = Calibration.from_state(b.state_dict())
+    assert_close(b.score(text_b, video_b), a.score(text, video))
+
+
+def test_ledoit_wolf_by_its_definition():
+    """The share of the identity from its definition, row by row, and the limits."""
     g = np.random.default_rng(0)
     x = torch.from_numpy(g.normal(size=(12, 3)) * [3.0, 1.0, 0.5])
     covariance = ledoit_wolf(x)

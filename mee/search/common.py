@@ -106,8 +106,8 @@ def index_calibration(
     if found != dims:
         raise ValueError(f"a calibration of {found}, an index of {dims}")
     state = {key: x.detach().cpu().float() for key, x in calibration.state_dict().items()}
-    rows = len(state.get("captions_weights", ()))
-    shapes: dict[str, tuple[int, ...]] = {"captions_weights": (rows, len(dims))}
+    rows = len(state.get("weights", ()))
+    shapes: dict[str, tuple[int, ...]] = {"weights": (rows, len(dims))}
     for name, dim in dims.items():
         shapes |= {f"mean_{name}": (dim,), f"covariance_{name}": (dim, dim), f"captions_{name}": (rows, dim)}
     for key, x in state.items():
