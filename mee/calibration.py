@@ -151,12 +151,12 @@ class Calibration(nn.Module):
 
     @property
     def mean(self) -> dict[str, Tensor]:
-        """Expert -> (dim,): c_e."""
+        """The mean c_e of each expert's embeddings, (dim,)."""
         return self._part("mean")
 
     @property
     def covariance(self) -> dict[str, Tensor]:
-        """Expert -> (dim, dim): C_e."""
+        """The covariance C_e of each expert's embeddings, (dim, dim)."""
         return self._part("covariance")
 
     @property
