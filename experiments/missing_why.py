@@ -192,14 +192,14 @@ def presence_term(model, data, text):
 
 def presence(options):
     """Absence by nature (no caption about a face belongs to a film without one), and as many absent at random."""
-    collected = Collected()
+    cases = {"by nature": Collected(), "at random": Collected()}  # their galleries differ
     for seed in options.seeds:
         natural = data_of(options)
         clips, names = natural.clips, list(natural.clips.experts)
-        full = clips.present.clone()
-        share = 1 - float(full.float().mean())
         draw = torch.rand(len(clips), generator=torch.Generator().manual_seed(seed))
-        always = torch.arange(len(clips))[full[:, names.index("face")]]  # films with a face: whose absence is made here
+        always = torch.arange(len(clips))[
+            clips.present[:, names.index("face")]
+        ]  # films with a face
         keep = torch.ones(len(always), len(names), dtype=torch.bool)
         keep[:, names.index("face")] = draw[always] >= 0.5
         at_random = without(clips, always, keep, names)
@@ -211,8 +211,6 @@ def presence(options):
             options={**natural.options, "val": natural.options["val"][torch.isin(natural.options["val"], always)]},
         )
         for label, data in (("by nature", natural), ("at random", made)):
-            case = Collected() if seed == options.seeds[0] else None
-            del case
             captions, positive_clip = data.clips.captions_of(data.test)
             model = trained(data, seed)
             model.calibration = calibrate(model, data.clips, data.train, seed=seed)
@@ -221,20 +219,16 @@ def presence(options):
             added = term[..., 1] @ mask.T + term[..., 0] @ (1 - mask).T
             scores = model.calibration.score(text, video)
             for name, x in (("calibrated", scores), ("calibrated, and presence", scores + added)):
-                collected.add(f"absent {label}: {name}", 0, x, positive_clip)
-                collected.positives = getattr(collected, "positives", {}) | {f"absent {label}: {name}": positive_clip}
-        print(f"seed {seed}: done ({100 * share:.0f} % of the pairs are absent by nature)", flush=True)
+                cases[label].add(name, 0, x, positive_clip)
+        print(f"seed {seed}: done", flush=True)
     out = {}
     for direction, metric, k in METRICS:
         print(f"\n{direction} {metric}")
-        for label in ("by nature", "at random"):
-            pair = []
-            for name in ("calibrated, and presence", "calibrated"):
-                key = f"absent {label}: {name}"
-                collected.positive_clip = collected.positives[key]
-                pair.append(collected.result(key, 0))
-                value = pair[-1].summary(direction, 500)[metric]
-                print(f"  {key}: " + "{:.1f} [{:.1f}, {:.1f}]".format(*value))
+        for label, collected in cases.items():
+            pair = [collected.result(name, 0) for name in ("calibrated, and presence", "calibrated")]
+            for name, result in zip(("with the term", "without"), pair, strict=True):
+                value = result.summary(direction, 500)[metric]
+                print(f"  absent {label}, {name}: " + "{:.1f} [{:.1f}, {:.1f}]".format(*value))
             gain = difference(*pair, direction, k, 4000)
             out[f"{direction} {metric}, absent {label}"] = gain
             print(f"  absent {label}, gain of the term: " + "{:+.1f} [{:+.1f}, {:+.1f}]".format(*gain))
