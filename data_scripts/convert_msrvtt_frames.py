@@ -146,7 +146,7 @@ def read_splits(options, folders, present):
     if options.val is None and not used[1]:
         options.val = min(VAL, len(used[0]) // 10)
     splits = release.split_of(*used, options.val, options.seed)
-    path = next((folder / release.JSFUSION for folder in folders if (folder / release.JSFUSION).exists()), None)
+    path = next((path for folder in folders for path in folder.rglob(release.JSFUSION)), None)
     sentences = path and dict(zip(release.read_csv(path, "video_id"), release.read_csv(path, "sentence"), strict=True))
     return splits, parts, sentences or {}
 
@@ -156,7 +156,7 @@ def convert(options):
     folders = [options.annotations or options.folder, options.lists or options.folder]
     captions, facts = read_annotations(folders[0])
     lists = next((path.parent for path in folders[1].rglob("train_list_full.txt")), folders[1])
-    splits, parts, sentences = read_splits(options, [lists], pairs.keys() & captions.keys())
+    splits, parts, sentences = read_splits(options, [lists, folders[1]], pairs.keys() & captions.keys())
     first = release.chosen_numbers(sentences, captions, splits) if options.split == "1k-A" else {}
     entries = []
     for video, split in splits.items():

@@ -229,8 +229,11 @@ def read_list(folders, names):
 
 
 def read_csv(path, column):
+    """One column of a table whose first line names the columns, separated by commas or semicolons."""
     with open(path, encoding="utf-8", newline="") as file:
-        return [row[column] for row in csv.DictReader(file)]
+        delimiter = ";" if ";" in file.readline() else ","
+        file.seek(0)
+        return [row[column] for row in csv.DictReader(file, delimiter=delimiter)]
 
 
 def split_of(train, val, test, aside, seed):

@@ -138,6 +138,11 @@ SOURCES = {
                 ("misc/datasets/msrvtt",),
                 "7eb3b9d362ee313a78cd0a2793c3b6470f8e78f3",
             ),
+            Repository(  # the sentences that 1k-A tests with
+                "https://github.com/minhhieu121/AIC_benchmark",
+                ("MSRVTT_JSFUSION_test.csv",),
+                "8faa148f1c770b8cab7dab9d1aa6be3b95b55754",
+            ),
         ),
         counts={
             "all_concat/*/concat_*.jpg": 13_086,
@@ -146,6 +151,7 @@ SOURCES = {
             "*_list_full.txt": 3,
             "*_list_jsfusion.txt": 2,
             "*_list_miech.txt": 2,
+            "MSRVTT_JSFUSION_test.csv": 1,
         },
     ),
     "flickr8k": Source(

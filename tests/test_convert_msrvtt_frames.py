@@ -73,8 +73,9 @@ def tree(tmp_path):
         "train_list_miech": range(15), "test_list_miech": range(18, 22),
     }.items():  # fmt: skip
         (lists / f"{name}.txt").write_text("".join(f"video{i}\n" for i in videos))
-    (lists / "MSRVTT_JSFUSION_test.csv").write_text(
-        "key,vid_key,video_id,sentence\n" + "".join(f"r{i},m{i},video{i},a square 0 in {i}\n" for i in range(20, 23))
+    (root / "AIC_benchmark").mkdir()  # the public one has semicolons
+    (root / "AIC_benchmark/MSRVTT_JSFUSION_test.csv").write_text(
+        "key;vid_key;video_id;sentence\n" + "".join(f"r{i};m{i};video{i};a square 0 in {i}\n" for i in range(20, 23))
     )
     (tmp_path / "words.txt").write_text("a 1 0\nsquare 0 1\nin 1 1\n")
     return root
