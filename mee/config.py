@@ -5,6 +5,7 @@ The fields of :class:`TrainConfig` are the flags of ``mee train``: name, default
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,12 +56,20 @@ class TrainConfig:
     gating: bool = _option(ModelConfig.gating, "context gating")
     learned_weights: bool = _option(ModelConfig.learned_weights, "mixture weights from the sentence, not uniform ones")
     amp: bool = _option(False, "embed in bfloat16: faster on processors and GPUs made for it")
+    tf32: bool = _option(False, "matrix products of a GPU in TF32: faster, three digits")
+    fast: bool | None = _option(
+        None,
+        "all data on the device, the step replayed as a CUDA graph (default: on a GPU)",
+        action=BooleanOptionalAction,
+    )
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"loss is one of {', '.join(LOSSES)}; got {self.loss!r}")
         if self.score not in SCORES:
             raise ValueError(f"score is one of {', '.join(SCORES)}; got {self.score!r}")
+        if self.fast and self.stream:
+            raise ValueError("fast keeps all features on the device, stream leaves them in the file: choose one")
         if self.score == "calibrated" and self.loss != "info-nce":  # a margin is never wide enough: the spread grows
             raise ValueError("training by the calibrated score needs loss info-nce; any model can be calibrated later")
 

@@ -469,11 +469,12 @@ class MixedBatches:
         self.shard, self.drop_last, self.drawn = shard, drop_last, 0
         self.options: dict[str, Any] = {"experts": experts or list(clips.experts)}
         self.options |= {"max_words": max_words, "max_frames": max_frames}
-        self.sources, first_clip, first_caption = [], 0, 0
-        sets = [clips] if images is None else [clips, images]
-        for source, sentence_ids in zip(sets, number_sentences(*sets), strict=True):
-            self.sources.append(_Source(source, sentence_ids, first_clip, first_caption))
-            first_clip, first_caption = first_clip + len(source), first_caption + len(source.caption_clip)
+        self.sources = [clips] if images is None else [clips, images]
+        #: (all captions,) int64, alike for two captions that say the same, in whichever set
+        self.sentence_ids = torch.cat(number_sentences(*self.sources))
+        #: the captions of clip i (images are numbered after the clips, their captions after the clips' captions) are
+        #: ``captions_by_clip[first_caption[i] : first_caption[i] + caption_count[i]]``
+        self.captions_by_clip, self.first_caption, self.caption_count = _joined_captions(self.sources)
         if images is not None:
             check_compatible(clips, images)
             self.pool = images.trainable(images.clips_in("train"), self.options["experts"])
@@ -484,50 +485,63 @@ class MixedBatches:
     @property
     def titles(self) -> list[str]:
         """What the sets are called, for a record of what a model was trained on."""
-        return [source.clips.title or source.clips.name for source in self.sources]
+        return [source.title or source.name for source in self.sources]
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.train) + self.drawn, self.batch_size)
         return full + (rest > 1 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
+        numbers, captions = self.plan()
+        for rows in torch.arange(len(numbers)).split(self.batch_size):
+            yield self._batch(numbers[rows], captions[rows])
+
+    def plan(self) -> tuple[Tensor, Tensor]:
+        """The clips and captions of one epoch, (n,) int64 each: batch after batch, in each the images after the clips.
+
+        Images are numbered after the clips, their captions after those of the clips.
+        """
         order = self.train
-        if self.drawn:  # images are numbered after the clips, which keeps the two sets apart in one shuffle
+        if self.drawn:  # images are drawn afresh, without repeating one before all have been drawn
             rounds = -(-self.drawn // len(self.pool))
             picks = torch.cat([torch.randperm(len(self.pool), generator=self.generator) for _ in range(rounds)])
             order = torch.cat([order, len(self.clips) + self.pool[picks[: self.drawn]]])
-        order = order[torch.randperm(len(order), generator=self.generator)]
-        for i in range(len(self)):
-            yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
+        order = order[torch.randperm(len(order), generator=self.generator)][: len(self) * self.batch_size]
+        if self.drawn:
+            batch = torch.arange(len(order)) // self.batch_size
+            order = order[torch.argsort(2 * batch + (order >= len(self.clips)), stable=True)]
+        # drawn for whole batches, so that any number of shards makes up the same ones
+        drawn = torch.rand(len(order), generator=self.generator, dtype=torch.float64)
+        within = (drawn * self.caption_count[order]).long()
+        return order, self.captions_by_clip[self.first_caption[order] + within]
 
-    def _batch(self, numbers: Tensor) -> Batch:
-        """The batch of these clips and images, the clips first; only this shard's rows of it are loaded."""
-        own = numbers < len(self.clips)
-        chosen = [numbers[own], numbers[~own] - len(self.clips)] if self.drawn else [numbers]
-        sources = self.sources[: len(chosen)]
-        # captions are drawn for the whole batch first, so that any number of shards makes up the same batches
-        drawn = [source.clips.draw_captions(ids, self.generator) for source, ids in zip(sources, chosen, strict=True)]
+    def _batch(self, numbers: Tensor, captions: Tensor) -> Batch:
+        """The batch of these clips and captions; only this shard's rows of it are loaded."""
         low, high = shard_bounds(len(numbers), self.shard)
-        parts, start = [], 0
-        for source, ids, captions in zip(sources, chosen, drawn, strict=True):
-            rows = slice(max(low - start, 0), max(high - start, 0))
-            parts.append(source.clips.batch(ids[rows], captions[rows], **self.options))
-            start += len(ids)
+        clips = int((numbers[low:high] < len(self.clips)).sum())  # images come after them
+        bounds = [(low, low + clips), (low + clips, high)]
+        parts: list[Batch] = []
+        clip_base = caption_base = 0
+        for source, (start, end) in zip(self.sources, bounds, strict=False):
+            if start < end or not parts:
+                rows = slice(start, end)
+                parts.append(source.batch(numbers[rows] - clip_base, captions[rows] - caption_base, **self.options))
+            clip_base, caption_base = clip_base + len(source), caption_base + len(source.caption_clip)
         batch = parts[0] if len(parts) == 1 else Batch.join(*parts)
-        batch.clip = torch.cat([ids + source.first_clip for source, ids in zip(sources, chosen, strict=True)])
-        batch.caption = torch.cat([ids + source.first_caption for source, ids in zip(sources, drawn, strict=True)])
-        batch.sentence = torch.cat([source.sentence_ids[ids] for source, ids in zip(sources, drawn, strict=True)])
+        batch.clip, batch.caption, batch.sentence = numbers, captions, self.sentence_ids[captions]
         return batch
 
 
-@dataclass
-class _Source:
-    """One of the sets that batches are drawn from, and where its clips and captions are numbered from."""
-
-    clips: Clips
-    sentence_ids: Tensor
-    first_clip: int
-    first_caption: int
+def _joined_captions(sources: Sequence[Clips]) -> tuple[Tensor, Tensor, Tensor]:
+    """Captions of all sources sorted by clip; where those of each clip begin there; and how many it has."""
+    by_clip, first, count, clip_captions, sorted_captions = [], [], [], 0, 0
+    for source in sources:
+        own_by_clip, own_first = source._captions_by_clip
+        by_clip.append(own_by_clip + clip_captions)
+        first.append(own_first[:-1] + sorted_captions)
+        count.append(own_first.diff())
+        clip_captions, sorted_captions = clip_captions + len(source.caption_clip), sorted_captions + len(own_by_clip)
+    return torch.cat(by_clip), torch.cat(first), torch.cat(count)
 
 
 def shard_bounds(rows: int, shard: tuple[int, int]) -> tuple[int, int]:

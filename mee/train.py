@@ -6,7 +6,8 @@ The best epoch is chosen on validation; the test split is for :func:`mee.evaluat
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from mee.data import Batch, Clips, MixedBatches, Words
 from mee.evaluate import calibrate, evaluate
 from mee.loss import InfoNCELoss, MaxMarginRankingLoss
 from mee.model import ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
+from mee.resident import ResidentEpoch
 
 #: A calibrated score of 1 counts as this much of a cosine, so that one margin or temperature serves both scores.
 Z_SCALE = 0.05
@@ -79,18 +81,22 @@ def fit(
     step
         Computes loss and gradients of one batch (default: :func:`train_step`).
     """
-    optimizer = torch.optim.Adam(model.parameters(), config.lr, fused=True)
+    device = next(model.parameters()).device
+    capture = device.type == "cuda" and config.fast is not False and not config.stream and step is None
+    # a CUDA graph reads the learning rate from where it lies
+    lr = torch.tensor(config.lr, device=device) if capture else config.lr
+    optimizer = torch.optim.Adam(model.parameters(), lr, fused=True, capturable=capture)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, config.lr_decay)
     run = Run(model, batches, config, optimizer, scheduler)
-    device = next(model.parameters()).device
     _tell(callbacks, "begin", run)
+    train_epoch: Callable[[], Tensor] = partial(_epoch, run, loss, step or train_step, device)
+    if capture or config.fast:
+        train_epoch = ResidentEpoch(model, batches, loss, config, optimizer, train_step, capture)
     while len(run.history) < config.epochs:
-        began, total = time.perf_counter(), torch.zeros((), device=device)
+        began = time.perf_counter()
         model.train()
-        for batch in batches:
-            optimizer.zero_grad()
-            total += (step or train_step)(model, batch.to(device), loss, config)
-            optimizer.step()
+        with _tf32(config.tf32):
+            total = train_epoch()
         scheduler.step()
         row: dict[str, Any] = {"epoch": len(run.history) + 1, "loss": float(total) / len(batches)}
         if not row["loss"] < float("inf"):
@@ -106,6 +112,27 @@ def fit(
     model.eval()
     _tell(callbacks, "end", run)
     return run
+
+
+def _epoch(run: Run, loss: nn.Module, step: Callable[..., Tensor], device: torch.device) -> Tensor:
+    """One epoch of training; gives the sum of its losses."""
+    total = torch.zeros((), device=device)
+    for batch in run.batches:
+        run.optimizer.zero_grad()
+        total += step(run.model, batch.to(device), loss, run.config)
+        run.optimizer.step()
+    return total
+
+
+@contextmanager
+def _tf32(wanted: bool) -> Iterator[None]:
+    """Matrix products of a GPU in TF32 while the block lasts, if ``wanted``."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if wanted else before)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _tell(callbacks: Iterable[Any], event: str, run: Run) -> None:

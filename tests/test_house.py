@@ -12,7 +12,7 @@ import mee
 
 ROOT = Path(__file__).parents[1]
 PURE = ("model", "loss", "metrics")
-CORE = (*PURE, "calibration", "config", "data", "train", "evaluate", "robustness", "compare")
+CORE = (*PURE, "calibration", "config", "data", "resident", "train", "evaluate", "robustness", "compare")
 #: wing -> the wings that it may import, beside the core
 WINGS = {"storage": (), "search": ("storage",), "demo": ("storage", "search"), "distributed": ()}
 HEAVY = {"h5py", "faiss", "qdrant_client", "gradio", "fastapi", "uvicorn"}

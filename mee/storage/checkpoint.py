@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from mee.calibration import Calibration
+from mee.config import TrainConfig
 from mee.data import Words
 from mee.model import ModelConfig, VideoTextMEE
 from mee.storage.files import atomic
@@ -61,13 +62,13 @@ class Checkpoint:
             return
         path = self.folder / STATE
         state = _load(path, "state")
-        choices, old = self._choices(run), state.get("choices", {})
+        choices, old = self._choices(run), asdict(TrainConfig()) | state.get("choices", {})
         changed = [name for name in choices if choices[name] != old.get(name)]
         if changed:
             raise CheckpointError(f"{path}: made with another {', '.join(changed)}; start afresh, or keep it")
         with _parts_must_fit(path):
             run.model.load_state_dict(state["model"])
-            run.optimizer.load_state_dict(state["optimizer"])
+            _load_optimizer(run.optimizer, state["optimizer"])
             run.scheduler.load_state_dict(state["scheduler"])
             run.batches.generator.set_state(state["generator"])
             for name in RESTORED:
@@ -81,8 +82,8 @@ class Checkpoint:
             save_model(self.folder / MODEL, run.model, run.words)
         state = {
             "model": run.model.state_dict(),
-            "optimizer": run.optimizer.state_dict(),
-            "scheduler": run.scheduler.state_dict(),
+            "optimizer": _plain(run.optimizer.state_dict()),
+            "scheduler": _plain(run.scheduler.state_dict()),
             "generator": run.batches.generator.get_state(),
             "choices": self._choices(run),
             **{name: getattr(run, name) for name in RESTORED},
@@ -91,8 +92,31 @@ class Checkpoint:
 
     def _choices(self, run: Run) -> dict[str, Any]:
         """What must be the same again to resume: all but the number of epochs and where the numbers are kept."""
-        config = {name: x for name, x in asdict(run.config).items() if name not in ("epochs", "device", "stream")}
+        free = ("epochs", "device", "stream", "fast")
+        config = {name: x for name, x in asdict(run.config).items() if name not in free}
         return {**config, "data": run.batches.titles}
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of an optimiser or a scheduler, its learning rates as numbers: on a GPU they are tensors."""
+
+    def number(x: Any) -> Any:
+        return float(x) if isinstance(x, Tensor) else x
+
+    state = {key: [number(x) for x in value] if isinstance(value, list) else value for key, value in state.items()}
+    if "param_groups" in state:
+        state["param_groups"] = [{key: number(x) for key, x in group.items()} for group in state["param_groups"]]
+    return state
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load ``state``, whatever device it comes from: where the learning rate lies is the optimiser's own business."""
+    own = [(group["lr"], group["capturable"]) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, (lr, capturable) in zip(optimizer.param_groups, own, strict=True):
+        if isinstance(lr, Tensor):
+            group["lr"] = lr.fill_(float(group["lr"]))
+        group["capturable"] = capturable
 
 
 #: fields of a Run that a checkpoint holds as they are
