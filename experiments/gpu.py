@@ -457,7 +457,6 @@ def part_ranking(o):
 
     out[f"{n} x {n} ranks both ways, without the matrix"] = {"seconds": seconds(o, both)}
     out["R@10 of it"] = summarise(found["t2v"], bootstrap=0)["R@10"][0]
-    del text, video
     n, queries = (5000, 8) if o.tiny else (1_000_000, 64)
     g = torch.Generator(o.device).manual_seed(1)
     gallery = F.normalize(torch.randn(n, 256, generator=g, device=o.device)).half()
