@@ -44,6 +44,7 @@ RECIPE = {
 }  # fmt: skip
 ENCODED = {"text_clusters": 1}  # a caption is one vector: no words to pool
 SCORES, SHARES = ("paper", "calibrated"), (0.0, 0.3, 0.5, 0.7)
+FEW = (300, 1000)  # videos
 METRICS = ("R@1", "R@5", "R@10", "MdR")
 
 
@@ -81,7 +82,7 @@ def training(names):
 
 
 def stills(names):
-    for count in (300, 1000, None):
+    for count in (*FEW, None):
         videos = f"{count:,} videos" if count else "all"
         yield Variant(videos, videos, {}, count)
         yield Variant(f"{videos}, and stills", videos, {"image_rate": 0.5}, count, stills=True)
@@ -172,9 +173,12 @@ def run(options, variant, seed):
     captions, positive_clip = clips.captions_of(gallery)
     first = first_of(positive_clip)
     text, whole = embed(model, clips, captions, gallery)
+    columns = [list(clips.experts).index(name) for name in model.experts]
     found = {"settings": str(settings), "positive_clip": positive_clip}
     for share in variant.shares:
-        video = whole.keep(keep_some(whole.mask, share, seed))
+        # a model of one expert meets the same gallery: what is deleted does not depend on what it can read
+        keep = keep_some(clips.present[gallery], share, seed)[:, columns]
+        video = whole.keep(keep) if share else whole
         for score in SCORES:
             calibration = model.calibration if score == "calibrated" else None
             t2v, v2t, _ = rank_embeddings(model, text, video, positive_clip, calibration)
