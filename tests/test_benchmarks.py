@@ -1,5 +1,7 @@
 """The benchmarks compare like with like: the plain side computes our numbers where the two should be equal."""
 
+import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mee.config import TrainConfig
 from mee.storage import read_clips
+from mee.train import fit_clips
 
 BENCHMARKS = Path(__file__).parents[1] / "experiments" / "benchmarks"
 
@@ -65,3 +69,41 @@ def test_both_sides_keep_freed_memory_except_where_it_is_measured(run, monkeypat
             run.main([part])
     assert (started["step"]["MALLOC_TRIM_THRESHOLD_"], started["step"]["MALLOC_MMAP_MAX_"]) == (str(2**31 - 1), "7")
     assert "MALLOC_TRIM_THRESHOLD_" not in started["loss"] and set(run.MEMORY) < set(run.PARTS)
+
+
+def test_the_gpus_script_runs_dry_and_its_page_says_what_was_not_run(monkeypatch, tmp_path, capsys):
+    """Every part but two: compiling takes a minute, and the tests that need a GPU have their own file."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import gpu
+    import report
+
+    def broken(o):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setitem(gpu.PARTS, "halves", broken)
+    parts = ["card", "recipe", "halves", "seeds", "ranking", "msrvtt", "profile"]
+    out = tmp_path / "gpu.json"
+    monkeypatch.setattr("sys.argv", ["gpu.py", *parts, "--device", "cpu", "--tiny", "--json", str(out)])
+    gpu.main()
+    found = json.loads(out.read_text())
+    assert [name for name in parts if "error" in found[name]] == ["halves"], capsys.readouterr().out[-2000:]
+    assert found["recipe"]["as it is"]["steps"] == found["recipe"]["no validation"]["steps"] > 2
+    losses = [found["recipe"][name]["last loss"] for name in ("no validation", "no validation, operation by operation")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    page = report.of_gpu({"gpu": found | {"card": found["card"] | {"bfloat16 512": 1.0}}})
+    assert "halves: RuntimeError: no luck" in page and "step: not run" in page and "| plain |" in page
+    with pytest.raises(KeyError):
+        report.of_gpu({})
+
+
+def test_stacked_models_train_as_each_alone(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import gpu
+
+    o = argparse.Namespace(device="cpu", tiny=True)
+    clips = read_clips(gpu.TINYCLIPS)
+    train = clips.clips_in("train")[:48]
+    config = TrainConfig(**{**gpu.SMALL, **gpu.TINY, "epochs": 2}, device="cpu")
+    alone = [fit_clips(clips, train=train, val=[], seed=s, progress=False, config=config).history[-1] for s in (0, 1)]
+    together = gpu.stacked(o, clips, train, config, 2)
+    assert together == pytest.approx(sum(row["loss"] for row in alone) / 2, rel=1e-3)

@@ -1,6 +1,6 @@
 """Tables and figures of notebooks/benchmarks.md, from what run.py measured.
 
-    python experiments/benchmarks/report.py [notebooks/data/benchmarks.json]
+    python experiments/benchmarks/report.py [notebooks/data/benchmarks.json]      # and data/gpu.json, of gpu.py
 
 In the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` is rewritten; figures go into
 notebooks/_static. The same JSON gives the same files.
@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 
 BOOK = Path(__file__).resolve().parents[2] / "notebooks"
-PAGE = BOOK / "benchmarks.md"
+PAGE, GPU = BOOK / "benchmarks.md", BOOK / "data" / "gpu.json"
 STYLE = {"mee": "o-", "mee, bfloat16": "s--", "plain": "^:"}
 GREY = {"mee": "#202020", "mee, bfloat16": "#d1660a", "plain": "#4a7fb5"}
 
@@ -226,6 +226,74 @@ def figures(data):
     _save(figure, "bench_saved.svg")
 
 
+def of_gpu(data):
+    """What experiments/gpu.py measured; a part that failed or was not run says so."""
+    gpu = data["gpu"]
+
+    def part(name, show):
+        found = gpu.get(name, {})
+        reason = found.get("error") or found.get("not run") or (None if found else "not run")
+        return f"{name}: {reason}" if reason else show(found)
+
+    def card(found):
+        rates = ", ".join(f"{kind} {found[f'{kind} 512']:.0f}" for kind in ("float32", "tf32", "bfloat16"))
+        return (
+            f"{found['device']}, PyTorch {found['torch']}; products of a batch of 512 in teraflops: {rates}; memory: "
+            f"{found['bandwidth']:.0f} GB/s"
+        )
+
+    def step(found):
+        rows = []
+        for batch, sides in found.items():
+            for name, row in sides.items() if isinstance(sides, dict) else ():
+                if "error" in row:
+                    rows.append([batch, name, row["error"], "", ""])
+                    continue
+                faster = f"{sides['plain']['ms'] / row['ms']:.1f}" if "ms" in sides.get("plain", {}) else ""
+                share = f"{100 * row['share']:.0f} %" if "share" in row else ""
+                rows.append([batch, name, f"{row['ms']:.2f} ({row['low']:.2f} to {row['high']:.2f})", faster, share])
+        return table(["batch", "", "ms per step", "times as fast as plain", "share of the bound"], rows)
+
+    def recipe(found):
+        rows = []
+        for name, row in found.items():
+            if isinstance(row, dict):
+                memory = f"{row['peak memory'] / 1e9:.1f}" if "peak memory" in row else ""
+                use = f"{row['utilisation']:.0f} %" if row.get("utilisation") else ""
+                rows.append([name, f"{row['epoch']:.3f}", f"{row.get('seconds', 0):.1f}", memory, use])
+        head = [
+            f"{found['epochs']} epochs, {found['clips']:,} clips",
+            "s per epoch",
+            "s in all",
+            "GB at most",
+            "in use",
+        ]
+        return table(head, rows)
+
+    def halves(found):
+        rows = [[n, *(f"{x:.1f}" for x in r["t2v R@1, R@10, v2t R@1, R@10"])] for n, r in found.items() if n != "took"]
+        return table(["TinyClips", "t2v R@1", "t2v R@10", "v2t R@1", "v2t R@10"], rows)
+
+    def seeds(found):
+        return (
+            f"{found['models']} models of TinyClips: one after another {found['one after another']:.1f} s, "
+            f"stacked {found['stacked']:.1f} s ({found['gain']:.1f} times as fast)."
+        )
+
+    def ranking(found):
+        rows = []
+        for name, row in found.items():
+            for label, value in row.items() if isinstance(row, dict) else ():
+                if isinstance(value, dict):
+                    rows.append([f"{name}: {label}", f"{value['ms'] / 1000:.4f}"])
+                elif label in ("ms", "seconds"):
+                    rows.append([name, f"{value / 1000 if label == 'ms' else value:.3f}"])
+        return table(["", "s"], rows)
+
+    shown = {"card": card, "step": step, "recipe": recipe, "halves": halves, "seeds": seeds, "ranking": ranking}
+    return "\n\n".join(part(name, show) for name, show in shown.items())
+
+
 def _save(figure, name):
     figure.savefig(BOOK / "_static" / name, metadata={"Date": None, "Creator": None})
     path = BOOK / "_static" / name
@@ -236,11 +304,15 @@ def _or_missing(make, data):
     try:
         return make(data)
     except KeyError as part:
+        if part.args == ("gpu",):
+            return "**Not run**: no GPU was at hand yet. The script is ready, and dry-run on a CPU."
         return f"Not measured yet ({part.args[0]}): `make bench` does it."
 
 
 def main(path=BOOK / "data" / "benchmarks.json"):
     data = json.loads(Path(path).read_text())
+    if GPU.exists():
+        data["gpu"] = json.loads(GPU.read_text())
     tables = {
         "step": of_step,
         "saved": of_saved,
@@ -254,6 +326,7 @@ def main(path=BOOK / "data" / "benchmarks.json"):
         "make": of_make,
         "growth": of_growth,
         "machine": of_machine,
+        "gpu": of_gpu,
     }
     page = PAGE.read_text()
     for name, make in tables.items():
