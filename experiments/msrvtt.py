@@ -104,8 +104,8 @@ def sentences(names):
 
 
 def main_rows(names):
-    yield Variant("all", "all", {}, shares=SHARES)
-    yield Variant("appearance alone", "all", {"experts": ["appearance"]}, shares=SHARES)
+    yield Variant("all", "all", {})
+    yield Variant("appearance alone", "all", {"experts": ["appearance"]})
     yield Variant("uniform weights", "all", {"learned_weights": False})
     yield Variant("max margin", "all", {"loss": "max-margin"})
     yield Variant("encoder", "all", ENCODED, text="encoder")

@@ -47,7 +47,7 @@ def install():
 
 
 def need(*extras):
-    """See to it that what ``extras`` of pyproject.toml ask for is there: lessons 11, 12, 14 and 15 need more than mee.
+    """See to it that what ``extras`` of pyproject.toml ask for is there: lessons 11 to 14 need more than mee.
 
     Nothing happens where it is, as after `make book`. Otherwise, as on Colab, pip installs what is missing.
     """

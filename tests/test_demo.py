@@ -23,7 +23,7 @@ from mee.cli import main
 from mee.config import TrainConfig
 from mee.data import Words
 from mee.demo import DemoError, SearchService, Videos, quick_model, service
-from mee.demo.page import answer_html, bar_html, build_page, clip_html, sentences_html
+from mee.demo.page import answer_html, bar_html, build_page, clip_html, facts_html, sentences_html
 from mee.demo.service import DEPTH, LIMIT, SHOWN
 from mee.evaluate import calibrate, embed
 from mee.storage import ClipWriter, load_model, read_clips, save_model
@@ -39,6 +39,14 @@ PLANTED = "a red ball jumps while a bell plays"
 def facts(i):
     """The colour, the move and the sound (None for a quarter) of clip i of the planted world."""
     return list(COLOURS)[i % 4], MOVES[i // 4 % 4], [*SOUNDS, None][i // 16 % 4]
+
+
+def source(i):
+    """What a file of films from elsewhere tells of clip i: of a green ball something, else nothing."""
+    if facts(i)[0] == "green":
+        text = ["GREEN", MARKUP, "x" * 300] if i % 8 == 1 else []
+        address = f"https://www.youtube.com/watch?v=c{i}"
+        return {"file": f"c{i}", "category": "toys & <b>games</b>", "url": address, "start": 137.4, "text": text}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +72,7 @@ def planted(tmp_path_factory):
                 captions += [f"{text} while a {sound} plays", f"a {sound} plays"]
             picture = cv2.imencode(".jpg", np.full((48, 64, 3), COLOURS[colour], np.uint8))[1].tobytes()
             id, split = MARKUP if i == 192 else f"c{i}", "train" if i < 128 else "val" if i < 192 else "test"
-            out.add(id, split, features, captions, storyboard=[picture] * (2 * (i % 5 > 0)))
+            out.add(id, split, features, captions, storyboard=[picture] * (3 * (i % 5 > 0)), facts=source(i))
     options = {"epochs": 12, "lr": 1e-2, "dim": 16, "text_clusters": 4, "sequence_clusters": 2, "batch_size": 32}
     clips = read_clips(folder / "clips.h5")
     trained = fit_clips(clips, progress=False, **options)
@@ -248,6 +256,62 @@ def test_html_escapes_ids_and_says_in_words_what_it_shows(search):
     assert "absent in this clip" in clip_html(search, next(hit for hit in hits.values() if len(hit.weight) == 2), 1)
     html = clip_html(search, hits[MARKUP], 1) + sentences_html(search, MARKUP)
     assert MARKUP not in html and html.count("&lt;img src=x onerror=alert(1)&gt;") == 3
+
+
+def test_facts_become_lines_and_a_link():
+    known = {"file": "v", "seconds": 9.5, "category": "food/drink", "text": ["OPEN", " ", "24 <hours>"], "splits": {}}
+    assert facts_html(known | {"url": "https://www.youtube.com/watch?v=a&b=c", "start": 137.9, "end": 147.4}) == (
+        '<ul class="facts"><li>Words on screen: OPEN / 24 &lt;hours&gt;</li><li>Category: food/drink</li>'
+        '<li><a href="https://www.youtube.com/watch?v=a&amp;b=c&amp;t=137s" target="_blank" rel="noopener noreferrer">'
+        "Source video on www.youtube.com, from 2:17</a></li></ul>"
+    )
+    assert facts_html({"category": "music"}) == '<ul class="facts"><li>Category: music</li></ul>'
+    assert "<li>Words on screen: 7 7 7" in (long := facts_html({"text": ["7 " * 9] * 900})) and long.count("7") < LIMIT
+    assert long.endswith(" ...</li></ul>")
+    for url, start, leads_to, words in [
+        ("https://youtu.be/a#there", 0, "https://youtu.be/a?t=0s", "youtu.be, from 0:00"),
+        ("https://youtube.com/watch?v=a", None, "https://youtube.com/watch?v=a", "youtube.com"),
+        ("http://example.org:80/a.mp4#b", 61, "http://example.org:80/a.mp4#b", "example.org, from 1:01"),
+        ("https://youtu.be.a.org?b", 5, "https://youtu.be.a.org?b", "youtu.be.a.org, from 0:05"),
+    ]:
+        html = facts_html({"url": url, "start": start})
+        assert f'href="{leads_to}"' in html and f">Source video on {words}</a>" in html
+
+
+def test_clips_without_such_facts_look_as_before(search):
+    assert not any(map(facts_html, read_clips(service.TINYCLIPS).facts))
+    hits = {hit.id: clip_html(search, hit, 1) for hit in search.answer("a ball", k=128).hits}
+    told = {id for id, html in hits.items() if 'class="facts"' in html}
+    assert len(hits) == 128 and told == {f"c{i}" for i in range(128, 256) if source(i)}
+
+
+NOT_ADDRESSES = [
+    *("javascript:alert(1)", "JavaScript://a.org/%0aalert(1)", "data:text/html,x", "file:///etc/passwd", "//a.org"),
+    *("https:a.org", "https://", " https://a.org", "https://a.org\n", "java\nscript:alert(1)", "https://a.org/\0"),
+    *("https://www.youtube.com@a.org/", "https://a.org\\@www.youtube.com/", "https://www.y\u043eutube.com/"),
+    *("https://a.org/\ud800", "https://a.org/\u202e", "https://[", MARKUP),
+]
+HOSTILE_FACTS = [
+    *(None, True, 7, -1, 10**400, float("nan"), float("inf"), "", "\0", "half \ud800", "left \u202e", "</ul></div>"),
+    *([], [None, 1, [MARKUP], {}], [MARKUP, "\0"], {}, {"category": MARKUP}, {"text": {"0": MARKUP}}, *NOT_ADDRESSES),
+    *('https://a.org/"onclick="alert(1)', "https://a.org/'><script>alert(1)</script>", "https://a.org/?a=1&lt;"),
+]
+FACTS = ("category", "text", "url", "start")
+
+
+@pytest.mark.parametrize("value", HOSTILE_FACTS)
+def test_hostile_facts_do_no_harm(value):
+    address = "https://www.youtube.com/watch?v=a"
+    tried = [value, dict.fromkeys(FACTS, value), *({name: value} for name in FACTS), {"url": address, "start": value}]
+    html = "".join(map(facts_html, tried))
+    html.encode()  # travels
+    tags, attributes = parts(html)
+    assert tags <= {"ul", "li", "a"} and attributes <= {"class", "href", "target", "rel"}
+    assert not re.search("[\0\u202e]", html) and f'href="{address}' in html
+    if value in NOT_ADDRESSES or not isinstance(value, str):
+        assert facts_html({"url": value}) == "" and html.count("href") == 1
+    if value is None or isinstance(value, dict):
+        assert facts_html(dict.fromkeys(FACTS, value)) == ""
 
 
 def test_examples_come_from_the_clips(search):
@@ -525,6 +589,34 @@ def test_a_clip_finds_its_sentences(page, search):
     expect_focus_on_sentences(page)
     ask(page, search, "the blue ball")
     expect(sentences.locator("li")).to_have_count(0)  # they were of another question
+
+
+def test_facts_in_the_page(page, search, window):
+    def width(what):
+        return told.locator(what).first.bounding_box()["width"]
+
+    numbers = [i for i in ask(page, search, "the green ball") if source(i)]
+    assert {i % 8 for i in numbers} == {1, 5}, "choose a sentence that finds both kinds"
+    told = page.locator(".clip:has(.facts)")
+    expect(told.locator("h3")).to_contain_text([search.clips.ids[i] for i in numbers])
+    expect(told.get_by_text("Category: toys & <b>games</b>", exact=True)).to_have_count(len(numbers))
+    expect(told.get_by_text(f"Words on screen: GREEN / {MARKUP} / xxx")).to_have_count(sum(i % 8 == 1 for i in numbers))
+    assert told.locator("img[src=x], b").count() == 0
+    assert width(".board") > 250 and width(".board img") >= 120, "large enough to see something"
+    links = page.get_by_role("link", name="Source video on www.youtube.com, from 2:17")
+    expect(links).to_have_count(len(numbers))
+    window.route("https://www.youtube.com/**", lambda route: route.fulfill(body="the source", content_type="text/html"))
+    with window.expect_page() as opened:
+        links.first.click()
+    there = opened.value
+    expect(there.locator("body")).to_have_text("the source")
+    assert there.url == f"https://www.youtube.com/watch?v=c{numbers[0]}&t=137s"
+    assert there.evaluate("[window.opener, document.referrer]") == [None, ""]
+    there.close()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert width(".board") > 250 and width(".board img") >= 120
+    inner = told.locator(".facts").evaluate_all("all => all.map(e => e.scrollWidth)")
+    assert max(inner) < 390, "a long word is broken, not cut off"
 
 
 def test_examples_can_be_pressed(page, search):

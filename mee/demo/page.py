@@ -4,6 +4,7 @@ import argparse
 import base64
 import importlib.util
 import os
+import re
 import socket
 from collections.abc import Container
 from contextlib import suppress
@@ -11,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mee.demo.service import DEPTH, SHOWN, Answer, DemoError, SearchService, load
+from mee.demo.service import DEPTH, SHOWN, Answer, DemoError, SearchService, clean, load
 from mee.search import Hit
 
 CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -28,6 +29,9 @@ SCORES_INFO = (
     "The paper's is a mean of what the experts find. The calibrated one compares it with what other clips get, so that "
     "a clip with few experts, or one that fits every sentence a little, comes no higher than it should."
 )
+# an address whose host is what it seems to be: nothing stands before it, and it has no letters that look like others
+ADDRESS = re.compile(r"https?://([\w.-]+)(:\d+)?([/?#][!-~]*)?", re.ASCII)
+YOUTUBE = {"youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"}
 HINT = "<p>The button below a clip finds the sentences that fit it.</p>"
 
 
@@ -55,7 +59,7 @@ def answer_html(answer: Answer, total: int) -> str:
 def clip_html(
     service: SearchService, hit: Hit, rank: int, full_rank: int | None = None, left_out: Container[str] = ()
 ) -> str:
-    """A hit: its pictures or video, its score, and what every expert adds to it; by the calibrated score, its hubness.
+    """A hit: its pictures or video, its score, what every expert adds to it (also its hubness), and the clip's facts.
 
     Where experts are ``left_out``, ``full_rank``, the clip's rank with all experts, stands beside the score.
     """
@@ -69,12 +73,39 @@ def clip_html(
     if hit.hubness:
         why = "taken off: fits other sentences, too" if hit.hubness > 0 else "added: fits few other sentences"
         rows += f'<tr><th scope="row" colspan="3">{why}</th><td>{-hit.hubness:+z.2f}</td></tr>'
+    number, facts = service.number[hit.id], service.clips.facts
     moved = f", rank {full_rank or f'beyond {DEPTH}'} with all experts" if left_out else ""
     return (
         f'<h3>{rank}. {escape(hit.id)}</h3><p class="score">score {hit.score:.2f}{moved}</p><div class="found">'
-        f'<div>{pictures_html(service, service.number[hit.id])}</div><table><tr><td></td><th scope="col">weight</th>'
-        f'<th scope="col">similarity</th><th scope="col">adds</th></tr>{rows}</table></div>'
+        f'<div>{pictures_html(service, number)}</div><table><tr><td></td><th scope="col">weight</th>'
+        f'<th scope="col">similarity</th><th scope="col">adds</th></tr>{rows}</table>'
+        f"{facts_html(facts[number]) if facts else ''}</div>"
     )
+
+
+def facts_html(facts: Any) -> str:
+    """What a clip's facts say of its source: words read on screen, category, address; nothing if they say none of it.
+
+    Facts may be anything that JSON can hold; what has another form than expected is passed over.
+    """
+    facts = facts if isinstance(facts, dict) else {}
+    text, category, url, start = map(facts.get, ("text", "category", "url", "start"))
+    read = [clean(line)[0] for line in text if isinstance(line, str)] if isinstance(text, list) else []
+    items = []
+    for name, value in (("Words on screen", " / ".join(filter(None, read))), ("Category", category)):
+        words, truncated = clean(value) if isinstance(value, str) else ("", False)
+        if words:
+            items.append(f"{name}: {escape(words)}{' ...' * truncated}")
+    if isinstance(url, str) and (address := ADDRESS.fullmatch(url)):
+        where = f"Source video on {address[1]}"
+        if isinstance(start, int | float) and 0 <= start < 360_000:
+            minutes, seconds = divmod(int(start), 60)
+            where += f", from {minutes}:{seconds:02}"
+            if address[1] in YOUTUBE:
+                url = url.partition("#")[0]
+                url += f"{'&' if '?' in url else '?'}t={int(start)}s"
+        items.append(f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{where}</a>')
+    return f'<ul class="facts">{"".join(f"<li>{item}</li>" for item in items)}</ul>' if items else ""
 
 
 def pictures_html(service: SearchService, number: int) -> str:
