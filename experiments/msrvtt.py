@@ -58,6 +58,7 @@ class Variant:
     videos: int | None = None  # so many of the training clips, drawn by the seed
     complete: bool = False  # those training clips alone that have every expert
     stills: bool = False
+    steps: float = 1.0  # so many times as many epochs, over which the learning rate falls as far
     text: str = "words"
     shares: tuple = (0.0,)
 
@@ -83,11 +84,14 @@ def training(names):
 
 def stills(names):
     for count in (*FEW, None):
-        videos = f"{count:,} videos" if count else "all"
-        yield Variant(videos, videos, {}, count)
-        yield Variant(f"{videos}, and stills", videos, {"image_rate": 0.5}, count, stills=True)
-    yield Variant("max margin", "max margin", {"loss": "max-margin"})
-    yield Variant("max margin, and stills", "max margin", {"loss": "max-margin", "image_rate": 0.5}, stills=True)
+        videos, options = f"{count:,} videos" if count else "all", {"image_rate": 0.5}
+        longer = f"{videos}, as many steps"  # an epoch with photographs has half as many steps again
+        yield Variant(videos, longer, {}, count)
+        yield Variant(longer, longer, {}, count, steps=1.5)
+        yield Variant(f"{videos}, and stills", longer, options, count, stills=True)
+    longer, options = "max margin, as many steps", {"loss": "max-margin"}
+    yield Variant(longer, longer, options, steps=1.5)
+    yield Variant("max margin, and stills", longer, {**options, "image_rate": 0.5}, stills=True)
 
 
 def deleted(names):
@@ -152,7 +156,7 @@ def file_name(options, variant, seed):
 
 def settings_of(options, variant, clips, train):
     """Arguments of ``fit_clips``. Fewer videos get as many steps, over which the learning rate falls as far."""
-    more = len(clips.clips_in("train")) / len(train)
+    more = variant.steps * len(clips.clips_in("train")) / len(train)
     epochs = round((options.epochs or RECIPE["epochs"]) * more)
     return {**RECIPE, "epochs": epochs, "lr_decay": 0.95 ** (1 / more), **variant.options}
 

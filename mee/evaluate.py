@@ -214,7 +214,7 @@ def evaluate_choices(
     seed: int = 0,
     chunk: int = 256,
 ) -> dict[str, Any]:
-    """Multiple choice: how often the right sentence scores highest among those of its question (lesson 13).
+    """Multiple choice: how often the right sentence scores highest among those of its question (lesson 12).
 
     Returns "accuracy" (%, low, high) with a 95 % interval over clips, "chance" (%), "questions" and "options". A right
     sentence that shares the highest score with another does not count as right.

@@ -1,4 +1,4 @@
-"""The original code's arithmetic where this library's differs (lesson 13), to tell a bug fix from a design change.
+"""The original code's arithmetic where this library's differs (lesson 12), to tell a bug fix from a design change.
 
 Facts: the public repository antoine77340/Mixture-of-Embedding-Experts, as of November 2019. With it,
 

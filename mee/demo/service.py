@@ -1,4 +1,4 @@
-"""What the search page answers, without HTML: clips for a sentence, sentences for a clip (lesson 14)."""
+"""What the search page answers, without HTML: clips for a sentence, sentences for a clip (lesson 13)."""
 
 import argparse
 import importlib.util

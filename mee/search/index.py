@@ -1,4 +1,4 @@
-"""Search: a trained model and its clips as an index that answers sentences (lessons 14 and 15).
+"""Search: a trained model and its clips as an index that answers sentences (lessons 13 and 14).
 
 The score of MEE is a weighted mean over the experts that a clip has,
 

@@ -607,7 +607,7 @@ assert won["400 films, expert loss", "400 films"]["v2t"]["R@10, strict"][2] < 0
 # %% [markdown]
 # One caution. TinyClips' stills are drawn by the same hand as its films, and speak of the same things with the same
 # words. No photograph is so close to a film. Where the paper adds COCO's images to its films, R@10 rises from 51.0 to
-# 53.8 on MSR-VTT, and from 33.4 to 34.6 on LSMDC ([lesson 13](13_paper_experiments.ipynb)): thousands of films there,
+# 53.8 on MSR-VTT, and from 33.4 to 34.6 on LSMDC ([lesson 12](12_msrvtt.ipynb)): thousands of films there,
 # and a gain of one to three points.
 #
 # ## Summary

@@ -384,7 +384,7 @@ with torch.no_grad():
 assert abs(by_model.item() - hit.score) < 1e-4
 
 # %% [markdown]
-# `index.save` puts all that into one file, with the model and its vocabulary. [Lesson 14](14_search_demo.ipynb) puts a
+# `index.save` puts all that into one file, with the model and its vocabulary. [Lesson 13](13_search_demo.ipynb) puts a
 # page in front of it.
 #
 # ## Where it fails
@@ -592,5 +592,5 @@ temporary.cleanup()
 #
 # ## Where next
 #
-# Back to [the ablations](10_ablations.ipynb), or on to 1,500 films that people have filmed and described:
-# [lesson 12](12_real_clips.ipynb).
+# Back to [the ablations](10_ablations.ipynb), or on to real videos, and what twenty people say about each:
+# [lesson 12](12_msrvtt.ipynb).

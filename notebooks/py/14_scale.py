@@ -11,8 +11,8 @@
 # **Minutes** 50
 
 # %% [markdown] tags=["badges"]
-# [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/15_scale.ipynb)
-# [![Open in Binder](_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2F15_scale.ipynb)
+# [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/14_scale.ipynb)
+# [![Open in Binder](_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2F14_scale.ipynb)
 
 # %% tags=["setup"]
 import os
@@ -484,10 +484,10 @@ for kind, dtype, ef_search in (("exact", "float32", None), ("exact", "float16", 
 # 2. Write the grouped search for any number of sentences and experts.
 # 3. Every expert proposes its best clips. When is it proven that nothing better was missed?
 #
-# Write them in the [exercise notebook](exercises/15_scale.ipynb); one way to do it is in the
-# [solutions](solutions/15_scale.ipynb).
+# Write them in the [exercise notebook](exercises/14_scale.ipynb); one way to do it is in the
+# [solutions](solutions/14_scale.ipynb).
 #
 # ## Where next
 #
-# This was the last lesson. Back to [a page to search with](14_search_demo.ipynb), to the
+# This was the last lesson. Back to [a page to search with](13_search_demo.ipynb), to the
 # [measured results](results.md), or to [all lessons](index.md).

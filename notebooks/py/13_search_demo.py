@@ -11,8 +11,8 @@
 # **Minutes** 40
 
 # %% [markdown] tags=["badges"]
-# [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/14_search_demo.ipynb)
-# [![Open in Binder](_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2F14_search_demo.ipynb)
+# [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/13_search_demo.ipynb)
+# [![Open in Binder](_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2F13_search_demo.ipynb)
 
 # %% tags=["setup"]
 import os
@@ -128,7 +128,7 @@ assert sum(" car (" in line for line in twenty) >= 12 and sum("red car" in line 
 # wrote down clearly.
 #
 # The library's search is the same. `SearchService` keeps the model, the clips and an index (`mee.search`; [lesson
-# 15](15_scale.ipynb) makes it large); `answer` gives what a page would show.
+# 14](14_scale.ipynb) makes it large); `answer` gives what a page would show.
 
 # %%
 search = SearchService(model, clips, words, rows)
@@ -503,10 +503,10 @@ print("the same answer twice, bit for bit, and nothing in the caller's dicts has
 # 1. Which expert decided? 2. A search that does not pretend: only clips that have the expert which the sentence trusts
 # most. 3. Your own sentences: three that work, and one that fails.
 #
-# Write them in the [exercise notebook](exercises/14_search_demo.ipynb); one way to do it is in the
-# [solutions](solutions/14_search_demo.ipynb).
+# Write them in the [exercise notebook](exercises/13_search_demo.ipynb); one way to do it is in the
+# [solutions](solutions/13_search_demo.ipynb).
 #
 # ## Where next
 #
-# [Lesson 15](15_scale.ipynb) searches a million clips. Before this came the [paper's
-# experiments](13_paper_experiments.ipynb).
+# [Lesson 14](14_scale.ipynb) searches a million clips. Before this came the [paper's
+# experiments](12_msrvtt.ipynb).

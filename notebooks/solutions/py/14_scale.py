@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Solutions: And with a million clips?
 #
-# Three exercises to [the lesson](../15_scale.ipynb).
+# Three exercises to [the lesson](../14_scale.ipynb).
 
 # %% [markdown] tags=["badges"]
-# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/15_scale.ipynb)
-# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F15_scale.ipynb)
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/14_scale.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F14_scale.ipynb)
 
 # %% tags=["setup"]
 import os

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Solutions: How do you ask in your own words?
 #
-# Three exercises to [the lesson](../14_search_demo.ipynb).
+# Three exercises to [the lesson](../13_search_demo.ipynb).
 
 # %% [markdown] tags=["badges"]
-# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/14_search_demo.ipynb)
-# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F14_search_demo.ipynb)
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/13_search_demo.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F13_search_demo.ipynb)
 
 # %% tags=["setup"]
 import os
