@@ -156,6 +156,12 @@ def on_gpu(**options):
     return fit(model, mixed(), MaxMarginRankingLoss(), config)
 
 
+def epoch_on_gpu(capture):
+    model = build_model(CONFIG, 0).cuda().train()
+    optimizer = torch.optim.Adam(model.parameters(), torch.tensor(1e-3, device="cuda"), fused=True, capturable=True)
+    return ResidentEpoch(model, mixed(), InfoNCELoss(), TrainConfig(), optimizer, train_step, capture)
+
+
 @pytest.mark.gpu
 @cuda
 def test_cpu_and_cuda_agree_on_scores_and_gradients():
@@ -183,10 +189,7 @@ def test_a_graph_trains_as_operation_by_operation():
 @pytest.mark.gpu
 @cuda
 def test_a_step_on_the_device_does_not_synchronise():
-    model = build_model(CONFIG, 0).cuda().train()
-    batches, lr = mixed(), torch.tensor(1e-3, device="cuda")
-    optimizer = torch.optim.Adam(model.parameters(), lr, fused=True, capturable=True)
-    epoch = ResidentEpoch(model, batches, InfoNCELoss(), TrainConfig(), optimizer, train_step, capture=False)
+    epoch = epoch_on_gpu(capture=False)
     epoch()
     epoch.first.zero_()
     torch.cuda.set_sync_debug_mode("error")
@@ -199,10 +202,7 @@ def test_a_step_on_the_device_does_not_synchronise():
 @pytest.mark.gpu
 @cuda
 def test_memory_does_not_grow():
-    model = build_model(CONFIG, 0).cuda().train()
-    batches, lr = mixed(), torch.tensor(1e-3, device="cuda")
-    optimizer = torch.optim.Adam(model.parameters(), lr, fused=True, capturable=True)
-    epoch = ResidentEpoch(model, batches, InfoNCELoss(), TrainConfig(), optimizer, train_step, capture=True)
+    epoch = epoch_on_gpu(capture=True)
     for _ in range(5):  # both sizes of batch are recorded by then
         epoch()
     before = torch.cuda.memory_reserved(), torch.cuda.memory_allocated()
