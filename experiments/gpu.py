@@ -174,21 +174,13 @@ def resident(o, clips, batch_size, capture, **options):
     lr = torch.tensor(4e-4, device=o.device) if capture else 4e-4
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True, capturable=capture)
     epoch = ResidentEpoch(model, batches, MaxMarginRankingLoss(), config, optimizer, train_step, capture)
-    numbers, captions = batches.plan()
-    epoch.numbers[: len(numbers)].copy_(numbers)
-    epoch.captions[: len(captions)].copy_(captions)
+    epoch.load_plan()
     precision = "high" if config.tf32 else "highest"
 
     def step():
         torch.set_float32_matmul_precision(precision)
         epoch.first.zero_()
-        epoch.steps[batch_size] = epoch.steps.get(batch_size, 0) + 1
-        if capture and epoch.steps[batch_size] > 3:
-            if batch_size not in epoch.graphs:
-                epoch._record(batch_size)
-            epoch.graphs[batch_size].replay()
-        else:
-            epoch._apart(batch_size) if capture else epoch.step(batch_size)
+        epoch.advance(batch_size)
         torch.set_float32_matmul_precision("highest")
 
     return step

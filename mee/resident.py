@@ -149,24 +149,31 @@ class ResidentEpoch:
 
     def __call__(self) -> Tensor:
         """Train for one epoch."""
+        count = self.load_plan()
+        self.total.zero_()
+        for first in range(0, count, self.batches.batch_size):
+            self.advance(min(self.batches.batch_size, count - first))  # the last batch may be smaller
+        return self.total
+
+    def advance(self, size: int) -> None:
+        """The next step, in the quickest way that there is for this size of batch by now."""
+        self.steps[size] = self.steps.get(size, 0) + 1
+        if not self.capture:
+            self.step(size)
+        elif self.steps[size] <= WARM_UP:
+            self._apart(size)
+        else:
+            if size not in self.graphs:
+                self._record(size)
+            self.graphs[size].replay()
+
+    def load_plan(self) -> int:
+        """Draw the next epoch's clips and captions and move them to the device; gives how many there are."""
         numbers, captions = self.batches.plan()
         self.numbers[: len(numbers)].copy_(numbers)
         self.captions[: len(captions)].copy_(captions)
         self.first.zero_()
-        self.total.zero_()
-        for rows in range(0, len(numbers), self.batches.batch_size):
-            size = min(self.batches.batch_size, len(numbers) - rows)  # the last batch may be smaller
-            self.steps[size] = self.steps.get(size, 0) + 1
-            if not self.capture:
-                self.step(size)
-            elif size in self.graphs:
-                self.graphs[size].replay()
-            elif self.steps[size] <= WARM_UP:
-                self._apart(size)
-            else:
-                self._record(size)
-                self.graphs[size].replay()
-        return self.total
+        return len(numbers)
 
     def _apart(self, size: int) -> None:
         """A step on a stream of its own, as CUDA asks of what is to be recorded later."""
