@@ -72,9 +72,10 @@ def of_bound(data):
     rows = []
     for batch, found in data["bound"]["found"].items():
         for name, row in found.items():
-            cells = [batch, name, ms(row["step"]), ms(row["products"]), f"{100 * row['share']:.0f} %"]
-            rows.append([*cells, f"{row['gigaflops']:.0f}"])
-    return table(["batch", "", "ms per step", "ms its products would take", "share", "gigaflops of a product"], rows)
+            times = [ms(row[key]) for key in ("step", "products", "adam")]
+            rows.append([batch, name, *times, f"{100 * row['share']:.0f} %", f"{row['gigaflops']:.0f}"])
+    head = ["batch", "", "ms per step", "ms its products would take", "ms of Adam's pass", "share of the two"]
+    return table([*head, "gigaflops of a product"], rows)
 
 
 def of_epoch(data):
@@ -94,16 +95,22 @@ def of_epoch(data):
 
 
 def of_tried(data):
-    found, rows = data["tried"]["found"], []
-    for batch in ("64", "512"):
-        for name, row in found[batch].items():
-            if name == "compiling":
-                rows.append([batch, "compiling both, once", f"{1000 * row['seconds']:,.0f}", ""])
-            else:
-                rows.append([batch, name, ms(row["seconds"]), ratio(row)])
-    for name, row in found["text"].items():
-        rows.append(["64", f"the sentence's units, first layers: {name}", ms(row["seconds"]), ratio(row)])
-    return table(["batch", "", "ms", "times as fast as the first of its kind"], rows)
+    if "tried" not in data:
+        raise KeyError("tried")
+    rows = []
+    for key, what in data.items():
+        if key.split()[0] == "tried":
+            machine = f"{what['threads']} thread{'s' * (what['threads'] > 1)}, {what['clock']}"
+            for batch in ("64", "512"):
+                for name, row in what["found"][batch].items():
+                    if name == "compiling":
+                        rows.append([machine, batch, "compiling, once", f"{1000 * row['seconds']:,.0f}", ""])
+                    else:
+                        rows.append([machine, batch, name, ms(row["seconds"]), ratio(row)])
+            for name, row in what["found"]["text"].items():
+                label = f"the sentence's units, first layers: {name}"
+                rows.append([machine, "64", label, ms(row["seconds"]), ratio(row)])
+    return table(["", "batch", "", "ms", "times as fast as the first of its kind"], rows)
 
 
 def of_make(data):
@@ -169,13 +176,13 @@ Cost against the batch, the number of experts, the length of captions, and the n
 def of_machine(data):
     seen = {}
     for part, what in data.items():
-        keys = ("cpu", "cores", "gpu", "system", "python", "torch", "libc", "threads", "clock")
+        keys = ("cpu", "cores", "system", "python", "torch", "libc", "threads", "clock")
         seen.setdefault(tuple(what[key] for key in keys), []).append((part, what["load"]))
     lines = []
-    for (cpu, cores, gpu, system, python, torch, libc, threads, clock), parts in seen.items():
+    for (cpu, cores, system, python, torch, libc, threads, clock), parts in seen.items():
         loads = [load for _, load in parts if load is not None]
         lines.append(
-            f"- {', '.join(part for part, _ in parts)}: {cpu}, {cores} cores{f', {gpu}' if gpu else ''}; {system}, "
+            f"- {', '.join(part for part, _ in parts)}: {cpu}, {cores} cores; {system}, "
             f"{libc}, Python {python}, PyTorch {torch}; {threads} thread{'s' * (threads > 1)}, {clock}; load of the "
             f"machine {min(loads)} to {max(loads)} when a part began"
         )

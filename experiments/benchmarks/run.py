@@ -14,7 +14,7 @@ Each part runs in a process of its own, so that its memory can be told; both sid
 the same machine. Reported is the median; ratios are medians of the ratios of neighbours in time. On a CPU one thread is
 the default (``--threads``), and the clock is the CPU time of the process: on a machine that others use too it says what
 a quiet one would take. ``--wall`` takes the time on the wall, which is right for several threads on a quiet machine.
-``--device cuda`` runs ``step``, ``bound``, ``epoch`` and ``loss`` on a GPU, by the wall.
+A GPU has a script of its own, ``experiments/gpu.py``.
 
 Both sides run with MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_MAX_ set so that glibc keeps freed memory for the next step,
 except where a part measures memory; in your environment these variables have the last word. bfloat16 is left out on a
@@ -55,7 +55,7 @@ from mee.loss import InfoNCELoss, MaxMarginRankingLoss
 from mee.metrics import ranks, ranks_both_ways
 from mee.model import MEE, ModelConfig, TextEmbedding, VideoEmbedding, VideoTextMEE
 from mee.storage import ClipWriter, read_clips
-from mee.train import fit_clips, train_step
+from mee.train import batch_loss, fit_clips, train_step
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
@@ -71,23 +71,13 @@ EXPERTS = {"appearance": (2048, 2048), "audio": (128, 128), "face": (128, 128), 
 # ------------------------------------------------------------------------------------------------------ measuring
 
 
-class Clock:
-    def __init__(self, device="cpu", wall=False):
-        self.device, self.read = device, time.perf_counter if wall or device != "cpu" else time.process_time
-
-    def __call__(self):
-        if self.device != "cpu":
-            torch.cuda.synchronize()
-        return self.read()
-
-
-def bfloat16_is_fast(device):
-    return device != "cpu" or "bf16" in cpu_info("flags") + cpu_info("Features")
+def bfloat16_is_fast():
+    return "bf16" in cpu_info("flags") + cpu_info("Features")
 
 
 def turns(clock, sides, repeats):
     """Runs ``sides`` (name -> function) in turns, each once to warm up: name -> seconds, repeat by repeat."""
-    if not bfloat16_is_fast(clock.device):
+    if not bfloat16_is_fast():
         sides = {name: run for name, run in sides.items() if "bfloat16" not in name}
     seconds = {name: [] for name in sides}
     for _ in range(repeats):
@@ -144,7 +134,7 @@ class Batch:
     whole  every expert is present and everything has full length: then both sides compute the same numbers
     """
 
-    def __init__(self, n, experts=EXPERTS, sequences=("audio",), words=None, whole=False, device="cpu", dim=300):
+    def __init__(self, n, experts=EXPERTS, sequences=("audio",), words=None, whole=False, dim=300):
         g, t = np.random.default_rng(0), torch.Generator().manual_seed(0)
         rows = max(plain.ROWS, words or 0)
         length = np.full(n, words or rows) if whole or words else sizes.words_in(g, n).clip(max=rows)
@@ -166,15 +156,13 @@ class Batch:
                 ind[name] = torch.as_tensor(g.random(n) >= absent.get(name, 0))
                 videos[name] = torch.randn(n, size, generator=t) * ind[name][:, None]
         present = {name: np.ones(n) if name in sequences else x.numpy() for name, x in ind.items()}
-        self.plain = text.to(device), {name: x.to(device) for name, x in videos.items()}, present
+        self.plain = text, videos, present
         # ours is padded to its longest caption and sequence only, as mee.data does
         cut = {name: masks[name][:, : max(int(sound.max()), 1)] for name in masks}
         ours = {name: x[:, : cut[name].shape[1]] if name in cut else x for name, x in videos.items()}
         longest = int(length.max())
         number = torch.arange(n)
-        self.ours = mee.data.Batch(
-            text[:, :longest], word_mask[:, :longest], ours, ind, cut, number, number, number
-        ).to(device)
+        self.ours = mee.data.Batch(text[:, :longest], word_mask[:, :longest], ours, ind, cut, number, number, number)
 
 
 def step(model, optimizer, batch, loss, config=FLOAT32):
@@ -243,10 +231,10 @@ def _both(loss, ours, theirs, batch):
 
 
 def part_step(o):
-    ours = network().to(o.device)
+    ours = network()
     theirs, out = copy.deepcopy(ours), {}
     for n, repeats in ((64, 9), (512, 5)):
-        sides = _both(MaxMarginRankingLoss(0.2), ours, theirs, Batch(n, device=o.device))
+        sides = _both(MaxMarginRankingLoss(0.2), ours, theirs, Batch(n))
         out[str(n)] = summary(turns(o.clock, sides, repeats))
     out["parameters"] = sum(p.numel() for p in ours.parameters())
     return out
@@ -275,28 +263,31 @@ def part_saved(o):
 
 
 def part_bound(o):
-    """Our step beside the time that its matrix products alone would take, at the speed of the largest one forward."""
+    """Our step beside what it cannot do without: its matrix products, at the speed of the largest one forward, and
+    Adam's pass through all parameters, timed alone."""
     criterion, out = MaxMarginRankingLoss(0.2), {}
-    ours = network().to(o.device)
+    ours = network()
     optimizer = fused(ours)
     for n, repeats in ((64, 5), (512, 3)):
-        batch, x = Batch(n, device=o.device), torch.randn(n, 9600, device=o.device)
-        weight, found = torch.randn(9600, 2048, device=o.device), {}
+        batch, x = Batch(n), torch.randn(n, 9600)
+        weight, found = torch.randn(9600, 2048), {}
         with FlopCounterMode(display=False) as counter:
             step(ours, optimizer, batch.ours, criterion)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-            if dtype is torch.bfloat16 and not bfloat16_is_fast(o.device):
+            if dtype is torch.bfloat16 and not bfloat16_is_fast():
                 continue
             a, b = x.to(dtype), weight.to(dtype)
             config = BFLOAT16 if name == "bfloat16" else FLOAT32
             sides = {
                 "product": partial(torch.matmul, a, b),
                 "step": partial(step, ours, optimizer, batch.ours, criterion, config),
+                "adam": optimizer.step,  # with the gradients that the step has left
             }
             seconds = {side: median(values) for side, values in turns(o.clock, sides, repeats).items()}
             speed = 2 * n * 9600 * 2048 / seconds["product"]
             bound = counter.get_total_flops() / speed
-            found[name] = {"step": seconds["step"], "products": bound, "share": bound / seconds["step"]}
+            found[name] = {"step": seconds["step"], "products": bound, "adam": seconds["adam"]}
+            found[name]["share"] = (bound + seconds["adam"]) / seconds["step"]
             found[name]["gigaflops"] = speed / 1e9
         out[str(n)] = found
     return out
@@ -310,12 +301,8 @@ def part_tried(o):
     ours = network()
     optimizer = fused(ours)
 
-    def embedded(batch, amp):
-        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
-            return ours.embed_text(*batch.text), ours.embed_video(*batch.video)
-
-    def compiled_step(compiled, batch, amp):
-        value = criterion(ours.score(*compiled(batch, amp)), batch.clip, batch.sentence)
+    def compiled_step(forward, batch, config):
+        value = forward(ours, batch, criterion, config)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -325,17 +312,18 @@ def part_tried(o):
         step(ours, optimizer, batch, criterion)
         torch.backends.mkldnn.matmul.fp32_precision = "ieee"
 
-    for n, repeats in ((64, 7), (512, 3)):
-        batch, compiled = Batch(n).ours, torch.compile(embedded, fullgraph=True)
+    for n, repeats in ((64, 9), (512, 5)):
+        batch = Batch(n).ours
+        forward = torch.compile(batch_loss, fullgraph=True, dynamic=False)  # one graph, from the batch to the loss
         began = time.perf_counter()
-        for amp in (False, True)[: 1 + bfloat16_is_fast("cpu")]:
-            compiled_step(compiled, batch, amp)
+        for config in (FLOAT32, BFLOAT16)[: 1 + bfloat16_is_fast()]:
+            compiled_step(forward, batch, config)
         took = time.perf_counter() - began
         sides = {
             "mee": partial(step, ours, optimizer, batch, criterion),
-            "torch.compile": partial(compiled_step, compiled, batch, False),
+            "torch.compile": partial(compiled_step, forward, batch, FLOAT32),
             "mee, bfloat16": partial(step, ours, optimizer, batch, criterion, BFLOAT16),
-            "torch.compile, bfloat16": partial(compiled_step, compiled, batch, True),
+            "torch.compile, bfloat16": partial(compiled_step, forward, batch, BFLOAT16),
             "bfloat16 inside oneDNN's products only": partial(inside, batch),
         }
         out[str(n)] = {**summary(turns(o.clock, sides, repeats), "mee"), "compiling": {"seconds": took}}
@@ -361,10 +349,10 @@ def part_epoch(o):
         clips = read_clips(path, check=False)
         train = clips.clips_in("train")
         samples = plain.Samples(clips, train)
-        ours = ("mee", "mee, bfloat16")[: 1 + bfloat16_is_fast(o.device)]
+        ours = ("mee", "mee, bfloat16")[: 1 + bfloat16_is_fast()]
         seconds = {"plain": [], **{name: [] for name in ours}}
-        work = ("plain", "plain, loaded in the same process") if o.wall or o.device != "cpu" else ("plain",)
-        model = network().to(o.device)
+        work = ("plain", "plain, loaded in the same process") if o.wall else ("plain",)
+        model = network()
         for _ in range(2 if o.full else 3):
             for name in work:
                 theirs = copy.deepcopy(model)
@@ -373,12 +361,10 @@ def part_epoch(o):
                 workers = 1 if name == "plain" and len(work) == 2 else 0
                 began = o.clock()
                 for text, videos, present in plain.batches(samples, 64, workers):
-                    moved = {key: x.to(o.device) for key, x in videos.items()}
-                    plain.step(theirs, optimizer, text.to(o.device), moved, present)
+                    plain.step(theirs, optimizer, text, videos, present)
                 seconds.setdefault(name, []).append(o.clock() - began)
             for name in ours:
                 seconds[name].append(_fit_seconds(clips, train, name.endswith("16"), o))
-        mine = torch.cuda.max_memory_allocated() if o.device != "cpu" else None
         own = MixedBatches(clips, train, 64, torch.Generator().manual_seed(0), max_words=30, max_frames=30)
         loading = {}
         for name, loader in (("plain", plain.batches(samples, 64, 0)), ("mee", own)):
@@ -386,18 +372,18 @@ def part_epoch(o):
             for batch in loader:
                 del batch
             loading[name] = o.clock() - began
-    steps = {"clips": len(train), "steps": len(train) // 64, "share": share, "gpu_memory": mine, "loading": loading}
+    steps = {"clips": len(train), "steps": len(train) // 64, "share": share, "loading": loading}
     return {"64": summary(seconds), **steps}
 
 
 def _fit_seconds(clips, train, amp, o):
     """Seconds of the loop of one epoch by this part's clock: those of fit for one epoch less those for none."""
-    options = {"train": train, "val": [], "max_frames": 30, "amp": amp, "device": o.device, "progress": False}
+    options = {"train": train, "val": [], "max_frames": 30, "amp": amp, "progress": False}
     began = o.clock()
     fit_clips(clips, epochs=0, **options)
     middle = o.clock()
     run = fit_clips(clips, epochs=1, **options)
-    if o.clock.read is time.perf_counter:  # fit itself reads the wall
+    if o.wall:  # fit itself reads the wall
         return run.history[0]["seconds"]
     return (o.clock() - middle) - (middle - began)
 
@@ -466,7 +452,7 @@ def part_loss(o):
     """The loss of 4,096 texts and clips from their scores, forward and backward: seconds and memory."""
     n = 4096
     g = torch.Generator().manual_seed(0)
-    scores = torch.randn(n, n, generator=g).mul_(0.2).to(o.device)
+    scores = torch.randn(n, n, generator=g).mul_(0.2)
     scores.diagonal().add_(0.5)
     clip, sentence = torch.arange(n), torch.arange(n)
     clip[::50] = clip[1::50]  # some clips are there twice
@@ -474,7 +460,7 @@ def part_loss(o):
     def of(loss, *ids):
         def run():
             leaf = scores.detach().requires_grad_()
-            value = loss(leaf, *(x.to(o.device) for x in ids))
+            value = loss(leaf, *ids)
             value.backward()
             return value.detach(), leaf.grad
 
@@ -486,14 +472,12 @@ def part_loss(o):
         "mee": of(MaxMarginRankingLoss(0.2), clip, sentence),
         "mee, InfoNCE": of(InfoNCELoss(), clip, sentence),
     }
-    memory = {}
-    if o.device == "cpu":
-        found = {}
-        for name, run in sides.items():
-            found[name], memory[name] = peak(run)
-        for a, b in zip(found["plain"], found["mee, without ids"], strict=True):
-            assert_close(a, b, rtol=1e-4, atol=1e-9)
-        found.clear()
+    found, memory = {}, {}
+    for name, run in sides.items():
+        found[name], memory[name] = peak(run)
+    for a, b in zip(found["plain"], found["mee, without ids"], strict=True):
+        assert_close(a, b, rtol=1e-4, atol=1e-9)
+    found.clear()
     out = summary(turns(o.clock, sides, 5))
     for name in memory:
         out[name]["peak"] = memory[name]
@@ -515,7 +499,7 @@ def part_files(o):
                 writer.add(f"clip{i}", "train", features, [f"w{i % 2000} w{i % 1999} w{i % 7}"])
         out["bytes"] = path.stat().st_size
         for name, check in (("checked", True), ("unchecked", False)):
-            clock = Clock(wall=True)
+            clock = time.perf_counter
             opening, first = [], []
             for _ in range(3):
                 began = clock()
@@ -604,24 +588,21 @@ def part_make(o):
 
 
 PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
-ON_GPU = ("step", "bound", "epoch", "loss")
 
 
 # ------------------------------------------------------------------------------------------------------- reporting
 
 
 def machine(o):
-    gpu = torch.cuda.get_device_name() if o.device != "cpu" else None
     return {
         "cpu": processor() + (" with avx512_bf16" if "avx512_bf16" in cpu_info("flags") else ""),
         "cores": os.cpu_count(),
-        "gpu": gpu,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
         "libc": " ".join(platform.libc_ver()),
         "threads": o.threads,
-        "clock": "wall" if o.wall or gpu else "CPU time",
+        "clock": "wall" if o.wall else "CPU time",
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
     }
 
@@ -651,7 +632,6 @@ def main(arguments=None):
     p.add_argument("--json", type=Path, metavar="FILE")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--wall", action="store_true", help="the time on the wall instead of CPU time")
-    p.add_argument("--device", default="cpu")
     p.add_argument("--full", action="store_true")
     p.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # in this process; prints JSON
     o = p.parse_args(arguments)
@@ -660,17 +640,17 @@ def main(arguments=None):
         p.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if o.here:
         torch.set_num_threads(o.threads)
-        o.clock = Clock(o.device, o.wall)
+        o.clock = time.perf_counter if o.wall else time.process_time
         same()
         found = PARTS[o.parts[0]](o)
         print("\n" + json.dumps({**machine(o), "found": found}))
         return
     results = json.loads(o.json.read_text()) if o.json and o.json.exists() else {}
     usual = [name for name in PARTS if name != "make" or o.full]
-    parts = o.parts or [name for name in usual if o.device == "cpu" or name in ON_GPU]
+    parts = o.parts or usual
     for name in parts:
         print(f"{name} ...", file=sys.stderr)
-        options = ["--threads", str(o.threads), "--device", o.device]
+        options = ["--threads", str(o.threads)]
         options += ["--wall"] * o.wall + ["--full"] * o.full
         environment = {**os.environ, "OMP_NUM_THREADS": str(o.threads), "MKL_NUM_THREADS": str(o.threads)}
         environment = environment if name in MEMORY else {**KEEP_FREED_MEMORY, **environment}
@@ -679,8 +659,7 @@ def main(arguments=None):
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(f"{name}: failed with {done.returncode}")
-        key = name if o.device == "cpu" else f"{name} on a GPU"
-        key += f" with {o.threads} threads" if o.threads > 1 else ""
+        key = f"{name} with {o.threads} threads" if o.threads > 1 else name
         results[key] = json.loads(done.stdout.strip().splitlines()[-1])
         results[key]["took"] = round(time.perf_counter() - began)
         for line in lines(name, results[key]["found"]):
