@@ -82,6 +82,9 @@ SOUNDS = _ways("""bell: a PITCH bell rings/ringing, a PITCH bell chimes/chiming,
     crickets: crickets chirp/chirping, insects chirp/chirping; phone: a phone rings/ringing, a telephone rings/ringing;
     applause: people clap/clapping, a crowd applauds/applauding, an audience claps/clapping""")
 PITCHED = ("bell", "drum", "siren", "engine", "tune_up", "tune_down")
+# What a place or a thing sounds like. Most films that show one of these let it be heard; all else is heard by chance.
+BELONGS = {"beach": ("surf",), "forest": ("birds", "crickets"), "city": ("bell", "siren"), "room": ("clock", "phone"),
+           "meadow": ("birds", "crickets"), "kitchen": ("clock", "phone"), "car": ("engine",)}
 PITCHES = {"low": ["low", "deep"], "high": ["high", "shrill"]}
 # Skin tones (art.SKINS) are drawn, never captioned, and independent of everything else.
 HAIR, STYLES = _ways("black; brown; blond: blond, fair; red; grey"), _ways("short; long; curly; bald")
@@ -166,6 +169,11 @@ def _invent(id: str, split: str, rng: np.random.Generator) -> Script:
         things.append(Thing(str(shape), str(colour), motion, speed))
     sound = None if split == "still" else "silence" if rng.random() < 0.12 else pick(list(SOUNDS))
     pitch = pick(list(PITCHES)) if sound in PITCHED else None
+    (chance,) = rng.spawn(1)  # a stream of its own
+    fitting = [s for what in (place, *(thing.shape for thing in things)) for s in BELONGS.get(what, ())]
+    if fitting and sound not in (None, "silence") and chance.random() < 0.7:
+        sound = fitting[chance.integers(len(fitting))]
+        pitch = list(PITCHES)[chance.integers(len(PITCHES))] if sound in PITCHED else None
     face = Face(pick(list(HAIR)), pick(list(STYLES)), bool(rng.random() < 0.5), bool(rng.random() < 0.4),
                 pick(list(EXPRESSIONS)), int(rng.integers(len(art.SKINS))))
     return Script(id, split, place, time, tuple(things), sound, pitch, face if rng.random() < 0.5 else None)
@@ -464,9 +472,11 @@ def render(script: Script, seed: int = 0):
 
 def write_mp4(path, frames, audio, fps: int = FPS, rate: int = RATE) -> None:
     """Write frames (T, H, W, 3) uint8 and audio (samples,) float32 or None as .mp4 (H.264, AAC), never half a file."""
-    faststart = {"movflags": "faststart"}
+    faststart = {"movflags": "faststart", "fflags": "+bitexact"}
     with atomic(path) as partial, av.open(str(partial), "w", format="mp4", options=faststart) as out:
-        picture = out.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast", "threads": "1"})
+        # x264's fast code gives other bytes on other processors unless it is told not to
+        options = {"crf": "20", "preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
+        picture = out.add_stream("libx264", rate=fps, options=options)
         picture.width, picture.height, picture.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         if audio is not None:
             sound = out.add_stream("aac", rate=rate, layout="mono")

@@ -121,6 +121,22 @@ def _forest(img, rng, time, lit):
     _hills(img, rng, 158, 4, lit(70, 106, 56))
 
 
+def _tower(img, rng, lit):
+    """A bell tower behind the nearer houses."""
+    x, top = rng.uniform(36, W - 36), rng.uniform(34, 42)
+    wall, dark = lit(196, 176, 148), lit(92, 74, 70)
+    _rect(img, x - 12, top, x + 12, 150, wall)
+    _rect(img, x - 14, top + 26, x + 14, top + 29, lit(168, 148, 122))
+    _poly(img, [(x - 16, top), (x + 16, top), (x, top - 28)], lit(148, 84, 72))
+    _rect(img, x - 7, top + 9, x + 7, top + 25, dark)  # the opening, and the bell in it
+    _disc(img, x, top + 9, 7, dark)
+    gold = lit(226, 178, 74)
+    _disc(img, x, top + 14, 4.5, gold)
+    _poly(img, [(x - 4.5, top + 14), (x + 4.5, top + 14), (x + 6, top + 21), (x - 6, top + 21)], gold)
+    _disc(img, x, top + 39, 7, lit(244, 238, 222))
+    _line(img, [(x, top + 34.5), (x, top + 39), (x + 3.5, top + 41)], dark, 1.2)
+
+
 def _city(img, rng, time, lit):
     _sky(img, rng, time)
     for far in (True, False):
@@ -135,6 +151,8 @@ def _city(img, rng, time, lit):
                     on = rng.random() < (0.6 if time == "night" else 0.35 if time == "sunset" else 0)
                     _rect(img, wx, wy, wx + 4, wy + 6, (255, 222, 130) if on else _mix(wall, (200, 226, 240), 0.25))
             x += wide + (0 if far else rng.uniform(0, 14))
+        if far:
+            _tower(img, *rng.spawn(1), lit)
     _rect(img, 0, 148, W, 156, lit(170, 166, 160))
     _rect(img, 0, 156, W, H, lit(82, 84, 92))
     for x in np.arange(rng.uniform(-20, 0), W, 34):
@@ -352,10 +370,14 @@ def _draw_thing(shape, disc, poly, line, paint, dark, light):
     wood, cream = (150, 106, 70), (255, 246, 226)
     if shape == "ball":
         disc(0, 0, 0.92, paint)
-        for turn in (0, 120, 240):
-            poly([(0, 0), *(_around(13, 0.92, 0)[:3] @ _turn(turn))], cream)
-            poly([(0, 0), *(_around(13, 0.92, 55)[:3] @ _turn(turn))], light)
-        disc(0, 0, 0.2, dark)
+        for longitude in range(-180, 180, 6):  # a beach ball: gores that meet at a pole
+            gore = abs(longitude + 3)
+            colour = paint if gore < 36 else cream if gore < 72 or gore > 144 else light
+            for latitude in range(-90, 90, 6):
+                corners, in_front = _on_sphere(longitude, latitude, 6, 6)
+                if in_front:
+                    poly(0.92 * corners, colour)
+        poly(0.92 * np.array([_on_sphere(longitude, 77, 0, 0)[0][0] for longitude in range(0, 360, 15)]), dark)
     elif shape == "star":
         tips, dents = _around(5, 1.05), _around(5, 0.48, -54)
         poly(np.stack([tips, dents], 1).reshape(10, 2), paint)
@@ -437,6 +459,17 @@ def _draw_thing(shape, disc, poly, line, paint, dark, light):
         poly([(-0.96, 0.56), (0.96, 0.56), (0.96, 0.68), (-0.96, 0.68)], (210, 212, 218))
     else:
         raise ValueError(f"no such shape: {shape!r}; known: see make_tinyclips.SHAPES")
+
+
+def _on_sphere(longitude, latitude, wide, high, tilt=48):
+    """Corners of a patch of the unit sphere whose north pole leans towards us, and whether its middle is seen."""
+    def seen(longitude, latitude):
+        a, b, c = np.radians((longitude, latitude, tilt))
+        y, z = np.sin(b), np.cos(b) * np.cos(a)
+        return np.cos(b) * np.sin(a), -y * np.cos(c) + z * np.sin(c), y * np.sin(c) + z * np.cos(c)
+
+    corners = [seen(longitude + i * wide, latitude + j * high)[:2] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    return np.array(corners), seen(longitude + wide / 2, latitude + high / 2)[2] > 0
 
 
 def _turn(degrees):
@@ -593,16 +626,24 @@ def person(face, rng, blink: bool) -> np.ndarray:
         for x in np.linspace(-0.6, 0.6, 15):
             line([(x, 0.84 - 0.9 * x * x), (x * 0.92, 0.96 - 0.8 * x * x)], strand, 0.03)
     surprised, sad = face.expression == "surprised", face.expression == "sad"
+    gaze, = rng.spawn(1)  # a stream of its own, so that the rest of the person stays
+    gaze = gaze.choice([-1, 1]) * gaze.uniform(0.02, 0.05)  # nobody looks straight at us
     for side in (-1, 1):  # eyes and brows
-        x, open_ = side * 0.33, 0.02 if blink else 0.115 if surprised else 0.085
-        almond = [*arc(x - 0.17, x + 0.17, -0.06, -open_ * 1.25), *arc(x + 0.17, x - 0.17, -0.06, open_ * 0.9)]
+        x, open_ = side * 0.33, 0.02 if blink else 0.11 if surprised else 0.075
+        top, low = arc(x - 0.17, x + 0.17, -0.05, -open_ * 1.15), arc(x + 0.17, x - 0.17, -0.05, open_ * 0.8)
         if not blink:
-            poly(almond, _mix((246, 244, 240), skin, 0.06))
-            disc(x, -0.07, 0.092, iris, min(0.092, open_))
-            disc(x, -0.07, 0.05, (16, 12, 12), min(0.05, open_))
-            disc(x + 0.03, -0.095, 0.018, (255, 255, 255))
-        line(arc(x - 0.18, x + 0.18, -0.06, -open_ * 1.25), lid, 0.05)
-        line(arc(x - 0.15, x + 0.15, -0.05, open_ * 0.95), _mix(skin, lid, 0.5), 0.025)
+            poly([*top, *low], _mix((240, 236, 230), skin, 0.16))
+            across = np.linspace(-0.085, 0.085, 13)  # the iris, its top under the lid and its bottom above the other
+            above = np.interp(x + gaze + across, *np.transpose(top))
+            below = np.interp(x + gaze + across, *np.transpose(low[::-1]))
+            round_ = np.sqrt(0.0875**2 - across**2)
+            edge = np.maximum(-0.075 - round_, above), np.minimum(-0.075 + round_, below)
+            top_edge, low_edge = (np.stack([x + gaze + across, y], 1) for y in edge)
+            poly([*top_edge, *low_edge[::-1]], iris)
+            disc(x + gaze, -0.08, 0.045, (16, 12, 12), min(0.045, open_ * 0.7))
+            disc(x + gaze + 0.03, -0.1, 0.016, (255, 255, 255))
+        line(arc(x - 0.18, x + 0.18, -0.05, -open_ * 1.15), lid, 0.05)
+        line(arc(x - 0.13, x + 0.13, -0.04, open_ * 0.85), _mix(skin, lid, 0.25), 0.02)
         lift, tilt = -0.28 - 0.07 * surprised, 0.09 * sad
         brow = np.array(arc(x - 0.22, x + 0.22, lift, -0.055))
         brow[:, 1] += -tilt + tilt * 2 * (np.abs(brow[:, 0]) - 0.11) / 0.44

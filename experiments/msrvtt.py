@@ -1,4 +1,4 @@
-"""Half of MSR-VTT: the paper's experiments on the paper's own videos, as far as their frames can be had (lesson 12).
+"""Half of MSR-VTT: the paper's experiments on the paper's own videos, as far as their frames can be had (lesson 14).
 
     python experiments/msrvtt.py msrvtt.h5 --images flickr8k.h5 --split val --seeds 0    # to choose by
     python experiments/msrvtt.py msrvtt.h5 --images flickr8k.h5 --runs runs/1k-B --json notebooks/data/msrvtt.json

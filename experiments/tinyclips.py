@@ -2,8 +2,8 @@
 
     python experiments/tinyclips.py            # everything, three seeds, the test split
     python experiments/tinyclips.py --split val parts weights
-    python experiments/tinyclips.py parts --json notebooks/data/ablations.json      # for lesson 10
-    python experiments/tinyclips.py stills --json notebooks/data/stills.json        # for lesson 09
+    python experiments/tinyclips.py parts --json notebooks/data/ablations.json      # for lesson 12
+    python experiments/tinyclips.py stills --json notebooks/data/stills.json        # for lesson 11
 
 parts    all experts against each alone and each left out, concatenation, other weights, losses and pooling, no gate
 weights  does a caption that talks about one expert trust that expert most?
@@ -154,7 +154,7 @@ BASELINE, REPEATED = "MEE, all experts", "nothing changed, other seeds"
 
 
 def part_variants(experts):
-    """Label -> what :func:`mee.compare.compare` is to train: the rows of lesson 10's table."""
+    """Label -> what :func:`mee.compare.compare` is to train: the rows of lesson 12's table."""
     variants = {BASELINE: {}}
     variants |= {f"{name} alone": {"experts": [name]} for name in experts}
     variants |= {f"without {name}": {"experts": [other for other in experts if other != name]} for name in experts}

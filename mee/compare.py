@@ -1,4 +1,4 @@
-"""Several models, several seeds, one table: the runner behind every comparison in the book (lessons 05, 08, 10).
+"""Several models, several seeds, one table: the runner behind every comparison in the book (lessons 05, 07, 12).
 
 A variant is a dict of arguments for :func:`mee.train.fit_clips`; what is not named keeps its default. All variants see
 the same seeds and the same queries, so that differences are paired.
@@ -100,7 +100,7 @@ def difference(
     The same seeds and queries on both sides; captions of a clip are drawn together.
 
     ``level`` is the interval's. Of m comparisons, 1 - 0.05 / m for each (and then a larger ``bootstrap``: only few
-    resamples lie that far out) makes it improbable that any interval misses its truth (lesson 10).
+    resamples lie that far out) makes it improbable that any interval misses its truth (lesson 12).
     """
     if not 0 < level < 1:
         raise ValueError(f"level is a share between 0 and 1; got {level}")

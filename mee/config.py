@@ -26,7 +26,7 @@ def _image_rate(text: str) -> float | str:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train; the defaults are the paper's for MSR-VTT (lesson 07)."""
+    """How to train; the defaults are the paper's for MSR-VTT (lesson 09)."""
 
     experts: tuple[str, ...] | None = _option(None, "use only these experts", nargs="+", metavar="NAME")
     epochs: int = _option(100, "passes over the training clips")

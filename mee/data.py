@@ -1,4 +1,4 @@
-"""Clips, their experts and captions in memory, and the batches that training draws from them (lessons 01 and 07).
+"""Clips, their experts and captions in memory, and the batches that training draws from them (lessons 01 and 09).
 
 An expert that has nothing to say about a clip has **no rows** for it: absence has one representation, which a batch
 carries as a mask. Files are the business of :mod:`mee.storage`: ``read_clips(path)`` gives a :class:`Clips`.
@@ -418,7 +418,7 @@ def number_sentences(*sets: Clips) -> list[Tensor]:
 
 
 class MixedBatches:
-    """Training batches, with clips of a second, incomplete set mixed in: the paper's COCO images (lesson 09).
+    """Training batches, with clips of a second, incomplete set mixed in: the paper's COCO images (lesson 11).
 
     One epoch visits each of ``train`` once, and ``round(image_rate * len(train))`` clips of ``images``, drawn afresh
     each epoch without repeating one before all have been drawn; all shuffled together. ``len(...)`` is batches per

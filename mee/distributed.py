@@ -1,4 +1,4 @@
-"""Training on several processes, on one machine or many: the batch is shared out, the negatives are not (lesson 14).
+"""Training on several processes, on one machine or many: the batch is shared out, the negatives are not (lesson 16).
 
     torchrun --nproc-per-node 2 -m mee train FILE.h5 --batch-size 512 ...
 

@@ -1,4 +1,4 @@
-"""Evaluation: a model's embeddings of a set of clips, ranks among them, and the metrics of both (lesson 08)."""
+"""Evaluation: a model's embeddings of a set of clips, ranks among them, and the metrics of both (lesson 07)."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def evaluate_choices(
     seed: int = 0,
     chunk: int = 256,
 ) -> dict[str, Any]:
-    """Multiple choice: how often the right sentence scores highest among those of its question (lesson 12).
+    """Multiple choice: how often the right sentence scores highest among those of its question (lesson 14).
 
     Returns "accuracy" (%, low, high) with a 95 % interval over clips, "chance" (%), "questions" and "options". A right
     sentence that shares the highest score with another does not count as right.

@@ -1,4 +1,4 @@
-"""How good is a ranking: R@K, median and mean rank, both directions, with intervals (lesson 08).
+"""How good is a ranking: R@K, median and mean rank, both directions, with intervals (lesson 07).
 
 Score matrices have texts as rows and clips as columns. Ranks start at 1, small is good.
 """

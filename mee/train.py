@@ -1,4 +1,4 @@
-"""Training (lesson 07): :func:`fit` is the loop; :func:`fit_clips` prepares what it needs and calls it.
+"""Training (lesson 09): :func:`fit` is the loop; :func:`fit_clips` prepares what it needs and calls it.
 
 The best epoch is chosen on validation; the test split is for :func:`mee.evaluate.evaluate`, once, at the end.
 """
@@ -282,7 +282,7 @@ def fit_clips(
     Parameters
     ----------
     images
-        A second, incomplete set that is mixed in at ``image_rate`` (lesson 09).
+        A second, incomplete set that is mixed in at ``image_rate`` (lesson 11).
     train, val
         Clip numbers instead of the set's splits; an empty ``val`` keeps the last epoch.
     network

@@ -30,6 +30,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT = ("slideshow", "tags")  # of a cell's metadata
 
 SETUP = """\
+# @title Set-up: run this cell first
 import os
 
 if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
@@ -108,7 +109,8 @@ def with_address(text, name, url):
         return match[1] + "".join(f"# {line}\n" for line in badges(here, url).splitlines()) + "\n"
 
     def new_setup(match):
-        return match[1] + re.sub(r"^( *)([!%])", r"\1# \2", setup_cell(url), flags=re.M) + "\n\n"
+        head = match[1].replace('["setup"]', '["setup", "hide-input"]')
+        return head + re.sub(r"^( *)([!%])", r"\1# \2", setup_cell(url), flags=re.M) + "\n\n"
 
     text = re.sub(cell.format(r"\[markdown\] ", "badges"), new_badges, text, flags=re.M | re.S)
     return re.sub(cell.format("", "setup"), new_setup, text, flags=re.M | re.S)
@@ -155,6 +157,8 @@ def tidy(notebook):
     seen = set()
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT if key in cell.metadata})
+        if "setup" in tags(cell):  # one line to the reader: folded in JupyterLab, on Colab and, by its tag, in the book
+            cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
         again = 0
         while not again or cell.id in seen:
             again += 1
@@ -385,7 +389,7 @@ def slides(book=BOOK):
         notebook = nbformat.read(path, as_version=4)
         if not any("slideshow" in cell.metadata for cell in notebook.cells):
             continue
-        notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup"} & set(tags(cell))]
+        notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup", "hide-cell"} & set(tags(cell))]
         for cell in notebook.cells:
             if "hide-input" in tags(cell):  # folded in the book, not on a slide
                 cell.metadata["transient"] = {"remove_source": True}

@@ -3,6 +3,8 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
+
 project = "Find videos with a sentence"
 author = "the mee contributors"
 copyright = "the mee contributors. Code: Apache-2.0; prose and figures: CC BY 4.0"
@@ -51,3 +53,21 @@ html_theme_options = {
     "use_download_button": True,
     "use_fullscreen_button": False,
 }
+
+
+def boxes(app, doctree):
+    """A quotation that starts with one of these words, in bold, becomes a box. Jupyter and Colab show the quotation."""
+    kinds = {"Predict": "tip", "Trap": "warning", "Aside": "note"}
+    for quote in list(doctree.findall(nodes.block_quote)):
+        first = quote.next_node(nodes.paragraph)
+        bold = first is not None and isinstance(first.children[0], nodes.strong) and first.children[0].astext()
+        if bold and bold.rstrip(".") in kinds:
+            del first.children[0]
+            first.children[0] = nodes.Text(first.children[0].astext().lstrip())
+            kind = kinds[bold.rstrip(".")]
+            title = nodes.title("", bold.rstrip("."))
+            quote.replace_self(nodes.admonition("", title, *quote.children, classes=[kind, "box"]))
+
+
+def setup(app):
+    app.connect("doctree-read", boxes)

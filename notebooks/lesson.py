@@ -13,6 +13,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+#: How each expert is drawn in the whole book: keywords for matplotlib's bars. Of different lightness, and hatched.
+EXPERTS = {
+    "appearance": {"color": "#202020", "hatch": "", "edgecolor": "white"},
+    "motion": {"color": "#9fc46b", "hatch": "xx", "edgecolor": "white"},
+    "audio": {"color": "#d1660a", "hatch": "//", "edgecolor": "white"},
+    "face": {"color": "#e8e8e8", "hatch": "..", "edgecolor": "grey"},
+    "text": {"color": "#6b8fc4", "hatch": "\\\\", "edgecolor": "white"},
+}
+
 
 def show(figure, alt):
     """Show a matplotlib figure in the notebook, and close it.
@@ -38,6 +47,80 @@ def show(figure, alt):
     display({"text/html": tag, "text/plain": f"[figure: {alt}]"}, raw=True)
 
 
+def describe(facts):
+    """A TinyClip's facts in a line: things, place, sound, face."""
+    things = " and ".join(f"{thing['colour']} {thing['shape']}" for thing in facts["things"])
+    place = " ".join(filter(None, (facts["place"], facts["time"])))
+    face = facts["face"]
+    hair = face and ("bald" if face["style"] == "bald" else f"{face['style']} {face['hair']} hair")
+    face = f"a {face['expression']} face, {hair}" if face else "no face"
+    return f"{things}; {place}; {facts['sound'].replace('_', ' ')}; {face}"
+
+
+def play(facts, width=448):
+    """The film of a TinyClip's facts in a player with sound. It is rendered now, in a second or two."""
+    import tempfile
+
+    from IPython.display import Video
+
+    scripts = str(Path(__file__).resolve().parents[1] / "data_scripts")
+    if scripts not in sys.path:
+        sys.path.append(scripts)
+    from make_tinyclips import Script, render, write_mp4
+
+    frames, sound, *_ = render(Script.from_dict(facts))
+    with tempfile.TemporaryDirectory() as folder:
+        write_mp4(f"{folder}/film.mp4", frames, sound)
+        film = Path(f"{folder}/film.mp4").read_bytes()
+    label = f'controls aria-label="{html.escape(describe(facts))}"'
+    return Video(film, embed=True, mimetype="video/mp4", width=width, html_attributes=label)
+
+
+def results(clips, hits):
+    """Show what a search found: of each clip three pictures, what it holds, and what each expert added to its score.
+
+    clips  a mee.Clips with storyboards, and with TinyClips' facts or with captions
+    hits   the list of mee.search.Hit to show, best first, such as `search.answer(sentence).hits`
+    """
+    from matplotlib import pyplot
+
+    if not hits:
+        print("nothing was found")
+        return
+    grid = {"width_ratios": [1, 1, 1, 2.6], "wspace": 0.06, "hspace": 0.3}
+    figure, rows = pyplot.subplots(len(hits), 4, figsize=(9, 1.2 * len(hits)), squeeze=False, gridspec_kw=grid)
+    words = []
+    for rank, (hit, row) in enumerate(zip(hits, rows, strict=True), 1):
+        number = clips.ids.index(hit.id)
+        what = describe(clips.facts[number]) if clips.facts else clips.texts[int(clips.captions_of([number])[0][0])]
+        for axis, jpeg in zip(row, clips.storyboard(number), strict=False):
+            axis.imshow(pyplot.imread(io.BytesIO(jpeg), "jpg"))
+        for axis in row:
+            axis.axis("off")
+        _draw_parts(row[3], hit)
+        row[3].set_title(f"{rank}. {what}", fontsize=8, loc="left", pad=2)
+        words.append(f"{rank}. {what}; most of its score comes from {max(hit.parts, key=hit.parts.get)}.")
+    limits = [row[3].get_xlim() for row in rows]
+    for row in rows:  # one scale for all
+        row[3].set_xlim(min(low for low, _ in limits), 1.1 * max(high for _, high in limits))
+    handles = {name: bar for row in rows for bar, name in zip(*row[3].get_legend_handles_labels(), strict=True)}
+    names = [name for name in EXPERTS if name in handles]
+    figure.legend([handles[name] for name in names], names, fontsize=8, loc="upper center", ncols=len(names))
+    show(figure, " ".join(words))
+
+
+def _draw_parts(axis, hit):
+    """What each expert added to a hit's score, end to end; what one took off lies to the left of zero."""
+    right = left = 0
+    for name in filter(hit.parts.get, EXPERTS):
+        value = hit.parts[name]
+        axis.barh(0, value, left=right if value > 0 else left, height=0.5, label=name, **EXPERTS[name])
+        right, left = right + max(value, 0), left + min(value, 0)
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.text(right, 0, f" {hit.score:.2f}", va="center", fontsize=8)
+    axis.set_ylim(-0.5, 0.5)
+
+
 def install():
     """Install mee from this clone. The torch that is there stays: if mee cannot live with it, pip says so and stops."""
     wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib", "av>=14.2"]
@@ -47,7 +130,7 @@ def install():
 
 
 def need(*extras):
-    """See to it that what ``extras`` of pyproject.toml ask for is there: lessons 11 to 14 need more than mee.
+    """See to it that what ``extras`` of pyproject.toml ask for is there: some lessons need more than mee.
 
     Nothing happens where it is, as after `make book`. Otherwise, as on Colab, pip installs what is missing.
     """

@@ -1,4 +1,4 @@
-"""Several processes train as one: the same losses and weights as one process with the whole batch (lesson 14)."""
+"""Several processes train as one: the same losses and weights as one process with the whole batch (lesson 16)."""
 
 import os
 import subprocess

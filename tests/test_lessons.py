@@ -85,8 +85,57 @@ def check_compared(book, name):
 
 
 def check_length(book, name):
-    count = len(code(load(book, name)))
-    assert 15 <= count <= 35, f"{name} has {count} code cells, not 15 to 35"
+    count, least = len(code(load(book, name))), 8 if name.startswith("00_") else 15  # 00 is to take five minutes
+    assert least <= count <= 35, f"{name} has {count} code cells, not {least} to 35"
+
+
+def visible(notebook):
+    """The code cells that a reader of the book sees unfolded."""
+    return [cell for cell in code(notebook) if not {"hide-input", "hide-cell", "setup"} & set(build.tags(cell))]
+
+
+def check_code(book, name):
+    """Code as a student would write it: short lines, few of them in a cell, and what is checked is mostly folded."""
+    cells = visible(load(book, name))
+    for cell in code(load(book, name)):
+        if "setup" not in build.tags(cell):
+            wide = [line for line in cell.source.splitlines() if len(line) > 88]
+            assert not wide, f"{name}: more than 88 columns: {wide[0]}"
+    for cell in cells:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 18, f"{name}: {len(lines)} lines in a cell that is not folded: {lines[0]}"
+    asserts = [line for cell in cells for line in re.findall(r"^\s*(?:assert |.*assert_close\().*$", cell.source, re.M)]
+    assert len(asserts) <= 6, f"{name}: {len(asserts)} asserts outside of folded check cells"
+
+
+def check_predictions(book, name):
+    """At most eight, each in a box of its own, each answered by the output of the next code cell."""
+    cells = load(book, name).cells
+    asked = [i for i, cell in enumerate(cells) if re.search(r"^> \*\*Predict\.\*\*", cell.source, re.M)]
+    assert 2 <= len(asked) <= 8, f"{name} has {len(asked)} predictions, not 2 to 8"
+    for i in asked:
+        assert cells[i].source.count("**Predict.**") == 1, f"{name}, cell {i + 1}: two predictions"
+        answer = next((cell for cell in cells[i + 1 :] if cell.cell_type == "code"), None)
+        assert answer is not None and answer.outputs, f"{name}, cell {i + 1}: no output answers {cells[i].source}"
+
+
+NUMBER = re.compile(r"≈ ([-+−]?[\d,]+(?:\.\d+)?)")
+
+
+def check_quoted(book, name):
+    """What a text quotes as "≈ 61" was printed as "≈ 61.3" by a cell before it."""
+    printed = []
+    for number, cell in enumerate(load(book, name).cells, 1):
+        if cell.cell_type == "markdown":
+            for text in NUMBER.findall(cell.source):
+                step = 10.0 ** -len(text.partition(".")[2])
+                near = [x for x in printed if abs(x - as_number(text)) <= 0.5001 * step]
+                assert near, f"{name}, cell {number}: nothing printed before rounds to ≈ {text}"
+        printed += [as_number(text) for out in cell.get("outputs", []) for text in NUMBER.findall(build.text_of(out))]
+
+
+def as_number(text):
+    return float(text.replace("−", "-").replace(",", ""))
 
 
 def check_links(book, name):
@@ -169,9 +218,16 @@ def check_address(book, name):
 CHECKS = [check for label, check in list(globals().items()) if label.startswith("check_")]
 
 
+# Lessons that were written before there were these checks, and wait for their second edition.
+NEW = (check_code, check_predictions, check_quoted)
+OLD = {"11_images_and_videos", "12_ablations", "14_msrvtt", "16_scale"}
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__[6:])
 @pytest.mark.parametrize("name", build.lessons())
 def test_lesson(name, check):
+    if name in OLD and check in NEW:
+        pytest.skip("this lesson waits for its second edition")
     check(BOOK, name)
 
 
@@ -185,7 +241,7 @@ def test_every_notebook_has_a_script():
 
 # ---------------------------------------------------------------- the same on a small lesson, whole and broken
 
-PADDING = "# %%\nassert 1 + 1 == 2\n\n" * 8
+PADDING = "# %%\nprint(1 + 1)\n\n" * 8
 
 
 def small_book(book, names=("01_one",)):
@@ -252,15 +308,21 @@ def replace(old, new):
 
 
 def not_compared(notebook):
-    for cell in code(notebook)[2:7]:
+    for cell in code(notebook)[5:10]:
         cell.metadata["tags"] = ["nbval-ignore-output"]
 
 
 BREAKS = [  # no check passes whatever it is given
     ("01_one", "pair", replace("mean score", "score"), "not what its script says"),
     ("01_one", "executed", lambda n: code(n)[3].update(execution_count=None), "not executed"),
-    ("01_one", "compared", not_compared, "5 of 15 cells are not compared"),
+    ("01_one", "compared", not_compared, "5 of 16 cells are not compared"),
     ("01_one", "length", lambda n: n.cells.__delitem__(slice(-11, -3)), "not 15 to 35"),
+    ("01_one", "code", replace("print(mean)", "print(mean" + 30 * " + mean" + ")"), "more than 88 columns"),
+    ("01_one", "code", replace("print(mean)", "print(mean)\n" * 18), "lines in a cell"),
+    ("01_one", "code", replace("print(mean)", "assert 1\n" * 7), "asserts outside"),
+    ("01_one", "predictions", replace("> **Predict.**", "Guess:"), "has 1 predictions"),
+    ("01_one", "predictions", lambda n: code(n)[3].update(outputs=[]), "no output"),
+    ("01_one", "quoted", replace("≈ 0.4", "≈ 0.5"), "nothing printed before rounds to ≈ 0.5"),
     ("01_one", "links", replace("Both means", "[x](https://example.com/y)"), "not in references"),
     ("01_one", "headings", replace("## By hand", "### By hand"), "level 3 follows one of level 1"),
     ("01_one", "parts", replace("## The trap", "## Oh"), "The trap"),
@@ -426,7 +488,8 @@ def test_slides_need_no_network(broken):
     loads += re.findall(r"import .* from '(.*)'", page)
     for load in loads:
         assert load.startswith("data:") or (broken / "_build" / "slides" / load).is_file(), load
-    assert "figure, axes" not in re.sub("<[^>]*>", "", page) and "tensor([0.60, 0.40])" in page, "hide-input"
+    assert "figure, axes" not in re.sub("<[^>]*>", "", page) and "complete ≈ 0.60" in page, "hide-input"
+    assert "assert wrong" not in re.sub("<[^>]*>", "", page), "hide-cell"
     assert 'href="../html/exercises/01_one.html"' in page
     edit(broken / "01_one.ipynb", '"slideshow"', '"other"', count=-1)
     assert len(build.slides(broken)) == 1, "a lesson without slides' metadata has none"

@@ -7,7 +7,7 @@
 
 An expert without anything to go by is *absent*, which is not the same as zero: no sound track or a silent one, no
 face, a single picture that cannot move. The experts, ``captions.csv`` and everything else: ``data_scripts/README.md``;
-lesson 11.
+lesson 13.
 """
 
 try:

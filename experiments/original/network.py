@@ -1,4 +1,4 @@
-"""The original code's arithmetic where this library's differs (lesson 12), to tell a bug fix from a design change.
+"""The original code's arithmetic where this library's differs (lesson 14), to tell a bug fix from a design change.
 
 Facts: the public repository antoine77340/Mixture-of-Embedding-Experts, as of November 2019. With it,
 
@@ -9,7 +9,7 @@ Facts: the public repository antoine77340/Mixture-of-Embedding-Experts, as of No
 - a last batch that is not full is left out.
 
 Everything else (the weights of each pair, metrics, a true validation split) stays as it is in ``mee``. Before November
-2019 the original also weighted a whole row with one clip's mask; that leak is shown in lesson 05, not offered here.
+2019 the original also weighted a whole row with one clip's mask; that leak is shown in lesson 10, not offered here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The search page: ``mee demo`` opens it for this machine alone (lesson 13).
+"""The search page: ``mee demo`` opens it for this machine alone (lesson 15).
 
 Type a sentence and see the best clips, each with its score and with what every expert contributed; take experts away,
 or choose the other score, and see the ranking change; ask which sentences fit a clip. Where the facts in the clip

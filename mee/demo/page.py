@@ -1,4 +1,4 @@
-"""The search page in Gradio: its HTML, its server, and what ``mee demo`` does (lesson 13)."""
+"""The search page in Gradio: its HTML, its server, and what ``mee demo`` does (lesson 15)."""
 
 import argparse
 import base64

@@ -1,4 +1,4 @@
-"""What the search page answers, without HTML: clips for a sentence, sentences for a clip (lesson 13)."""
+"""What the search page answers, without HTML: clips for a sentence, sentences for a clip (lesson 15)."""
 
 import argparse
 import importlib.util

@@ -1,4 +1,4 @@
-"""Search: a trained model and its clips as an index that answers sentences (lessons 13 and 14).
+"""Search: a trained model and its clips as an index that answers sentences (lessons 15 and 16).
 
 The score of MEE is a weighted mean over the experts that a clip has,
 

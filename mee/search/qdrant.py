@@ -1,4 +1,4 @@
-"""Search beyond one machine: the clips in Qdrant, a vector database, embedded or on a server (lesson 14).
+"""Search beyond one machine: the clips in Qdrant, a vector database, embedded or on a server (lesson 16).
 
 Each expert is a *named vector* of a clip's point; a point lacks the vectors of absent experts. A search is one request:
 the sentence's embeddings, and its mixture weights as a formula over the experts' scores,

@@ -1,4 +1,4 @@
-"""Where an index keeps its clips: in FAISS, compared one by one or linked in a graph of neighbours (lesson 14)."""
+"""Where an index keeps its clips: in FAISS, compared one by one or linked in a graph of neighbours (lesson 16)."""
 
 from array import array
 from collections.abc import Sequence

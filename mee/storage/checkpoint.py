@@ -1,4 +1,4 @@
-"""Trained models and checkpoints: written whole or not at all, read by PyTorch's restricted unpickler (lesson 07).
+"""Trained models and checkpoints: written whole or not at all, read by PyTorch's restricted unpickler (lesson 09).
 
 A folder of a run holds ``model.pt`` (the best epoch so far, to use) and ``last.pt`` (everything, to resume from).
 """

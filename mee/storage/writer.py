@@ -52,7 +52,7 @@ class _Caption(NamedTuple):
 
 
 class ClipWriter:
-    """Writes a clip file, a clip at a time (lesson 11). The file gets its name when the ``with`` block ends well.
+    """Writes a clip file, a clip at a time (lesson 13). The file gets its name when the ``with`` block ends well.
 
     Parameters
     ----------

@@ -7,7 +7,8 @@
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/01_clips_and_experts.ipynb)
 # [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F01_clips_and_experts.ipynb)
 
-# %% tags=["setup"]
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
 import os
 
 if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
@@ -34,7 +35,8 @@ print(list(clips.experts), len(clips), "clips")
 # columns in the order of `clips.experts`.
 
 # %% tags=["solution"]
-# write share_missing(clips, name, split): the share (a float from 0 to 1) of the split's clips without that expert
+# write share_missing(clips, name, split): the share (a float from 0 to 1) of the
+# split's clips without that expert
 def share_missing(clips, name, split):
     column = list(clips.experts).index(name)
     return float((~clips.present[clips.clips_in(split), column]).float().mean())
@@ -42,12 +44,16 @@ def share_missing(clips, name, split):
 
 # %% tags=["check"]
 for name in clips.experts:
-    given = [share_missing(clips, name, split) * len(clips.clips_in(split)) for split in ("train", "val", "test")]
-    assert all(abs(count - round(count)) < 1e-3 for count in given), f"{name}: a share of the split's own clips"
-    if clips.experts[name].kind == "vector":  # one row a clip that has it, so the rows can be counted
-        assert round(sum(given)) == len(clips) - len(clips.experts[name].features), f"{name}: look again"
-test_faces = sum(clips.facts[i]["face"] is None for i in clips.clips_in("test").tolist())
-assert round(share_missing(clips, "face", "test") * 500) == test_faces, "only clips of the test split count"
+    sizes = {split: len(clips.clips_in(split)) for split in ("train", "val", "test")}
+    given = [share_missing(clips, name, split) * sizes[split] for split in sizes]
+    whole = all(abs(count - round(count)) < 1e-3 for count in given)
+    assert whole, f"{name}: a share of the split's own clips"
+    if clips.experts[name].kind == "vector":  # one row per clip that has it
+        absent = len(clips) - len(clips.experts[name].features)
+        assert round(sum(given)) == absent, f"{name}: look again"
+faceless = [clips.facts[i]["face"] is None for i in clips.clips_in("test").tolist()]
+given = round(share_missing(clips, "face", "test") * 500)
+assert given == sum(faceless), "only clips of the test split count"
 print("exercise 1: right for all experts and splits")
 
 # %% [markdown]
@@ -68,11 +74,13 @@ rng = np.random.default_rng(0)
 for lengths in ([2, 0, 3], [0, 0, 1, 0], [1, 1, 1], [0, 5, 0, 0, 2, 0]):
     per_clip = [rng.normal(size=(n, 4)) for n in lengths]
     features, offsets = pack(per_clip)
-    assert len(offsets) == len(lengths) + 1, "one offset more than clips: where the last clip ends"
-    assert offsets[0] == 0 and offsets[-1] == len(features), "from 0 to the number of rows"
+    assert len(offsets) == len(lengths) + 1, "one offset more than clips"
+    assert offsets[0] == 0 and offsets[-1] == len(features), "from 0 to the last row"
     for i, rows in enumerate(per_clip):
-        assert np.array_equal(features[offsets[i] : offsets[i + 1]], rows), f"clip {i} of {lengths} reads back wrongly"
-    assert np.array_equal(np.diff(offsets) > 0, np.array(lengths) > 0), "absent is: the offset does not grow"
+        back = features[offsets[i] : offsets[i + 1]]
+        assert np.array_equal(back, rows), f"clip {i} of {lengths} reads back wrongly"
+    grows = (np.diff(offsets) > 0).tolist()
+    assert grows == [n > 0 for n in lengths], "absent is: the offset does not grow"
 print("exercise 2: what was packed reads back, absent clips too")
 
 # %% [markdown] tags=["solution"]
@@ -103,15 +111,17 @@ def fitting(question):
         return any(key in place and place[key] == value for place in places)
 
     test = clips.clips_in("test").tolist()
-    return [i for i in test if all(true_of(clips.facts[i], key, value) for key, value in question.items())]
+    wanted = question.items()
+    return [i for i in test if all(true_of(clips.facts[i], *pair) for pair in wanted)]
 
 
 print(clips.facts[int(clips.clips_in("test")[5])])
-print(len(fitting({"colour": "pink", "sound": "drum"})), "clips fit a pink thing and a drum")
+pink_drum = fitting({"colour": "pink", "sound": "drum"})
+print(len(pink_drum), "clips fit a pink thing and a drum")
 
 # %% tags=["solution"]
 # set precise and vague, two dictionaries of facts
-precise = {"place": "room", "shape": "flower", "sound": "drum"}
+precise = {"place": "room", "shape": "star", "sound": "drum"}
 vague = {"time": "night", "glasses": True}
 
 # %% tags=["check"]
@@ -119,12 +129,14 @@ known = {key: expert for expert, keys in KNOWS.items() for key in keys}
 for question in (precise, vague):
     assert set(question) <= set(known), f"facts are among {sorted(known)}"
 assert len(precise) <= 3, "precise: at most three facts"
-assert len(fitting(precise)) == 1, f"precise: {len(fitting(precise))} clips fit; exactly one should"
+fits_precise, fits_vague = len(fitting(precise)), len(fitting(vague))
+assert fits_precise == 1, f"precise: {fits_precise} clips fit; exactly one should"
 assert len({known[key] for key in vague}) == 2, "vague: facts of two different experts"
-assert len(fitting(vague)) >= 30, f"vague: {len(fitting(vague))} clips fit; thirty should, at least"
+assert fits_vague >= 30, f"vague: {fits_vague} clips fit; thirty should, at least"
 print("exercise 3: one question for one clip, one for many")
 
 # %% [markdown] tags=["solution"]
-# Three facts of few clips each are enough for one clip: a place (one in ten), a shape (one in nine or so, as some
-# films have two things) and a sound (one in fifteen) leave 500 / 10 / 9 / 15, less than one other clip. A vague
-# question takes facts that are common: every fourth film shows glasses, every fourth is at night.
+# Three facts of few clips each are enough for one clip: a place (one in ten), a shape (one in nine or so, as some films
+# have two things), and a sound that the place does not bring along. A drum is rare in a room; a clock is not, and would
+# narrow it down less. A vague question takes facts that are common: every fourth film is at night, and every fourth
+# shows glasses.

@@ -7,7 +7,8 @@
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/02_words_and_netvlad.ipynb)
 # [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F02_words_and_netvlad.ipynb)
 
-# %% tags=["setup"]
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
 import os
 
 if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
@@ -32,7 +33,7 @@ print(len(clips.texts), "captions,", len(words), "words")
 # %% [markdown]
 # ## Exercise 1
 #
-# The mean of a batch of sentences, with a mask. What stands in the pads must not matter, even if it is not a number
+# The mean of a batch of sentences, with a mask. What stands in the padding must not matter, even if it is not a number
 # (NaN); and a sentence without any word should give zeros.
 
 # %% tags=["solution"]
@@ -48,17 +49,20 @@ for seed in range(5):
     x = torch.randn(6, 9, 4, generator=generator)
     lengths = torch.tensor([1, 9, 4, 2, 7, 3])
     mask = torch.arange(9) < lengths[:, None]
-    one_by_one = torch.stack([row[:n].mean(0) for row, n in zip(x, lengths, strict=True)])
-    torch.testing.assert_close(masked_mean(x, mask), one_by_one, msg="each sentence's mean is over its own words")
+    one_by_one = [row[:n].mean(0) for row, n in zip(x, lengths, strict=True)]
+    want = torch.stack(one_by_one)
+    message = "each sentence's mean is over its own words"
+    torch.testing.assert_close(masked_mean(x, mask), want, msg=message)
     dirty = torch.where(mask[..., None], x, float("nan"))
-    torch.testing.assert_close(masked_mean(dirty, mask), one_by_one, msg="NaN in the pads gets through")
+    message = "NaN in the padding gets through"
+    torch.testing.assert_close(masked_mean(dirty, mask), want, msg=message)
 empty = masked_mean(torch.randn(2, 3, 4), torch.zeros(2, 3, dtype=torch.bool))
 assert (empty == 0).all(), "a sentence without words gives zeros"
-print("exercise 1: right for five random batches, for NaN in the pads, and for no words at all")
+print("exercise 1: right for random batches, for NaN in the padding, and for no words")
 
 # %% [markdown] tags=["solution"]
-# Multiplying by the mask is not enough: NaN times zero is NaN. `masked_fill` (or `torch.where`) puts a zero in its
-# place.
+# Multiplying by the mask is not enough: NaN times zero is NaN. `masked_fill` (or `torch.where`) puts a zero there
+# instead.
 
 # %% [markdown]
 # ## Exercise 2
@@ -68,7 +72,8 @@ print("exercise 1: right for five random batches, for NaN in the pads, and for n
 # $c'_k$?
 
 # %% tags=["solution"]
-# write mean_pool(dim): return a NetVLAD in eval() mode that gives F.normalize(mean of the words), of shape (texts, dim)
+# write mean_pool(dim): return a NetVLAD in eval() mode that gives
+# F.normalize(mean of the words), of shape (texts, dim)
 def mean_pool(dim):
     pool = NetVLAD(clusters=1, dim=dim).eval()
     with torch.no_grad():
@@ -85,8 +90,10 @@ for seed, dim in enumerate((2, 5, 50)):
     assert isinstance(pool, NetVLAD) and not pool.training, "a NetVLAD, in eval() mode"
     with torch.no_grad():
         given = pool(x, mask)
-    assert given.shape == (6, dim), f"the result is (texts, {dim}); got {tuple(given.shape)}"
-    want = F.normalize(torch.stack([row[keep].mean(0) for row, keep in zip(x, mask, strict=True)]), dim=1)
+    shape = tuple(given.shape)
+    assert shape == (6, dim), f"the result is (texts, {dim}); got {shape}"
+    means = [row[keep].mean(0) for row, keep in zip(x, mask, strict=True)]
+    want = F.normalize(torch.stack(means), dim=1)
     assert torch.allclose(given, want, atol=1e-5), "not yet the direction of the mean"
 print("exercise 2: for 2, 5 and 50 dimensions NetVLAD is the mean's direction")
 
@@ -104,8 +111,8 @@ print("exercise 2: for 2, 5 and 50 dimensions NetVLAD is the mean's direction")
 # same vector.
 
 # %% tags=["solution"]
-# write twins(texts): return a list of groups, each a set of at least two different texts of the same words (tokenize);
-# and set mine to your two sentences
+# write twins(texts): return a list of groups, each a set of at least two different
+# texts of the same words (tokenize); and set mine to your two sentences
 def twins(texts):
     groups = {}
     for text in texts:
@@ -128,12 +135,17 @@ def alike(texts):
     return bool(torch.allclose(vectors, vectors[:1].expand_as(vectors), atol=1e-4))
 
 
-assert all(len(set(group)) > 1 and alike(group) for group in found), "a group's texts differ, and their words do not"
+for group in found:
+    assert len(set(group)) > 1 and alike(group), "texts differ, and their words do not"
 small = ["b a", "a b", "a a b", "a b b", "b a a", "c"]
-assert sorted(map(sorted, twins(small))) == [["a a b", "b a a"], ["a b", "b a"]], "how often a word occurs counts"
+given = sorted(map(sorted, twins(small)))
+want = [["a a b", "b a a"], ["a b", "b a"]]
+assert given == want, "how often a word occurs counts"
 assert len(found) > 10, "there are more"
 assert len(mine) == 2 and mine[0] != mine[1], "two sentences"
-assert all(len(words.ids(text)) >= 6 and not words.unknown(text) for text in mine), "six words or more, all known"
+for text in mine:
+    known = not words.unknown(text)
+    assert known and len(words.ids(text)) >= 6, "six words or more, all known"
 assert alike(mine), "NetVLAD tells yours apart"
 print(f"exercise 3: {len(found)} groups of captions, and a pair of your own")
 

@@ -7,7 +7,8 @@
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/03_gating.ipynb)
 # [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F03_gating.ipynb)
 
-# %% tags=["setup"]
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
 import os
 
 if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
@@ -32,7 +33,8 @@ from mee.compare import compare, difference
 
 
 # %% tags=["solution"]
-# write parameters(in_dim, out_dim, gating): how many numbers GatedEmbeddingUnit(in_dim, out_dim, gating) learns
+# write parameters(in_dim, out_dim, gating): how many numbers
+# GatedEmbeddingUnit(in_dim, out_dim, gating) learns
 def parameters(in_dim, out_dim, gating):
     linear = in_dim * out_dim + out_dim
     gate = out_dim * out_dim + out_dim + 2 * out_dim
@@ -44,12 +46,13 @@ for in_dim, out_dim in ((3, 2), (128, 64), (40, 90)):
     for gating in (False, True):
         unit = GatedEmbeddingUnit(in_dim, out_dim, gating)
         counted = sum(x.numel() for x in unit.parameters())
-        assert parameters(in_dim, out_dim, gating) == counted, f"{in_dim} to {out_dim}, gating={gating}: not so many"
+        given, what = parameters(in_dim, out_dim, gating), f"{in_dim} to {out_dim}"
+        assert given == counted, f"{what}, gating={gating}: not {given}"
 print("exercise 1: right for six units")
 
 # %% [markdown] tags=["solution"]
 # A gate grows with the square of the embedding's dimensions, the linear layer with its product with the input's. So a
-# gate is dear where the embedding is wide and the input narrow.
+# gate is expensive where the embedding is wide and the input narrow.
 
 # %% [markdown]
 # ## Exercise 2
@@ -64,7 +67,7 @@ print("exercise 1: right for six units")
 
 # %%
 sentences = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
-clip = torch.tensor([1.0, 0.0])  # where the lamp is on; rows 0 and 3 of sentences belong to it
+clip = torch.tensor([1.0, 0.0])  # the lamp is on; sentences 0 and 3 belong to it
 
 # %% tags=["solution"]
 # set W (2, 2) and b (2,) of the linear layer z = W x + b, which is then scaled to length 1
@@ -73,12 +76,14 @@ b = torch.tensor([1.0, 0.0])
 
 # %% tags=["check"]
 unit = GatedEmbeddingUnit(2, 2, gating=False)
-unit.load_state_dict({"fc.weight": torch.as_tensor(W).float(), "fc.bias": torch.as_tensor(b).float()})
+numbers = {"fc.weight": torch.as_tensor(W), "fc.bias": torch.as_tensor(b)}
+unit.load_state_dict({name: value.float() for name, value in numbers.items()})
 with torch.no_grad():
     cosines = unit(sentences) @ clip
-assert cosines[[0, 3]].min() > cosines[[1, 2]].max() + 0.05, f"the wrong sentences are too near: {cosines}"
+ahead = cosines[[0, 3]].min() > cosines[[1, 2]].max() + 0.05
+assert ahead, f"the wrong sentences are too near: {cosines}"
 linear = (sentences @ unit.fc.weight.T + unit.fc.bias) @ clip
-assert linear[[0, 3]].min() <= linear[[1, 2]].max(), "impossible: before the scaling no linear layer can do it"
+assert linear[[0, 3]].min() <= linear[[1, 2]].max(), "no linear layer alone can do it"
 print("exercise 2: right, and before the scaling it was not")
 
 # %% [markdown] tags=["solution"]
@@ -97,39 +102,45 @@ print("exercise 2: right, and before the scaling it was not")
 # `fit_clips(clips, epochs=0, ...).model` makes a model without training it.
 
 # %%
-SMALL = {"epochs": 6, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "train": torch.arange(1000), "val": []}
+SMALL = {"epochs": 6, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3}
+SMALL |= {"train": torch.arange(1000), "val": [], "progress": False}
 clips = read_clips("data/tinyclips.h5")
 
 
 def size(**options):
-    model = fit_clips(clips, progress=False, **{**SMALL, "epochs": 0, **options}).model
+    model = fit_clips(clips, **{**SMALL, "epochs": 0, **options}).model
     return sum(x.numel() for x in model.parameters())
 
 
 # %% tags=["solution"]
-# set dim so that size(dim=dim, gating=False) is within 2 % of size(dim=64); then set results to what compare(...)
-# gives for the variants "gated" and "wide", seeds (0, 1), split "val"; then gain to difference(...) of the two
+# set dim so that size(dim=dim, gating=False) is within 2 % of size(dim=64); then
+# set results to what compare(...) gives for the variants "gated" and "wide",
+# seeds (0, 1), split "val"; then gain to difference(...) of the two
 wanted = size(dim=64)
 dim = min(range(64, 90), key=lambda dim: abs(size(dim=dim, gating=False) - wanted))
 variants = {"gated": {"dim": 64}, "wide": {"dim": dim, "gating": False}}
-results = compare(clips, variants, seeds=(0, 1), split="val", progress=False, **SMALL)
+results = compare(clips, variants, seeds=(0, 1), split="val", **SMALL)
 gain = difference(results["gated"], results["wide"])
 
 # %% tags=["check"]
-assert abs(size(dim=dim, gating=False) / size(dim=64) - 1) < 0.02, "the two are not equally large"
+ratio = size(dim=dim, gating=False) / size(dim=64)
+assert abs(ratio - 1) < 0.02, f"the two are not equally large: {ratio:.2f}"
 captions, _ = clips.captions_of(clips.clips_in("val"))
+hits = {}
 for name in ("gated", "wide"):
-    assert results[name].t2v.shape == (2, len(captions)), f"{name}: ranks of two seeds for all validation captions"
-    hits = float((results[name].t2v <= 10).double().mean())
-    assert hits > 0.2, f"{name}: R@10 of {100 * hits:.0f} % is too low; was it trained with SMALL?"
+    ranks = results[name].t2v
+    assert ranks.shape == (2, len(captions)), f"{name}: two seeds, all captions of val"
+    hits[name] = 100 * float((ranks <= 10).double().mean())
+    assert hits[name] > 20, f"{name}: R@10 {hits[name]:.0f} is low; trained with SMALL?"
 mean, low, high = gain
-assert low <= mean <= high and torch.allclose(
-    torch.tensor(mean), 100 * ((results["gated"].t2v <= 10).float() - (results["wide"].t2v <= 10).float()).mean()
-), "gain is difference(results['gated'], results['wide'])"
+assert low <= mean <= high, "gain is what difference(...) gives"
+given = hits["gated"] - hits["wide"]
+assert abs(mean - given) < 1e-3, "difference(results['gated'], results['wide'])"
 print("exercise 3: as large, and compared on the same captions")
 
-# %% tags=["nbval-ignore-output"]
-print(f"{dim} dimensions; gated minus wide: {mean:+.1f} points of R@10, 95 % between {low:+.1f} and {high:+.1f}")
+# %%
+print(f"{dim} dimensions; gated minus wide: ≈ {mean:+.1f} points of R@10,", end=" ")
+print(f"95 % between ≈ {low:+.1f} and ≈ {high:+.1f}")
 
 # %% [markdown] tags=["solution"]
 # Where we ran it, the interval was some four points wide and held zero. Two seeds and a thousand clips cannot tell the

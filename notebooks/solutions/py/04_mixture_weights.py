@@ -7,7 +7,8 @@
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/04_mixture_weights.ipynb)
 # [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F04_mixture_weights.ipynb)
 
-# %% tags=["setup"]
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
 import os
 
 if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
@@ -32,43 +33,62 @@ from mee import MEE, TextEmbedding, VideoEmbedding, fit_clips, read_clips
 
 
 # %% tags=["solution"]
-# write score(likeness, weights, there): all of shape (experts,), there boolean; return a scalar tensor
-def score(likeness, weights, there):
+# write score(similarity, weights, there): all of shape (experts,), there boolean;
+# return a scalar tensor
+def score(similarity, weights, there):
     if not there.any():
         return torch.tensor(-1.0)
-    return (weights * likeness)[there].sum() / weights[there].sum()
+    return (weights * similarity)[there].sum() / weights[there].sum()
 
 
 # %% tags=["check"]
 generator = torch.Generator().manual_seed(0)
 mee = MEE({"a": (4, 4), "b": (4, 4), "c": (4, 4)}, text_dim=4)
 for there in torch.cartesian_prod(*[torch.tensor([False, True])] * 3):
-    text = {name: F.normalize(torch.randn(1, 4, generator=generator), dim=1) for name in "abc"}
-    video = {name: F.normalize(torch.randn(1, 4, generator=generator), dim=1) for name in "abc"}
+    text = {
+        name: F.normalize(torch.randn(1, 4, generator=generator), dim=1)
+        for name in "abc"
+    }
+    video = {
+        name: F.normalize(torch.randn(1, 4, generator=generator), dim=1)
+        for name in "abc"
+    }
     weights = torch.softmax(torch.randn(1, 3, generator=generator), 1)
-    likeness = torch.stack([(text[name] * video[name]).sum() for name in "abc"])
+    similarity = torch.stack([(text[name] * video[name]).sum() for name in "abc"])
     absent_is_zero = {name: video[name] * there[n] for n, name in enumerate("abc")}
-    wanted = mee.score(TextEmbedding(text, weights), VideoEmbedding(absent_is_zero, there[None]))[0, 0]
-    got = score(likeness, weights[0], there)
-    assert torch.isclose(torch.as_tensor(got), wanted, atol=1e-5), f"not the library's score where there = {there}"
+    wanted = mee.score(
+        TextEmbedding(text, weights), VideoEmbedding(absent_is_zero, there[None])
+    )[0, 0]
+    got = score(similarity, weights[0], there)
+    assert torch.isclose(torch.as_tensor(got), wanted, atol=1e-5), (
+        f"not the library's score where there = {there}"
+    )
 print("exercise 1: the library's score for each set of experts")
 
 # %% [markdown]
 # ## Exercise 2
 #
 # In the lesson a sentence's weights decided which clip comes first. Turn it around: four clips, four experts, and the
-# likenesses of one sentence with each clip are given. Find weights that put clip 0 first, weights for clip 1, and for
+# similarities of one sentence with each clip are given. Find weights that put clip 0 first, weights for clip 1, and for
 # clip 2. For one of the four clips no weights in the world will do: which?
 #
 # Clip 1 is silent: its second expert is not there.
 
 # %%
-likeness = torch.tensor([[0.9, 0.2, 0.1, 0.4], [0.8, 0.0, 0.2, 0.6], [0.5, 0.5, 0.4, 0.5], [0.4, 0.3, 0.0, 0.3]])
+similarity = torch.tensor(
+    [
+        [0.9, 0.2, 0.1, 0.4],
+        [0.8, 0.0, 0.2, 0.6],
+        [0.5, 0.5, 0.4, 0.5],
+        [0.4, 0.3, 0.0, 0.3],
+    ]
+)
 there = torch.tensor([[True] * 4, [True, False, True, True], [True] * 4, [True] * 4])
 
 # %% tags=["solution"]
-# set weights_for to a dict: clip number -> four weights, none below 0, 1 in all, for clips 0, 1 and 2 where possible;
-# and never to the number of the clip for which there are none (it is one of 0, 1, 2, 3)
+# set weights_for to a dict: clip number -> four weights, none below 0, that sum to 1,
+# for clips 0, 1 and 2 where possible; and never to the number of the clip for which
+# there are none (it is one of 0, 1, 2, 3)
 weights_for = {
     0: torch.tensor([1.0, 0.0, 0.0, 0.0]),
     1: torch.tensor([0.0, 0.0, 0.0, 1.0]),
@@ -84,21 +104,31 @@ def ranking(weights):
 
 
 def mee_like(weights):
-    return (likeness * weights).masked_fill(~there, 0).sum(1) / (there * weights.clamp(min=1e-12)).sum(1)
+    return (similarity * weights).masked_fill(~there, 0).sum(1) / (
+        there * weights.clamp(min=1e-12)
+    ).sum(1)
 
 
 for clip, weights in weights_for.items():
     weights = torch.as_tensor(weights).float()
-    assert weights.min() >= 0 and abs(float(weights.sum()) - 1) < 1e-4, f"clip {clip}: weights are >= 0, 1 in all"
-    assert ranking(weights)[0] == clip, f"clip {clip}: with these, clip {ranking(weights)[0]} comes first"
-some = torch.softmax(6 * torch.randn(3000, 4, generator=torch.Generator().manual_seed(1)), 1)
+    assert weights.min() >= 0 and abs(float(weights.sum()) - 1) < 1e-4, (
+        f"clip {clip}: weights are >= 0 and sum to 1"
+    )
+    assert ranking(weights)[0] == clip, (
+        f"clip {clip}: with these, clip {ranking(weights)[0]} comes first"
+    )
+some = torch.softmax(
+    6 * torch.randn(3000, 4, generator=torch.Generator().manual_seed(1)), 1
+)
 winners = {ranking(weights)[0] for weights in some}
-assert never in range(4) and never not in winners, "there are weights that put that clip first"
+assert never in range(4) and never not in winners, (
+    "there are weights that put that clip first"
+)
 assert set(weights_for) == {0, 1, 2, 3} - {never}, "weights for the three others"
 print("exercise 2: three clips can come first, and one never")
 
 # %% [markdown] tags=["solution"]
-# Clip 3 is below clip 2 by every expert, so every mean of its likenesses is below the same mean of clip 2's. No trust
+# Clip 3 is below clip 2 by every expert, so every mean of its similarities is below the same mean of clip 2's. No trust
 # helps a clip that nobody finds best.
 
 # %% [markdown]
@@ -110,20 +140,30 @@ print("exercise 2: three clips can come first, and one never")
 # the face expert the largest weight. What do you conclude?
 
 # %%
-SMALL = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 2e-3, "val": [], "seed": 0, "epochs": 16}
+SMALL = {
+    "dim": 64,
+    "text_clusters": 8,
+    "sequence_clusters": 4,
+    "lr": 2e-3,
+    "val": [],
+    "seed": 0,
+    "epochs": 16,
+}
 clips = read_clips("data/tinyclips.h5")
 face = list(clips.experts).index("face")
 
 # %% tags=["solution"]
-# set faced to the numbers of the training clips that have a face; model to what fit_clips trains on them (with SMALL),
-# on the CPU; captions to the validation captions about a face alone; share to the part of them that trusts the face
-# most
+# set faced to the numbers of the training clips that have a face; model to what
+# fit_clips trains on them (with SMALL), on the CPU; captions to the validation captions
+# about a face alone; share to the part of them that trusts the face most
 train = clips.clips_in("train")
 faced = train[clips.present[train, face]]
 model = fit_clips(clips, train=faced, progress=False, **SMALL).model.cpu()
 clips.to("cpu")
 captions = clips.captions_of(clips.clips_in("val"))[0]
-captions = captions[clips.mentions[captions, face] & (clips.mentions[captions].sum(1) == 1)]
+captions = captions[
+    clips.mentions[captions, face] & (clips.mentions[captions].sum(1) == 1)
+]
 with torch.no_grad():
     weights = model.embed_text(*clips.text(captions, 30)).weights
 share = float((weights.argmax(1) == face).double().mean())
@@ -131,20 +171,28 @@ share = float((weights.argmax(1) == face).double().mean())
 # %% tags=["check"]
 assert set(clips.split[faced.numpy()]) == {"train"}, "training clips only"
 assert clips.present[faced, face].all() and len(faced) == sum(
-    f["face"] is not None for f, split in zip(clips.facts, clips.split, strict=True) if split == "train"
+    f["face"] is not None
+    for f, split in zip(clips.facts, clips.split, strict=True)
+    if split == "train"
 ), "all training clips with a face, and no others"
 assert model.experts == list(clips.experts), "all four experts"
-assert {clips.split[i] for i in clips.caption_clip[captions].tolist()} == {"val"}, "validation captions"
+assert {clips.split[i] for i in clips.caption_clip[captions].tolist()} == {"val"}, (
+    "validation captions"
+)
 mentioned = clips.mentions[captions]
-assert set(mentioned.sum(1).tolist()) == {1} and mentioned[:, face].all(), "about a face alone"
+assert set(mentioned.sum(1).tolist()) == {1} and mentioned[:, face].all(), (
+    "about a face alone"
+)
 with torch.no_grad():
     found = model.embed_text(*clips.text(captions, 30)).weights
-assert abs(share - float((found.argmax(1) == face).double().mean())) < 1e-6, "the model's weights say otherwise"
+assert abs(share - float((found.argmax(1) == face).double().mean())) < 1e-6, (
+    "the model's weights say otherwise"
+)
 print("exercise 3: measured")
 
 # %%
 assert share < 0.25
-print("trained where every clip has a face, captions about faces trust the face expert no more than chance would")
+print("with a face in every clip, captions about faces still do not trust it most")
 
 # %% [markdown] tags=["solution"]
 # With a face in every clip nothing changes: appearance is trusted, as before. So absence is not the reason, and

@@ -7,7 +7,8 @@
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/06_ranking_loss.ipynb)
 # [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F06_ranking_loss.ipynb)
 
-# %% tags=["setup"]
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
 import os
 
 if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
@@ -21,9 +22,9 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import torch
 
-from mee import InfoNCELoss, MaxMarginRankingLoss, fit_clips, ranks, read_clips, retrieval_metrics
+from mee import InfoNCELoss, MaxMarginRankingLoss, fit_clips, ranks, read_clips
 from mee.evaluate import compute_ranks
-from mee.metrics import summarise
+from mee.metrics import retrieval_metrics, summarise
 
 # %% [markdown]
 # ## Exercise 1
@@ -37,20 +38,22 @@ from mee.metrics import summarise
 
 # %% tags=["solution"]
 # set costly (4, 4): R@1 of 100 both ways, and a max-margin loss above 0.1
-# set blind (10, 10): loss 0 for blind[:5, :5] and for blind[5:, 5:], and t2v R@1 of 0 among all ten
+# set blind (10, 10): loss 0 for blind[:5, :5] and for blind[5:, 5:],
+# and t2v R@1 of 0 among all ten
 costly = 0.05 * torch.eye(4)  # right pairs are ahead by 0.05, and 0.2 is asked for
 blind = torch.eye(10)
-blind[:5, 5:] = blind[5:, :5] = 2.0  # the wrong ones that score high are all in the other batch
+blind[:5, 5:] = blind[5:, :5] = 2.0  # high wrong scores, all in the other batch
 
 # %% tags=["check"]
 loss = MaxMarginRankingLoss(0.2)
 metrics = retrieval_metrics(costly, ties="worst", bootstrap=0)
-assert costly.shape == (4, 4) and blind.shape == (10, 10), "costly is 4 x 4, blind is 10 x 10"
-assert metrics["t2v"]["R@1"][0] == metrics["v2t"]["R@1"][0] == 100, (
-    "costly: every right pair ranks first, both ways"
-)
-assert loss(costly) > 0.1, "costly: the right pairs are first, but too far ahead to cost 0.1"
-assert loss(blind[:5, :5]) == 0 and loss(blind[5:, 5:]) == 0, "blind: no loss inside either batch"
+assert costly.shape == (4, 4), "costly is 4 x 4"
+assert blind.shape == (10, 10), "blind is 10 x 10"
+for way in ("t2v", "v2t"):
+    assert metrics[way]["R@1"][0] == 100, f"costly: {way}, every right pair ranks first"
+assert loss(costly) > 0.1, "costly: right pairs are too far ahead to cost 0.1"
+for half in (blind[:5, :5], blind[5:, 5:]):
+    assert loss(half) == 0, "blind: no loss inside either batch"
 assert (ranks(blind, ties="best") > 1).all(), (
     "blind: among all ten, some wrong clip is above each right one"
 )
@@ -63,23 +66,24 @@ print("exercise 1: the loss and the rank say different things, both ways round")
 
 
 # %% tags=["solution"]
-# write info_nce_gradient(scores, temperature): scores (n, n); return (n, n), the derivative of the loss with respect
-# to each score, from two softmaxes and the identity matrix
+# write info_nce_gradient(scores, temperature): scores (n, n); return (n, n), the
+# derivative of the loss with respect to each score, from two softmaxes and the
+# identity matrix
 def info_nce_gradient(scores, temperature):
     n = len(scores)
-    rows, columns = torch.softmax(scores / temperature, 1), torch.softmax(scores / temperature, 0)
+    rows = torch.softmax(scores / temperature, 1)
+    columns = torch.softmax(scores / temperature, 0)
     return (rows + columns - 2 * torch.eye(n)) / (2 * n * temperature)
 
 
 # %% tags=["check"]
 for size, temperature in ((3, 1.0), (8, 0.1), (20, 0.05)):
-    s = (
-        0.2 * torch.randn(size, size, generator=torch.Generator().manual_seed(size))
-    ).requires_grad_()
+    s = torch.randn(size, size, generator=torch.Generator().manual_seed(size))
+    s = (0.2 * s).requires_grad_()
     InfoNCELoss(temperature)(s).backward()
     found = info_nce_gradient(s.detach(), temperature)
     assert found.shape == s.shape, "the gradient has the shape of the scores"
-    assert (found.diagonal() <= 0).all(), "right pairs are lifted: their entries are at most 0"
+    assert (found.diagonal() <= 0).all(), "right pairs are lifted: at most 0"
     torch.testing.assert_close(found, s.grad)
 print("exercise 2: equal to autograd for three sizes and temperatures")
 
@@ -97,51 +101,38 @@ print("exercise 2: equal to autograd for three sizes and temperatures")
 
 # %%
 clips = read_clips("data/tinyclips.h5")
-small = {
-    "epochs": 10,
-    "lr": 1e-3,
-    "dim": 64,
-    "text_clusters": 8,
-    "sequence_clusters": 4,
-    "val": [],
-    "progress": False,
-}
+small = {"lr": 1e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
 
 
 def train_with(temperature, seed=0):
     few = clips.clips_in("train")[:600]
     options = {"loss": "info-nce", "temperature": temperature, "seed": seed, **small}
-    return fit_clips(clips, train=few, **options).model
+    run = fit_clips(clips, train=few, val=[], epochs=10, progress=False, **options)
+    return run.model
 
 
 def recall(model, split):
     """t2v R@10 in percent."""
-    return summarise(compute_ranks(model, clips, clips.clips_in(split))[0], bootstrap=0)["R@10"][0]
+    t2v, _, _ = compute_ranks(model, clips, clips.clips_in(split))
+    return summarise(t2v, bootstrap=0)["R@10"][0]
 
 
 # %% tags=["solution"]
-# set tried, a dict from temperature to R@10 on "val", with at least four temperatures between 0.005 and 2; and chosen,
-# the temperature you take
-tried = {
-    temperature: recall(train_with(temperature), "val")
-    for temperature in (0.01, 0.03, 0.1, 0.3, 1.0)
-}
+# set tried, a dict from temperature to R@10 on "val", with at least four temperatures
+# between 0.005 and 2; and chosen, the temperature you take
+tried = {tau: recall(train_with(tau), "val") for tau in (0.01, 0.03, 0.1, 0.3, 1.0)}
 chosen = max(tried, key=tried.get)
 
 # %% tags=["check"]
-assert len(tried) >= 4 and all(0.005 <= temperature <= 2 for temperature in tried), (
-    "at least four, from 0.005 to 2"
-)
-assert max(tried) >= 10 * min(tried), "spread them out: the largest at least ten times the smallest"
-assert tried[chosen] == max(tried.values()), "take the one that is best on the validation split"
-best, worst = (
-    recall(train_with(temperature), "test") for temperature in (chosen, min(tried, key=tried.get))
-)
-assert best > worst + 3, (
-    "on the test split, your choice should beat the worst of those tried by some points"
-)
+assert len(tried) >= 4, "try at least four"
+assert all(0.005 <= tau <= 2 for tau in tried), "all from 0.005 to 2"
+assert max(tried) >= 10 * min(tried), "spread them out: largest ten times smallest"
+assert tried[chosen] == max(tried.values()), "take the best on the validation split"
+worst = min(tried, key=tried.get)
+best, worst = (recall(train_with(tau), "test") for tau in (chosen, worst))
+assert best > worst + 3, "on the test split, your choice should beat the worst"
 assert best > 30, "the chosen model is far above chance (2 %), and above 30 %"
-print("exercise 3: chosen on validation; on the test split well above the worst that was tried")
+print("exercise 3: chosen on validation, and on the test split well above the worst")
 
 # %% [markdown] tags=["solution"]
 # Of these five, 0.1 was best when this page was made, twice the default. Far too small, and training is left to the

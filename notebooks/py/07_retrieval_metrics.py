@@ -1,0 +1,607 @@
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # How good is it, and how sure are we?
+#
+# **You will learn** to make ranks from a matrix of scores, and R@K, median and mean rank from ranks; what ties,
+# several captions and NaN do to them; and to say how sure you are, of one model and of a difference between two.
+#
+# **You need** tensors. Where scores come from is the subject of the lessons before; here they are given, or made in a
+# line.
+#
+# **Minutes** 70
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/07_retrieval_metrics.ipynb)
+# [![Open in Binder](_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2F07_retrieval_metrics.ipynb)
+
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import matplotlib.pyplot as plt
+import torch
+from lesson import show
+from torch.testing import assert_close
+
+torch.set_printoptions(precision=2, sci_mode=False)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Ranks, by hand
+#
+# Four sentences, four clips. Rows are sentences, columns are clips, and sentence *i* belongs to clip *i*: the right
+# scores stand on the diagonal.
+
+# %%
+scores = torch.tensor(
+    [
+        [0.9, 0.2, 0.4, 0.1],
+        [0.3, 0.5, 0.7, 0.2],
+        [0.1, 0.2, 0.8, 0.3],
+        [0.6, 0.5, 0.4, 0.3],
+    ]
+)
+print(scores)
+
+# %% [markdown]
+# The **rank** of a sentence is the place of its right clip: one more than the number of clips above it.
+#
+# > **Predict.** For which sentences is the right clip first, and what is the rank of the others?
+
+# %%
+right = scores.diagonal()[:, None]
+rank_by_hand = 1 + (scores > right).sum(1)
+print(rank_by_hand)
+
+# %% [markdown]
+# The second sentence has one clip above its own, the last has three. Everything else is made of these four numbers.
+# **R@K** is the percentage of sentences with a rank of at most *K*.
+#
+# > **Predict.** What are R@1 and R@2 of these four ranks? And R@5, among four clips?
+
+# %%
+for k in (1, 2, 5):
+    print(f"R@{k}: {100 * (rank_by_hand <= k).double().mean():.0f} %")
+print(f"median {rank_by_hand.double().quantile(0.5):.1f}", end=", ")
+print(f"mean {rank_by_hand.double().mean():.1f}")
+
+# %% [markdown]
+# R@5 among four clips is 100 % for every model. A number that cannot be wrong says nothing: always ask how many clips
+# there were to choose from. In the library, `ranks` makes ranks of scores and `summarise` makes these numbers of
+# ranks, with MdR and MnR for the median and the mean rank. (`bootstrap=0` leaves out the intervals, which come
+# later.)
+#
+# In a larger gallery one sentence can get lost: let the last rank be 400 instead of 4.
+#
+# > **Predict.** Which of R@1, median and mean will notice?
+
+# %%
+from mee.metrics import ranks, summarise
+
+assert_close(rank_by_hand.double(), ranks(scores))
+for given in ([1, 2, 1, 4], [1, 2, 1, 400]):
+    values = summarise(torch.tensor(given), bootstrap=0)
+    print(given, [f"{name} {values[name][0]:.1f}" for name in ("R@1", "MdR", "MnR")])
+
+# %% [markdown]
+# The mean rank is moved by the few worst, the median by none of them, and R@1 sees only who is first. Report more
+# than one.
+#
+# ## Chance
+#
+# With *g* clips in a random order, each place is as likely as any other for the right one. So R@K is $100\,K/g$
+# percent, and the mean rank is $(g + 1)/2$. The library's `chance` has the formulas; here they are beside 2,000 rows
+# of random scores for 500 clips, as many as TinyClips has for testing.
+
+# %%
+from mee.metrics import chance
+
+noise = torch.rand(2000, 500, generator=torch.Generator().manual_seed(0))
+measured = summarise(ranks(noise, torch.arange(2000) % 500), bootstrap=0)
+for name, exact in chance(500).items():
+    print(f"{name:<5} chance {exact:6.1f}   random scores {measured[name][0]:6.1f}")
+
+# %% [markdown]
+# The simulation comes near; the formula is exact and costs nothing. An R@10 of 2 % among 500 clips is luck. The same
+# 2 % among 50,000 clips is a hundred times what luck gives.
+#
+# ## Both directions, and several captions
+#
+# Clips have several captions each, and one can also ask with a clip for its captions. Here are three clips and five
+# captions; `positive_clip` says whose caption each is. **Text to video** (t2v): each caption is a query, and its
+# right score is in the column of its clip.
+
+# %%
+positive_clip = torch.tensor([0, 0, 1, 1, 2])
+scores = torch.tensor(
+    [
+        [0.8, 0.3, 0.1],
+        [0.2, 0.5, 0.4],
+        [0.1, 0.7, 0.2],
+        [0.6, 0.9, 0.3],
+        [0.5, 0.6, 0.7],
+    ]
+)
+t2v = 1 + (scores > scores.gather(1, positive_clip[:, None])).sum(1)
+print("t2v", t2v)
+
+# %% [markdown]
+# The second caption fails: both other clips score better with it than its own.
+#
+# **Video to text** (v2t): each clip is a query, and several captions are right. The usual rule is that the **best**
+# of a clip's own captions counts, and that its other captions do not stand in the way. So compare the best own score
+# with all scores of foreign captions.
+
+# %%
+v2t = []
+for clip in range(3):
+    own = positive_clip == clip
+    column = scores[:, clip]
+    v2t.append(1 + int((column[~own] > column[own].max()).sum()))
+print("v2t", v2t)
+
+# %% [markdown]
+# All three clips find a caption of their own first, although the second caption scores low with its clip. The
+# library's `ranks_both_ways` does both directions at once, of a matrix that need not be square.
+
+# %%
+from mee.metrics import ranks_both_ways
+
+packaged_t2v, packaged_v2t, _ = ranks_both_ways(scores, positive_clip)
+assert_close(t2v.double(), packaged_t2v)
+assert_close(torch.tensor(v2t).double(), packaged_v2t)
+
+# %% [markdown]
+# With four right captions per clip there are four chances instead of one, but also four times as many captions to
+# beat. By luck alone:
+
+# %%
+for label, level in (("1 of 500", chance(500)), ("4 of 2,000", chance(2000, 4))):
+    row = "  ".join(f"{name} {value:5.1f}" for name, value in level.items())
+    print(f"{label:<12}{row}")
+
+# %% [markdown]
+# R@10 is the same, 2 %, but the median and the mean rank are not, because they count captions now. So never set a v2t
+# median beside a t2v median without the chance level of each.
+#
+# ## Ties
+#
+# A network that has broken down gives every clip the same score. Which rank is that? Five ways of counting are found
+# in public code. Each is one line; `right` holds the column of each row's right clip.
+
+
+# %%
+def optimistic(s, right):  # one more than those strictly above
+    return 1 + (s > s.gather(1, right)).sum(1)
+
+
+def pessimistic(s, right):  # those above or beside, the right one itself among them
+    return (s >= s.gather(1, right)).sum(1)
+
+
+def by_place(s, right):  # where the right clip stands after sorting
+    return 1 + (s.argsort(dim=1, descending=True, stable=True) == right).int().argmax(1)
+
+
+def by_value(s, right):  # where the sorted scores equal the right one's
+    return 1 + torch.where(s.sort(1, descending=True).values == s.gather(1, right))[1]
+
+
+def mean_of_ties(s, right):
+    return (optimistic(s, right) + pessimistic(s, right)) / 2
+
+
+# %% [markdown]
+# First without ties, on random scores for 100 clips: all five agree with the library.
+
+# %%
+rules = (optimistic, pessimistic, by_place, by_value, mean_of_ties)
+diagonal = torch.arange(100)[:, None]
+noise = torch.rand(100, 100, generator=torch.Generator().manual_seed(1))
+for rule in rules:
+    agree = torch.equal(rule(noise, diagonal).double(), ranks(noise))
+    print(f"{rule.__name__:<14}{agree}")
+
+# %% [markdown]
+# Now three matrices with ties. The same score for all, with the right clips on the diagonal. The same score for all,
+# with the right clip always in column 0, as a test might store it. And a gallery in which each clip stands twice, so
+# that the right one always has a twin; there the model is fair, and about half of the queries put the right pair of
+# twins first.
+#
+# > **Predict.** Write down one column of the table that comes: R@1 of the constant scores, by each of the five rules.
+
+# %%
+constant, first = torch.zeros(100, 100), torch.zeros(100, 1, dtype=torch.long)
+twins = torch.rand(100, 50, generator=torch.Generator().manual_seed(2))
+twins[torch.arange(100), torch.arange(100) // 2] += 0.5
+twins = twins.repeat_interleave(2, dim=1)
+
+
+def r_at_1(given):
+    return 100 * float((given <= 1).double().mean())
+
+
+print(f"{'R@1 of':<14}  constant  column 0   twins   ranks for 100 queries")
+for rule in rules:
+    cases = [(constant, diagonal), (constant, first), (twins, diagonal)]
+    a, b, c = (r_at_1(rule(*case)) for case in cases)
+    count = len(rule(constant, diagonal))
+    print(f"{rule.__name__:<14}{a:>10.0f}{b:>10.0f}{c:>8.0f}{count:>12,}")
+
+# %% [markdown]
+# One matrix, five answers.
+#
+# - *optimistic* calls the broken network perfect. If you meet an R@1 of 100 %, look for this first.
+# - *pessimistic* calls it hopeless, which is safe but not fair.
+# - *by place* gives chance on the diagonal, because a stable sort leaves equal scores in their order. With the right
+#   clip in column 0 the same order is a perfect score: the answer depends on where the truth is stored.
+# - *by value* gives 10,000 ranks for 100 queries, and 200 for the twins, where half of the hits vanish into the
+#   larger denominator. The [original code](references.md) of this model counts so.
+# - *the mean of ties* gives a constant network the mean rank of chance, and a shared first place is no first place.
+#
+# The library's default is the mean; `ties="best"` and `ties="worst"` are there to see how much ties matter. If the
+# two differ, say so.
+
+# %% tags=["hide-cell", "check"]
+assert r_at_1(optimistic(constant, diagonal)) == 100
+assert r_at_1(pessimistic(constant, diagonal)) == 0
+assert len(by_value(constant, diagonal)) == 10_000
+assert len(by_value(twins, diagonal)) == 200
+assert_close(r_at_1(by_value(twins, diagonal)), r_at_1(optimistic(twins, diagonal)) / 2)
+named = {"best": optimistic, "worst": pessimistic, "mean": mean_of_ties}
+for ties, rule in named.items():
+    assert_close(rule(twins, diagonal).double(), ranks(twins, ties=ties))
+assert summarise(ranks(constant), bootstrap=0)["MnR"][0] == chance(100)["MnR"] == 50.5
+assert_close(chance(500)["R@10"], 2.0)
+assert abs(measured["R@10"][0] - 2) < 1.5 and abs(measured["MnR"][0] - 250.5) < 20
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Two trained models
+#
+# Now scores from real models. `fit_clips` trains a model on a file of clips in a line: the data in, a trained network
+# out. We train with two losses, max margin and InfoNCE ([lesson 06](06_ranking_loss.ipynb)), three seeds each. The
+# models are small, so that it takes seconds; their numbers are no record. `embed` gives the vectors of the 500 test
+# clips and of all their captions, and `score` the matrix.
+
+# %%
+from mee import fit_clips, read_clips
+from mee.evaluate import embed
+
+clips = read_clips("data/tinyclips.h5")
+train, test = clips.clips_in("train")[:1000], clips.clips_in("test")
+captions, positive_clip = clips.captions_of(test)
+small = {"epochs": 6, "lr": 2e-3, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
+
+
+def scores_of(loss, seed):
+    options = {"loss": loss, "seed": seed, "progress": False, **small}
+    model = fit_clips(clips, train=train, val=[], **options).model
+    return model.score(*embed(model, clips, captions, test)).cpu()
+
+
+# %% [markdown]
+# > **Predict.** Will the three seeds of one loss agree more with each other than the two losses do?
+
+# %%
+losses = {"max margin": "max-margin", "InfoNCE": "info-nce"}
+scores, hits = {}, {}  # hits: (seeds, captions), 1 where the clip is among the first 10
+for name, loss in losses.items():
+    scores[name] = [scores_of(loss, seed) for seed in range(3)]
+    t2v = torch.stack([ranks(s, positive_clip) for s in scores[name]])
+    hits[name] = (t2v <= 10).double()
+    row = "  ".join(f"≈ {100 * x:.1f}" for x in hits[name].mean(1))
+    print(f"{name:<11}R@10 of three seeds  {row}")
+print(f"{len(captions):,} captions, {len(test)} clips, so chance is 2.0")
+
+# %% [markdown]
+# The three max-margin runs agree closely. The InfoNCE runs differ by several points, nearly as much as the losses do;
+# but each of them is above each max-margin run. All are far above chance.
+#
+# Do ties happen in such a model? In full precision hardly ever. But scores get rounded: to two digits to print them,
+# to eight bits to store an index. Here is one network's R@10 with ties counted the best and the worst way, after
+# rounding.
+
+# %%
+for digits in (7, 2, 1):
+    rounded = scores["max margin"][0].double().round(decimals=digits)
+    both = [ranks(rounded, positive_clip, ties) <= 10 for ties in ("best", "worst")]
+    best, worst = (100 * x.double().mean() for x in both)
+    print(f"digits: {digits}   R@10 best ≈ {best:.1f}, worst ≈ {worst:.1f}")
+
+# %% [markdown]
+# With seven digits it makes no difference how ties are counted. With two digits, R@10 lies anywhere between ≈ 38
+# and ≈ 41; with one digit it could be anything between ≈ 24 and ≈ 55. Nothing about the model has changed.
+#
+# ## How sure are we?
+#
+# R@10 was measured on 500 clips. Another 500 clips from the same source would have given another number; how far off
+# could ours be? The **bootstrap** takes our clips for the world. It draws 500 of them *with repetition*, computes
+# R@10, and does so a thousand times. A clip's captions come along together, because they succeed and fail together:
+# an unclear film is unclear to all of them. So we need, for each clip, how many captions it has and how many of them
+# found it.
+
+# %%
+hit = hits["max margin"][0]
+captions_of_clip = torch.bincount(positive_clip).double()
+hits_of_clip = torch.bincount(positive_clip, weights=hit)
+drawn = torch.randint(500, (1000, 500), generator=torch.Generator().manual_seed(0))
+resampled = 100 * hits_of_clip[drawn].sum(1) / captions_of_clip[drawn].sum(1)
+
+# %% [markdown]
+# A thousand values of R@10; the middle 95 % of them are the **interval**. `summarise` draws in the same order, so its
+# numbers are the same.
+
+# %%
+middle = torch.tensor([0.025, 0.975]).double()
+low, high = resampled.quantile(middle)
+t2v = ranks(scores["max margin"][0], positive_clip)
+packaged = summarise(t2v, positive_clip)["R@10"]
+by_hand = torch.stack([100 * hit.mean(), low, high])
+assert_close(by_hand, torch.tensor(packaged).double())
+print("R@10 ≈ {:.1f}, interval from ≈ {:.1f} to ≈ {:.1f}".format(*packaged))
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots()
+axes.hist(resampled - 100 * hit.mean(), bins=30, color="#4a7fb5")
+for edge in (low, high):
+    axes.axvline(edge - 100 * hit.mean(), color="#202020", linestyle="--")
+axes.set_xlabel("R@10 of a resample, less R@10 of the test clips (points)")
+axes.set_ylabel("resamples")
+show(
+    figure,
+    "A bell of a thousand resamples around 0, some 4 points wide to either side; "
+    "dashed lines at about 2.5 points below and above hold 95 % of them.",
+)
+
+# %% [markdown]
+# What if captions were drawn one by one, as if 2,000 people had described 2,000 different films?
+#
+# > **Predict.** Will the interval be wider or narrower?
+
+# %%
+alone = summarise(t2v)["R@10"]
+
+
+def width(interval):
+    return interval[2] - interval[1]
+
+
+print(f"clips with all captions: ≈ {width(packaged):.1f} points wide")
+print(f"caption by caption: ≈ {width(alone):.1f} points wide")
+
+# %% [markdown]
+# Narrower, and wrong: it takes the captions of one film for independent witnesses. If they always agreed, the true
+# interval would be twice as wide (four captions, and the root of 4). TinyClips' captions speak of different things,
+# so they agree only a little, and the difference is smaller.
+#
+# ## Which model is better?
+#
+# A toy first: 200 queries; B finds all that A finds, and ten more. The usual interval of a percentage is
+# $p \pm 1.96\sqrt{p(1-p)/n}$.
+
+# %%
+a, b = torch.zeros(2, 200).double()
+a[:100], b[:110] = 1, 1
+for name, found in (("A", a), ("B", b)):
+    p, half = found.mean(), 1.96 * (found.mean() * (1 - found.mean()) / 200) ** 0.5
+    print(f"{name}: {100 * p:.0f} % [{100 * (p - half):.0f}, {100 * (p + half):.0f}]")
+
+# %% [markdown]
+# The intervals overlap by most of their length. And yet B was never worse than A, on any query, and better on ten.
+# Both were asked the *same* queries, so look at the difference query by query, and bootstrap that.
+#
+# > **Predict.** Can a resample of these differences come out below 0?
+
+# %%
+drawn = torch.randint(200, (1000, 200), generator=torch.Generator().manual_seed(0))
+values = 100 * (b - a)[drawn].mean(1)
+low, high = values.quantile(middle)
+print(f"B - A: {100 * (b - a).mean():.0f} points [{low:.1f}, {high:.1f}]")
+print(f"smallest of 1,000 resamples: {values.min():.1f} points")
+
+# %% [markdown]
+# It cannot: no single difference is below 0. That is a **paired comparison**. What makes queries easy or hard for
+# both drops out; what is left is where the two differ. The same on our models, one seed each, with all captions of a
+# clip together. `difference` in `mee.compare` does it, on two `Result`s, which hold ranks. (It draws seeds as well as
+# clips; of one seed there is one choice, and its generator for clips has the seed 1.)
+
+# %%
+from mee.compare import Result, difference
+
+
+def result(name, seeds):
+    both = [ranks_both_ways(scores[name][seed], positive_clip)[:2] for seed in seeds]
+    t2v, v2t = (torch.stack(x) for x in zip(*both, strict=True))
+    return Result(t2v, v2t, positive_clip, seconds=0)
+
+
+delta = hits["InfoNCE"][0] - hits["max margin"][0]
+delta = torch.bincount(positive_clip, weights=delta)
+drawn = torch.randint(500, (2000, 500), generator=torch.Generator().manual_seed(1))
+values = 100 * delta[drawn].sum(1) / captions_of_clip[drawn].sum(1)
+packaged = difference(result("InfoNCE", [0]), result("max margin", [0]))
+print("InfoNCE - max margin: ≈ {:.1f} points [≈ {:.1f}, ≈ {:.1f}]".format(*packaged))
+assert_close(values.quantile(middle), torch.tensor(packaged[1:]).double())
+
+# %% [markdown]
+# How long would the interval be without pairing? Errors of independent measurements add like the sides of a right
+# triangle: two intervals of width 3 and 4 would give a difference of width 5. Ours are not independent.
+
+# %%
+packaged_of = {name: result(name, [0]).summary("t2v")["R@10"] for name in losses}
+unpaired = sum(width(interval) ** 2 for interval in packaged_of.values()) ** 0.5
+print(f"paired:   ≈ {width(packaged):.1f} points wide")
+print(f"unpaired: ≈ {unpaired:.1f} points wide")
+
+# %% tags=["hide-input"]
+figure, (left, right_side) = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
+ends = (packaged[0], packaged[0] - unpaired / 2, packaged[0] + unpaired / 2)
+differences = {"paired": packaged, "unpaired": ends}
+for axes, rows in ((left, packaged_of), (right_side, differences)):
+    for y, (value, low, high) in enumerate(rows.values()):
+        axes.plot([low, high], [y, y], "-|", color="#202020", lw=2, markersize=12)
+        axes.plot(value, y, "o", color="#d1660a", markersize=8)
+    axes.set_yticks(range(2), rows)
+    axes.set_ylim(1.6, -0.6)
+left.set_xlabel("t2v R@10 (percent)")
+right_side.set_xlabel("InfoNCE - max margin (points)")
+right_side.axvline(0, color="#202020", linestyle=":")
+show(
+    figure,
+    "Left: InfoNCE is some points better than max margin, each with an interval of "
+    "about 2.5 points either way. Right: their difference; the paired interval is "
+    "clear of 0 and about two thirds as long as the unpaired one.",
+)
+
+# %% [markdown]
+# Pairing makes the interval shorter, at no cost. But this interval is about these two *networks*. With other seeds
+# there would have been others. Here are the three InfoNCE networks, the same method with other random numbers, two by
+# two:
+
+# %%
+for i, j in ((0, 1), (0, 2), (1, 2)):
+    two = difference(result("InfoNCE", [i]), result("InfoNCE", [j]))
+    words = "≈ {:.1f} points [≈ {:.1f}, ≈ {:.1f}]".format(*two)
+    print(f"seed {i} - seed {j}: {words}")
+
+# %% [markdown]
+# Seed 0 beats seed 1 by ≈ 5.5 points, and the interval is clear of 0. That is not wrong: these two networks do differ
+# on these clips. But a paper compares *methods*, and a method is not one seed. So train several on both sides, and
+# let `difference` draw seeds as well as clips:
+
+# %%
+over_seeds = difference(result("InfoNCE", range(3)), result("max margin", range(3)))
+words = "≈ {:.1f} points [≈ {:.1f}, ≈ {:.1f}]".format(*over_seeds)
+print(f"InfoNCE - max margin, three seeds each: {words}")
+
+# %% [markdown]
+# The interval is longer now, and it means more. On these clips, with this small network and short training, InfoNCE
+# is better than max margin, and luck with clips and seeds hardly explains it. An honest sentence says how many seeds
+# there were; three are few. And it does not say that InfoNCE is better with the paper's sizes, or on real films.
+
+# %% tags=["hide-cell", "check"]
+assert all(100 * x.mean() > 20 for x in hits.values())
+of_seeds = {name: 100 * x.mean(1) for name, x in hits.items()}
+assert of_seeds["InfoNCE"].min() > of_seeds["max margin"].max()
+assert of_seeds["InfoNCE"].max() - of_seeds["InfoNCE"].min() > 2.5
+assert of_seeds["max margin"].max() - of_seeds["max margin"].min() < 2
+
+
+def gap(digits):
+    rounded = scores["max margin"][0].double().round(decimals=digits)
+    both = [ranks(rounded, positive_clip, ties) <= 10 for ties in ("best", "worst")]
+    return 100 * float(both[0].double().mean() - both[1].double().mean())
+
+
+assert gap(7) < 0.5 < gap(2) < 8 and gap(1) > 10
+one = packaged_of["max margin"]
+assert 1.03 < width(one) / width(alone) < 2
+assert 4 < width(one) < 7
+assert width(packaged) < 0.85 * unpaired and packaged[1] > 2
+assert over_seeds[1] > 0.5 and width(over_seeds) > width(packaged)
+two = difference(result("InfoNCE", [0]), result("InfoNCE", [1]))
+assert two[1] > 0.5
+
+# %% [markdown]
+# ## How large must a test set be?
+#
+# From $p \pm 1.96\sqrt{p(1-p)/n}$, for one caption per clip and R@10 near 50 %:
+
+
+# %%
+def formula(n, p=0.5):
+    return 2 * 1.96 * 100 * (p * (1 - p) / n) ** 0.5
+
+
+for n in (100, 500, 1000, 10_000):
+    print(f"{n:>6,} clips: plus or minus {formula(n) / 2:.1f} points")
+
+# %% [markdown]
+# Four times the clips for half the width. With 1,000 clips, the size of the test sets that most papers use, a single
+# R@10 is known to about three points either way.
+#
+# And a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to about
+# $\pm 1.96\sqrt{d/n}$. So to see a difference of one point, one needs:
+
+# %%
+disagree = (hits["InfoNCE"] != hits["max margin"]).double().mean()
+print(f"our two models disagree on ≈ {100 * disagree:.0f} % of the captions")
+for share in (0.1, 0.2, 0.3):
+    queries = (1.96 / 0.01) ** 2 * share
+    print(f"disagreeing on {100 * share:.0f} %: {queries:,.0f} queries")
+
+# %% [markdown]
+# Thousands. A table that ranks methods by half a point on 1,000 clips, one seed each, ranks luck.
+#
+# ## The trap: queries that vanish
+#
+# A hundred sentences, of which 75 find their clip first. Then the network gives NaN (not a number, what 0/0 gives)
+# for twenty of them: one that had been right, and nineteen that had been wrong anyway, say the long and strange ones.
+#
+# > **Predict.** The ranks are taken *by value*, as the original code does. What will R@1 be: 74, 75, or something
+# > else?
+
+# %%
+broken = torch.full((100, 100), 0.2).fill_diagonal_(0.5)
+broken[torch.arange(75, 100), torch.arange(25)] = 0.9  # a wrong clip is above
+print(f"before: R@1 {r_at_1(by_value(broken, diagonal)):.1f} %")
+broken[[0, *range(81, 100)]] = torch.nan
+given = by_value(broken, diagonal)
+print(f"after:  R@1 {r_at_1(given):.1f} %, from {len(given)} ranks")
+
+# %% [markdown]
+# From 75 to 92.5 %, by breaking. *By value* looks where the sorted scores **equal** the right one, and NaN equals
+# nothing, not even itself. The twenty rows give no rank at all, and the mean is taken over those that are left: 74 of
+# 80. A network whose training blows up gets better every epoch. And if everything is NaN?
+
+# %%
+for rule in rules:
+    given = rule(torch.full((100, 100), torch.nan), diagonal)
+    print(f"{rule.__name__:<14}{len(given):>5} ranks, R@1 {r_at_1(given):5.0f} %")
+
+# %% [markdown]
+# Comparisons with NaN are False, so nothing is above and nothing beside: *optimistic* says perfect; *pessimistic*
+# gives the rank 0, which does not exist and counts as perfect too. *By place* gives chance, and hides that anything
+# happened. *By value* has no rank left to take a mean of. The library refuses, and names the query.
+
+# %%
+try:
+    ranks(broken)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# Where do NaNs come from? From a clip without any expert, for one: a weighted mean over nothing is 0/0 ([lesson
+# 05](05_missing_faces.ipynb)). The model here gives such a clip the lowest score on purpose, so that NaN can only
+# mean that something broke. A metric has to say so aloud: **one rank for each query, or an error**. Checking
+# `len(ranks) == len(queries)` is a line.
+#
+# ## Summary
+#
+# - A rank is one more than the number of clips above the right one; R@K, median and mean are made of ranks, and each
+#   needs its chance level, which depends on the gallery.
+# - With ties, the same scores can give an R@1 of 0 or 100 %; say how you count. NaN must raise.
+# - A bootstrap over clips, captions together, says how far a number could be off: with 500 or 1,000 clips, some
+#   points.
+# - Compare two models on the same queries by the interval of their difference, with several seeds on both sides.
+#
+# ## Exercises
+#
+# 1. R@K of any matrix with any truth.
+# 2. How many clips does a claim need?
+# 3. The R@K that one expects when ties are broken by tossing coins.
+#
+# Write them in the [exercise notebook](exercises/07_retrieval_metrics.ipynb); one way to do it is in the
+# [solutions](solutions/07_retrieval_metrics.ipynb).
+#
+# ## Where next
+#
+# Back to [the ranking loss](06_ranking_loss.ipynb), or on to [lesson 08](08_build_mee.ipynb), where you write the
+# whole model and measure it. The [results](results.md) are now yours to judge.

@@ -1,0 +1,536 @@
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # Which numbers flatter?
+#
+# **You will learn** five ways in which a good R@10 comes out of nothing: ties, NaN, the best of many tries, films that
+# were seen before, and a mask that knows the answer. You will make each happen, measure it, and write the test that
+# catches it.
+#
+# **You need** [How good is it, and how sure are we?](07_retrieval_metrics.ipynb) and
+# [What if the expert is not there?](05_missing_faces.ipynb)
+#
+# **Minutes** 60
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/10_leaks.ipynb)
+# [![Open in Binder](_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2F10_leaks.ipynb)
+
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %% slideshow={"slide_type": "skip"}
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from lesson import show
+
+torch.set_printoptions(precision=2, sci_mode=False)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# A bug that makes a result *worse* gets looked for. A bug that makes it better gets published. Most of what follows was
+# seen in public code for this model ([the traps](traps.md)). None of it raises an error, and all of it makes the number
+# larger.
+#
+# So almost every section ends with a test: a few lines that need no trained model, and say False if the flattery is
+# there.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A constant that looks perfect
+#
+# Here is how ranks are often computed: one, plus the number of clips that score higher than the right one. Sentence $i$
+# belongs to clip $i$.
+
+
+# %%
+def usual_ranks(scores):
+    right = scores.diagonal()[:, None]
+    return 1 + (scores > right).sum(1)
+
+
+def recall(ranks, k=10):
+    """R@k in percent."""
+    return 100 * float((ranks <= k).double().mean())
+
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# A network dies in training: its last layer gives zeros, whatever comes in. All 500 × 500 scores are 0.
+#
+# > **Predict.** What is its R@10?
+
+# %%
+dead = torch.zeros(500, 500)
+print(f"R@10 {recall(usual_ranks(dead)):.0f} %")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Perfect: no clip scores *higher*. [Lesson 07](07_retrieval_metrics.ipynb) compares five rules for ties; `mee.ranks`
+# gives tied clips the mean of their places. The test: a constant must not be good.
+
+# %%
+from mee import ranks
+
+
+def constant_is_not_good(rank):
+    return recall(rank(torch.zeros(500, 500))) < 5
+
+
+for rank in (usual_ranks, ranks):
+    print(f"{rank.__name__}: {constant_is_not_good(rank)}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A NaN that ranks first
+#
+# Now some models, small and trained for seconds, three seeds. `fit_clips` trains a model in one line ([lesson
+# 09](09_training.ipynb)), `embed` gives its embeddings of captions and clips. One caption per test clip, so that the
+# right pairs lie on the diagonal.
+
+# %%
+from mee import fit_clips, read_clips
+from mee.evaluate import embed
+
+clips = read_clips("data/tinyclips.h5")
+train, test = clips.clips_in("train")[:600], clips.clips_in("test")
+small = {"dim": 64, "text_clusters": 8, "sequence_clusters": 4, "lr": 1e-3}
+small |= {"epochs": 10, "val": [], "progress": False}
+honest = [fit_clips(clips, train=train, seed=s, **small).model.cpu() for s in range(3)]
+clips = clips.to("cpu")  # fit_clips moves them to a GPU if there is one
+
+# %%
+captions, positive_clip = clips.captions_of(test)
+first = torch.searchsorted(positive_clip, torch.arange(len(test)))  # one per clip
+text, video = embed(honest[0], clips, captions[first], test)
+scores = honest[0].score(text, video)
+print(f"{tuple(scores.shape)}, R@10 ≈ {recall(ranks(scores)):.1f} %, chance 2 %")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Let 100 of the 500 clips lose all their experts: a broken download, say. In the plain formula of the weighted mean,
+# their score is 0/0, which is `nan`, *not a number*.
+
+# %%
+keep = torch.ones_like(video.mask)
+keep[:100] = False
+broken = video.keep(keep)
+numerator = sum(
+    (text.weights[:, [n]] * text.vectors[e]) @ broken.vectors[e].T
+    for n, e in enumerate(honest[0].experts)
+)
+plain = numerator / (text.weights @ broken.mask.float().T)
+print(f"{int(plain.isnan().all(0).sum())} columns of nan")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# > **Predict.** A fifth of the gallery is gone. What does that do to R@10, with `usual_ranks`?
+
+# %%
+print(f"usual ranks: R@10 ≈ {recall(usual_ranks(plain)):.1f} %")
+gone = usual_ranks(plain)[:100].double().mean()
+print(f"mean rank of the clips that are gone: {gone:.0f}")
+repaired = recall(ranks(honest[0].score(text, broken)))
+print(f"with -1 for clips without experts: R@10 ≈ {repaired:.1f} %")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# It rises. Every comparison with `nan` is false, so nothing scores higher than a clip that is not there: first place, a
+# hundred times. Training that blows up looks like success for the same reason. `mee` gives such a clip the score -1, so
+# that it ranks last, and `mee.ranks` refuses a NaN. The test: one NaN must raise an error.
+
+
+# %%
+def nan_raises(rank):
+    scores = torch.eye(5)
+    scores[2, 2] = torch.nan
+    try:
+        rank(scores)
+    except ValueError:
+        return True
+    return False
+
+
+for rank in (usual_ranks, ranks):
+    print(f"{rank.__name__}: {nan_raises(rank)}")
+
+# %% tags=["hide-cell", "check"]
+assert recall(usual_ranks(plain)) > recall(ranks(scores)) + 5 > repaired + 5
+assert constant_is_not_good(ranks) and nan_raises(ranks)
+assert not constant_is_not_good(usual_ranks) and not nan_raises(usual_ranks)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The best of a hundred
+#
+# The original code ranks the test set after every epoch and reports the best line. People also try margins, seeds and
+# learning rates, and report the best. How much of "the best" is luck?
+#
+# Here are 100 tries that cost nothing: one trained model, whose mixture weights are multiplied by random factors per
+# expert. None of it is an idea. `tries` holds, for each try and each test clip, the share of its captions found in the
+# first ten.
+
+# %%
+from mee import TextEmbedding
+
+text, video = embed(honest[0], clips, captions, test)
+g = torch.Generator().manual_seed(0)
+tries = torch.zeros(100, len(test))
+for i in range(100):
+    weights = text.weights * torch.exp(0.5 * torch.randn(4, generator=g))
+    tweaked = TextEmbedding(text.vectors, weights / weights.sum(1, keepdim=True))
+    found = ranks(honest[0].score(tweaked, video), positive_clip) <= 10
+    tries[i].index_add_(0, positive_clip, found.float())
+tries /= torch.bincount(positive_clip)
+print(f"R@10 of 100 tries: from ≈ {100 * tries.mean(1).min():.0f}", end=" ")
+print(f"to ≈ {100 * tries.mean(1).max():.0f}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Choose the best try by some test clips, and look at what it does on 250 others. The difference is what the choice
+# flatters by; 300 random divisions of the test clips give its mean.
+#
+# > **Predict.** By how many points does the best of 100 flatter if the test set has 25 clips? And 250?
+
+
+# %%
+def flattery(size, among, divisions=300):
+    """Points of R@10 by which the best of ``among`` tries looks better than it is."""
+    g, points = torch.Generator().manual_seed(0), []
+    for _ in range(divisions):
+        order = torch.randperm(len(test), generator=g)
+        some = tries[torch.randperm(100, generator=g)[:among]]
+        seen, fresh = some[:, order[:size]].mean(1), some[:, order[250:]].mean(1)
+        points.append((seen - fresh)[seen.argmax()])
+    return 100 * float(torch.stack(points).mean())
+
+
+SIZES, AMONG = (25, 50, 100, 250), (1, 3, 10, 30, 100)
+points = {size: [flattery(size, k) for k in AMONG] for size in SIZES}
+for size in SIZES:
+    print(f"{size} test clips, best of 100: ≈ {points[size][-1]:+.1f} points")
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(figsize=(6.2, 3.2))
+for size, line, marker in zip(SIZES, ("-", "--", "-.", ":"), "osD^", strict=True):
+    axes.plot(AMONG, points[size], line, marker=marker, label=f"{size} test clips")
+axes.set_xscale("log")
+axes.set_xticks(AMONG, AMONG)
+axes.set(xlabel="tries to choose the best from", ylabel="R@10 too high by, points")
+axes.legend()
+show(
+    figure,
+    "One try flatters by nothing. The best of more and more tries flatters by more and "
+    "more, up to about five points with 25 test clips, and about one with 250.",
+)
+
+# %% tags=["hide-cell", "check"]
+assert all(abs(points[size][0]) < 1.5 for size in SIZES)
+assert points[25][-1] > 3 > points[250][-1] > 0.2
+assert points[25][-1] > points[50][-1] > points[250][-1]
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# More tries and smaller test sets flatter more, and no table of results says how many tries there were. No test of the
+# number can catch it afterwards; only a habit can. Choose on a validation split, and let the test split be ranked once.
+# A guard of a few lines helps with the habit:
+
+
+# %%
+class Once:
+    """Ranks the test split, once."""
+
+    def __init__(self, rank):
+        self.rank = rank
+
+    def __call__(self, *arguments):
+        if self.rank is None:
+            raise RuntimeError("the test split was ranked before: choose on validation")
+        rank, self.rank = self.rank, None
+        return rank(*arguments)
+
+
+final = Once(ranks)
+print(f"the first time: R@10 ≈ {recall(final(scores)):.1f} %")
+try:
+    final(scores)
+except RuntimeError as error:
+    print("the second time:", error)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Films that were seen before
+#
+# Data sets from the web can hold the same video twice: cut again, mirrored, encoded again. If one copy is in training
+# and the other in the test, remembering looks like understanding. We slip 100 of the 500 test films into the training
+# set.
+#
+# > **Predict.** R@10 of those 100 films and of the other 400: how far apart?
+
+# %%
+spoilt = torch.cat([train, test[:100]])
+twins = [fit_clips(clips, train=spoilt, seed=s, **small).model.cpu() for s in range(3)]
+clips = clips.to("cpu")
+slipped_in = positive_clip < 100
+
+for label, models in (("honest", honest), ("with 100 test films", twins)):
+    found = torch.stack([
+        ranks(model.score(*embed(model, clips, captions, test)), positive_clip) <= 10
+        for model in models
+    ]).double()
+    known, new = 100 * found[:, slipped_in].mean(), 100 * found[:, ~slipped_in].mean()
+    print(f"{label}: those films ≈ {known:.0f} %, the others ≈ {new:.0f} %,", end=" ")
+    print(f"all ≈ {100 * found.mean():.0f} %")
+
+# %% tags=["hide-cell", "check"]
+assert known > new + 12
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# A fifth of the test set was enough to lift the total, and a table of results would not show why. (The other films
+# gain a little, too: these models had a sixth more clips to learn from.)
+#
+# Equal files are easy to find. Copies that were encoded again are not equal, but close. So let the copies have ten per
+# cent of noise, and search for each test film's nearest training film, by the cosine of their appearance.
+
+# %%
+g = torch.Generator().manual_seed(0)
+seen = clips.experts["appearance"].features.float()  # one row per clip
+copies = seen[test[:100]]
+copies = copies + 0.1 * copies.std() * torch.randn(copies.shape, generator=g)
+library = torch.cat([seen[train], copies])
+
+
+def nearest(x, library):
+    return (F.normalize(x, dim=1) @ F.normalize(library, dim=1).T).max(1).values
+
+
+cosine = nearest(seen[test], library)
+print(f"slipped in: {cosine[:100].min():.2f} or more")
+print(f"the others: {cosine[100:].max():.2f} or less")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# There is nothing in between. The test: no film of one split has a near twin in another. It takes features and no
+# model, and belongs where a data set is made.
+
+
+# %%
+def splits_share_no_twins(a, b, limit=0.98):
+    return bool(nearest(a, b).max() < limit)
+
+
+print("TinyClips:", splits_share_no_twins(seen[test], seen[clips.clips_in("train")]))
+print("with copies:", splits_share_no_twins(seen[test], library))
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The trap: a mask that knows the answer
+#
+# In training, row $i$ of the scores is a sentence, column $i$ its clip, and the other clips of the batch are wrong. The
+# code that was published with the paper had, until November 2019, one axis too few. It masked and scaled the weights of
+# sentence $i$ *once*, with the mask of clip $i$, the right one, and used them for the whole row.
+
+
+# %%
+def wrong_mask(similarity, weights, mask):
+    own = weights * mask  # (texts, experts): sentence i with the mask of clip i
+    own = own / own.sum(1, keepdim=True)
+    return (own[:, None] * similarity).sum(2)
+
+
+def right_mask(similarity, weights, mask):
+    pair = weights[:, None] * mask  # (texts, clips, experts): i with the mask of clip j
+    pair = pair / pair.sum(2, keepdim=True)
+    return (pair * similarity).sum(2)
+
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Can a mask tell anything? Let everything else be noise: 500 sentences and 500 clips that have nothing to do with each
+# other. One expert is always there, the others in half of the clips. As with most features, unrelated ones have a
+# cosine above 0.
+
+
+# %%
+def noise(optional, seed, n=500, dim=64):
+    """Similarities (texts, clips, experts), weights, mask: nothing fits anything."""
+    g, experts = torch.Generator().manual_seed(seed), 1 + optional
+    mask = torch.rand(n, experts, generator=g) < 0.5
+    mask[:, 0] = True
+    weights = torch.softmax(torch.randn(n, experts, generator=g), 1)
+    text, video = F.normalize(1 + torch.randn(2, experts, n, dim, generator=g), dim=3)
+    return (text @ video.mT).permute(1, 2, 0) * mask, weights, mask
+
+
+similarity, weights, mask = noise(optional=0, seed=0)
+print(f"mean cosine of what is unrelated: {similarity.mean():.1f}")
+cosines = F.normalize(seen[:500], dim=1) @ F.normalize(seen[:500], dim=1).T
+print(f"mean cosine of the appearance of two films: {cosines.mean():.1f}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# > **Predict.** A random order has an R@10 of 2 %. What does the wrong mask get out of noise, with five optional
+# > experts?
+
+
+# %%
+def on_noise(score, optional, seeds=20):
+    found = [recall(ranks(score(*noise(optional, seed)))) for seed in range(seeds)]
+    return sum(found) / seeds
+
+
+leak = {k: (on_noise(wrong_mask, k), on_noise(right_mask, k)) for k in (1, 3, 5)}
+for k, (wrong, right) in leak.items():
+    print(f"{k} optional: wrong mask ≈ {wrong:.0f} %, right mask ≈ {right:.0f} %")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Out of noise, five times chance. In row $i$ only the experts of clip $i$ count. A clip that lacks one of them gets 0
+# there, where others get about 0.5. The right clip lacks none of them, ever. So it competes only with clips that have
+# *all that it has*.
+#
+# How many are those? If the right clip has an optional expert, half of the others do; if it has not, all stay in the
+# race. So each optional expert multiplies chance by up to $(2 + 1) / 2$, and $k$ of them by up to $1.5^k$. That is
+# where the leak would end if all similarities were the same.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+figure, axes = plt.subplots(figsize=(6.2, 3))
+k = list(leak)
+axes.plot(k, [2 * 1.5**i for i in k], ":", color="#707070", marker="^")
+axes.plot(k, [leak[i][0] for i in k], "--", color="#d1660a", marker="s")
+axes.plot(k, [leak[i][1] for i in k], "-", color="#202020", marker="o")
+axes.set_xticks(k)
+axes.set(xlabel="optional experts $k$", ylabel="R@10 on noise, %", ylim=(0, 16))
+axes.legend(["bound, $2 · 1.5^k$", "wrong mask", "right mask (chance: 2 %)"])
+show(
+    figure,
+    "With 1, 3 and 5 optional experts the wrong mask finds about 3, 6 and 11 percent "
+    "of the right clips in pure noise, below the bound of 3, 7 and 15; the right mask "
+    "stays at 2 percent, which is chance.",
+)
+
+# %% tags=["hide-cell", "check"]
+assert all(1.4 < right < 2.7 for _, right in leak.values())
+assert leak[1][0] > 2.4 and leak[3][0] > 5 and leak[5][0] > 9
+assert all(leak[i][0] < 2 * 1.5**i + 0.3 for i in leak)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### With training it is worse
+#
+# Noise cannot learn. A model can: whatever makes the training loss small, it will use. We train on TinyClips with the
+# wrong mask.
+
+# %%
+from mee import VideoTextMEE
+
+
+def leaked(model, text, video):
+    pairs = [text.vectors[e] @ video.vectors[e].T for e in model.experts]
+    return wrong_mask(torch.stack(pairs, 2), text.weights, video.mask)
+
+
+class Leaky(VideoTextMEE):
+    """Trains with the right clip's mask for the whole row; else as it should be."""
+
+    def score(self, text, video, conf=True):
+        if self.training:
+            return leaked(self, text, video)
+        return super().score(text, video, conf)
+
+
+small |= {"train": train, "network": Leaky}
+leaky = [fit_clips(clips, seed=seed, **small).model.cpu() for seed in range(3)]
+clips = clips.to("cpu")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Its makers would have measured with the wrong mask, too. So score the same models both ways, and the honest ones
+# beside them.
+#
+# > **Predict.** Three numbers: wrong mask measured with the wrong mask; the same models measured with the right one;
+# > the honest models. In which order?
+
+
+# %%
+def measured(models, score):
+    both = [(model, *embed(model, clips, captions[first], test)) for model in models]
+    return sum(recall(ranks(score(*each))) for each in both) / len(both)
+
+
+believed = measured(leaky, leaked)
+actual = measured(leaky, VideoTextMEE.score)
+right = measured(honest, VideoTextMEE.score)
+print(f"trained and measured with the wrong mask: R@10 ≈ {believed:.0f} %")
+print(f"the same models, measured with the right mask: ≈ {actual:.0f} %")
+print(f"trained and measured with the right mask: ≈ {right:.0f} %")
+
+# %% tags=["hide-cell", "check"]
+assert believed > right + 1.5 > actual + 5
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The first line would have been reported, and it beats the honest models. The second is what a user gets. What did
+# those models learn instead of faces? Here are the cosines of the face expert, over all captions and all clips with a
+# face. Nearly all of these pairs are wrong, so most cosines should be small.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+has_face = clips.present[test, honest[0].experts.index("face")]
+
+
+def face_cosines(models):
+    both = [embed(model, clips, captions, test) for model in models]
+    return torch.cat(
+        [(t.vectors["face"] @ v.vectors["face"][has_face].T).flatten() for t, v in both]
+    )
+
+
+constant, usual = face_cosines(leaky), face_cosines(honest)
+figure, axes = plt.subplots(figsize=(6.6, 2.6))
+bins = torch.linspace(-1, 1, 61)
+looks = {"histtype": "step", "color": "#202020", "label": "right mask"}
+axes.hist(usual, bins, density=True, **looks)
+looks = {"color": "#d1660a", "alpha": 0.6, "hatch": "//", "label": "wrong mask"}
+axes.hist(constant, bins, density=True, **looks)
+axes.set(xlabel="cosine of a caption and a face", ylabel="density")
+axes.legend(loc="upper left")
+show(
+    figure,
+    "Trained with the right mask, cosines of captions and faces spread widely, most "
+    "below 0.5; trained with the wrong mask, nearly all are above 0.5, most around "
+    "0.9: every face fits every caption.",
+)
+
+# %% tags=["hide-cell", "check"]
+assert constant.mean() > 0.6 and usual.mean() < 0.4
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The face expert has become a lamp that says *there is a face*, whoever's it is. Under the wrong mask that lamp shines
+# only in rows whose right clip has a face, so it pays. Under the right mask it lifts all clips with a face in every
+# row, whatever the sentence says.
+#
+# With longer training the leak looks as good, and the honest models win by less ([results](results.md)). The test is
+# the experiment from above: noise must score like chance.
+
+
+# %%
+def noise_is_chance(score):
+    return abs(on_noise(score, optional=5) - 2) < 0.7
+
+
+for score in (wrong_mask, right_mask):
+    print(f"{score.__name__}: {noise_is_chance(score)}")
+
+# %% tags=["hide-cell", "check"]
+assert noise_is_chance(right_mask) and not noise_is_chance(wrong_mask)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - A constant score looks perfect if ties are decided in its favour, and a NaN ranks first. Test the metric with a
+#   constant and with a NaN before you use it on a model.
+# - The best of many tries on the test split is partly luck; more so with few test clips. Choose on validation.
+# - Test films that were in training are found far more often than others. Look for near twins by their features.
+# - A mask leaks if the right clip's mask is used for a whole row. It finds several times chance in noise, and a model
+#   that trains on it looks good and is bad. Feed noise to whatever scores: the answer must be chance.
+#
+# ## Exercises
+#
+# 1. Two tests in one: does a rank function favour constants, and does it let NaN pass?
+# 2. A test that finds leaks without looking at R@10: what of one clip may change the score of another?
+# 3. Repair a leaky model without training: how much do you add to the score of a clip without a face?
+#
+# Write them in the [exercise notebook](exercises/10_leaks.ipynb); one way to do it is in the
+# [solutions](solutions/10_leaks.ipynb).
+#
+# ## Where next
+#
+# Back to [training](09_training.ipynb), or on to [images and videos](11_images_and_videos.ipynb).

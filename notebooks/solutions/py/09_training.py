@@ -1,0 +1,180 @@
+# %% [markdown]
+# # Solutions: How does a random network become a useful one, in a minute?
+#
+# Three exercises to [the lesson](../09_training.ipynb).
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/09_training.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F09_training.ipynb)
+
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import tempfile
+from pathlib import Path
+
+import torch
+
+from mee.data import MixedBatches
+from mee.loss import MaxMarginRankingLoss
+from mee.model import ModelConfig, VideoTextMEE
+from mee.storage import read_clips
+
+clips = read_clips("data/tinyclips.h5")
+
+# %% [markdown]
+# ## Exercise 1
+#
+# How many steps does a run take, and how large is the learning rate in each epoch? A last batch of a single clip is
+# left out; one of two is used.
+
+
+# %% tags=["solution"]
+# write steps(films, batch_size, epochs): the number of steps of the whole run, an int
+# and rates(lr, lr_decay, epochs): the list of learning rates of the epochs, first lr
+def steps(films, batch_size, epochs):
+    whole, rest = divmod(films, batch_size)
+    return epochs * (whole + (rest > 1))
+
+
+def rates(lr, lr_decay, epochs):
+    return [lr * lr_decay**epoch for epoch in range(epochs)]
+
+
+# %% tags=["check"]
+for films, size in ((2000, 64), (128, 64), (129, 64), (130, 64), (5, 64)):
+    g = torch.Generator().manual_seed(0)
+    batches = len(MixedBatches(clips, torch.arange(films), size, g))
+    assert steps(films, size, 1) == batches, f"{films} films, batches of {size}: wrong"
+    assert steps(films, size, 7) == 7 * batches, "all epochs take equally many steps"
+adam = torch.optim.Adam([torch.zeros(1, requires_grad=True)], 2e-3)
+decay = torch.optim.lr_scheduler.ExponentialLR(adam, 0.95)
+for rate in rates(2e-3, 0.95, 8):
+    want = adam.param_groups[0]["lr"]
+    assert abs(rate - want) < 1e-9, "not the rate of PyTorch's exponential schedule"
+    adam.step()
+    decay.step()
+print("exercise 1: right for five sizes, and for eight epochs of decay")
+
+# %% [markdown]
+# ## Exercise 2
+#
+# Make the loop that was written by hand resumable. Here is one epoch of it; three things change while it runs. Save
+# them to a file, and bring them back into *new* objects, so that two epochs, a stop, and two more give the very weights
+# of four epochs in one go.
+
+
+# %%
+def start(seed):
+    torch.manual_seed(seed)
+    experts = {name: (expert.dim, 32) for name, expert in clips.experts.items()}
+    config = ModelConfig(experts, clips.word_dim, {"audio": 2}, text_clusters=4)
+    model = VideoTextMEE(config)
+    adam = torch.optim.Adam(model.parameters(), 2e-3)
+    return model, adam, torch.Generator().manual_seed(seed)
+
+
+def one_epoch(model, adam, generator, rows):
+    criterion = MaxMarginRankingLoss(0.2)
+    model.train()
+    for batch in MixedBatches(clips, rows, 64, generator):
+        loss = criterion(model(*batch.text, *batch.video), batch.clip, batch.sentence)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    for group in adam.param_groups:
+        group["lr"] *= 0.9
+
+
+# %% tags=["solution"]
+# write save(path, model, adam, generator): everything into one file with torch.save
+# and load(path, model, adam, generator): from that file into these three new objects
+def save(path, model, adam, generator):
+    state = {"model": model.state_dict(), "adam": adam.state_dict()}
+    state["generator"] = generator.get_state()
+    torch.save(state, path)
+
+
+def load(path, model, adam, generator):
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    adam.load_state_dict(state["adam"])
+    generator.set_state(state["generator"])
+
+
+# %% tags=["check"]
+rows = clips.clips_in("train")[:200]
+in_one_go = start(0)
+for _ in range(4):
+    one_epoch(*in_one_go, rows)
+with tempfile.TemporaryDirectory() as folder:
+    stopped = start(0)
+    for _ in range(2):
+        one_epoch(*stopped, rows)
+    save(Path(folder) / "state.pt", *stopped)
+    resumed = start(5)  # another seed: nothing may be left of it
+    load(Path(folder) / "state.pt", *resumed)
+same_generator = torch.equal(resumed[2].get_state(), stopped[2].get_state())
+assert same_generator, "the random numbers do not go on where they stood"
+rate, want = (adam.param_groups[0]["lr"] for _, adam, _ in (resumed, stopped))
+assert rate == want, "the learning rate jumped back"
+for _ in range(2):
+    one_epoch(*resumed, rows)
+weights = resumed[0].state_dict()
+for name, value in in_one_go[0].state_dict().items():
+    assert torch.equal(value, weights[name]), f"{name} differs: is Adam's state there?"
+print("exercise 2: right, bit for bit")
+
+# %% [markdown] tags=["solution"]
+# The learning rate is in Adam's state, among its `param_groups`. What is missing for real use: a temporary name that is
+# renamed when the file is complete, or a stop while saving leaves half a file and no whole one.
+
+# %% [markdown]
+# ## Exercise 3
+#
+# How large is the luck of the best? Twenty networks are equally good; the R@10 of each is measured with a standard
+# error of $s$ points, independently. How much too good does the best of them look, on average? Write it for any number
+# of networks, by simulation or by a formula.
+#
+# Then think: with 100 films and about 400 captions, R@10 near 35 %, the standard error is about 2.4 points. What does
+# your function say for 20 networks? Would you expect as much for the best of 20 epochs of one run?
+# ([Lesson 10](../10_leaks.ipynb) comes back to such numbers.)
+
+
+# %% tags=["solution"]
+# write luck(networks, s): by how many points the best of so many equally good networks
+# looks too good, on average; a float
+def luck(networks, s):
+    g = torch.Generator().manual_seed(0)
+    numbers = torch.randn(20_000, networks, generator=g)
+    return s * float(numbers.max(1).values.mean())
+
+
+# %% tags=["check"]
+assert abs(luck(1, 2.0)) < 0.1, "with one network there is nothing to choose"
+assert abs(luck(2, 1.0) - torch.pi**-0.5) < 0.05, "of two, it is s over the root of pi"
+assert abs(luck(50, 3.0) - 3 * luck(50, 1.0)) < 0.15, "it is proportional to s"
+g = torch.Generator().manual_seed(1)
+for networks in (5, 20, 100):
+    # R@10 of networks that truly have 40 %, each measured on its own 1,000 captions
+    captions = torch.full((2000, networks), 1000.0)
+    found = torch.binomial(captions, torch.full_like(captions, 0.4), generator=g) / 10
+    want = float((found.max(1).values - 40).mean())
+    s = 100 * (0.4 * 0.6 / 1000) ** 0.5
+    assert abs(luck(networks, s) - want) < 0.3, f"not so for the best of {networks}"
+print("exercise 3: right for one, two and many, and for simulated test sets")
+
+# %% [markdown] tags=["solution"]
+# `luck(20, 2.4)` is about 4.5 points. The best of 20 epochs has less luck: the epochs of one run are asked the same
+# captions, and mostly succeed and fail on the same ones. And early epochs are not as good, so that only the last few
+# compete. Separate trainings are less alike, so the best of them owes more to luck.

@@ -1,0 +1,192 @@
+# %% [markdown]
+# # Solutions: And with a million clips?
+#
+# Three exercises to [the lesson](../16_scale.ipynb).
+
+# %% [markdown] tags=["badges"]
+# [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/16_scale.ipynb)
+# [![Open in Binder](../_static/binder.svg)](https://mybinder.org/v2/gh/OWNER/mee/main?labpath=notebooks%2Fsolutions%2F16_scale.ipynb)
+
+# %% tags=["setup", "hide-input"]
+# @title Set-up: run this cell first
+import os
+
+if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
+    os.chdir("..")
+elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+    address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
+    # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
+    # %run mee-book/notebooks/lesson.py
+    os.chdir("mee-book/notebooks")
+
+# %%
+import torch
+import torch.nn.functional as F
+from lesson import need
+
+need("search")  # on Colab it is installed now; where it is, nothing happens
+from mee import MEE, ClipIndex, TextEmbedding, VideoEmbedding
+
+# in alphabetical order, as the columns of masks and weights
+DIMS = {"audio": 5, "face": 8, "motion": 6}
+# only its score is used
+network = MEE({name: (3, dim) for name, dim in DIMS.items()}, text_dim=4)
+
+
+def draw(clips, sentences, seed):
+    """Random embeddings, as a model would give them: VideoEmbedding, TextEmbedding."""
+    g = torch.Generator().manual_seed(seed)
+    mask = torch.rand(clips, 3, generator=g) < 0.7
+    mask[~mask.any(1), 2] = True  # every clip has something
+
+    def vectors(count):
+        drawn = {n: torch.randn(count, dim, generator=g) for n, dim in DIMS.items()}
+        return {name: F.normalize(x, dim=1) for name, x in drawn.items()}
+
+    videos, texts = vectors(clips), vectors(sentences)
+    videos = {name: x * mask[:, [i]] for i, (name, x) in enumerate(videos.items())}
+    weights = torch.softmax(torch.randn(sentences, 3, generator=g), 1)
+    return VideoEmbedding(videos, mask), TextEmbedding(texts, weights)
+
+
+# %% [markdown]
+# ## Exercise 1
+#
+# An index keeps the embeddings that are there, and nothing for those that are not. Given the dimensions of the experts
+# and how often each is missing, how many bytes of vectors should you expect for `clips` clips?
+
+# %% tags=["solution"]
+# write expected_bytes(clips, dims, missing, width): dims and missing are dicts over the experts, missing from 0 to 1;
+# width is the bytes of one number, 4 or 2; return a number
+def expected_bytes(clips, dims, missing, width):
+    return clips * width * sum(dim * (1 - missing[name]) for name, dim in dims.items())
+
+
+# %% tags=["check"]
+never = dict.fromkeys(DIMS, 0)
+complete = expected_bytes(10, DIMS, never, 4)
+assert complete == 10 * 19 * 4, "ten complete clips have 19 numbers each"
+video, _ = draw(3000, 1, seed=0)
+absent = 1 - video.mask.double().mean(0)
+missing = dict(zip(DIMS, absent.tolist(), strict=True))
+for dtype, width in (("float32", 4), ("float16", 2)):
+    index = ClipIndex(DIMS, dtype=dtype)
+    index.add([str(i) for i in range(3000)], video)
+    expected = expected_bytes(3000, DIMS, missing, width)
+    assert abs(expected - index.nbytes) < 1, f"not what a {dtype} index keeps"
+print("exercise 1: right, for complete clips and for an index of 3,000 with gaps")
+
+# %% [markdown] tags=["solution"]
+# For the lesson's million clips, 4 x 64 dimensions with a third and a tenth missing: 913 MB, or 457 MB in float16.
+
+# %% [markdown]
+# ## Exercise 2
+#
+# The lesson's search by hand knew one sentence and two experts. Write it for any number of both, with tensors alone.
+# Take inner products with the clips of one group at a time, and never make a tensor of all sentences x all clips.
+
+
+# %% tags=["solution"]
+# write search(text, video, k): a TextEmbedding, which unpacks to (texts, weights), and a VideoEmbedding, which unpacks
+# to (videos, mask), as in draw() above; every group has at least one expert; return (scores, clips), both
+# (sentences, k), best first
+def search(text, video, k):
+    (texts, weights), (videos, mask) = text, video
+    names = list(videos)
+    query = [weights[:, [i]] * texts[name] for i, name in enumerate(names)]
+    query = torch.cat(query, 1)
+    gallery = torch.cat([videos[name] for name in names], 1)
+    scores, clips = [], []
+    for pattern in mask.unique(dim=0):
+        group = (mask == pattern).all(1).nonzero()[:, 0]
+        product, place = (query @ gallery[group].T).topk(min(k, len(group)), 1)
+        scores.append(product / (weights * pattern).sum(1, keepdim=True))
+        clips.append(group[place])
+    best = torch.cat(scores, 1).topk(k, 1)
+    return best.values, torch.cat(clips, 1).gather(1, best.indices)
+
+
+# %% tags=["check"]
+for seed in range(4):
+    video, text = draw(400, 30, seed)
+    want = network.score(text, video)
+    scores, numbers = search(text, video, 12)
+    assert scores.shape == numbers.shape == (30, 12), "(sentences, k), both"
+    torch.testing.assert_close(scores, want.topk(12, 1).values, atol=1e-5, rtol=0)
+    torch.testing.assert_close(want.gather(1, numbers), scores, atol=1e-5, rtol=0)
+print("exercise 2: the best twelve of four random worlds, as in the library")
+
+# %% [markdown] tags=["solution"]
+# The last `topk` over all groups together needs no sorting by hand: `gather` takes the numbers along.
+
+# %% [markdown]
+# ## Exercise 3
+#
+# In a database every expert proposes its own best clips. Say each of them has proposed its best `depth`, and $l_e$ is
+# the similarity of the last one that expert $e$ proposed. A clip that nobody has proposed has at most $l_e$ for each
+# expert that it has. How high can its score be, whatever experts it has? If the *k*-th best of those proposed is at
+# least as high, then nothing better was missed, and that is proven, not hoped (Fagin's threshold algorithm).
+#
+# Write the bound. Then find the smallest depth that proves the best ten, by doubling.
+
+# %% tags=["solution"]
+# write bound(last, weights): both (experts,); return the highest score that an unseen clip can have, a float
+# and proven_depth(text, video, k): for one sentence, texts (1, dim) and weights (1, experts); return the first depth of
+# 10, 20, 40, ... (at most the number of clips) at which the best k are proven; network.score scores what was proposed
+def bound(last, weights):
+    # a weighted mean is never above its largest term; a clip may have that expert alone
+    return float(last.max())
+
+
+def proven_depth(text, video, k):
+    (texts, weights), (videos, mask) = text, video
+    scores, depth = network.score(text, video)[0], 10
+    while True:
+        proposed, last = set(), []
+        for i, name in enumerate(videos):
+            similarity = (videos[name] @ texts[name][0]).masked_fill(~mask[:, i], -2)
+            best = similarity.topk(min(depth, int(mask[:, i].sum())))
+            proposed |= set(best.indices.tolist())
+            # an expert that has proposed all its clips knows none of the unseen
+            more = len(best.values) == depth
+            last.append(best.values[-1] if more else torch.tensor(-2.0))
+        seen, highest = scores[sorted(proposed)], bound(torch.stack(last), weights[0])
+        proven = len(seen) >= k and seen.topk(k).values[-1] >= highest
+        if depth >= len(mask) or proven:
+            return min(depth, len(mask))
+        depth *= 2
+
+
+# %% tags=["check"]
+import itertools
+
+g = torch.Generator().manual_seed(0)
+for _ in range(50):
+    last = torch.rand(3, generator=g) * 2 - 1
+    w = torch.softmax(torch.randn(3, generator=g), 0)
+    pairs = itertools.combinations(range(3), 2)
+    subsets = [[0], [1], [2], *map(list, pairs), [0, 1, 2]]
+    highest = max(float((w[s] * last[s]).sum() / w[s].sum()) for s in subsets)
+    given = bound(last, w)
+    assert given >= highest - 1e-6, "an unseen clip could score more than this bound"
+    assert given <= highest + 1e-6, "too high: no set of experts reaches this bound"
+depths = []
+for seed in range(6):
+    video, text = draw(2000, 1, seed)
+    depth = proven_depth(text, video, 10)
+    want = set(network.score(text, video)[0].topk(10).indices.tolist())
+    proposed = set()
+    for i, name in enumerate(DIMS):
+        has = video.mask[:, i]
+        similarity = video.vectors[name] @ text.vectors[name][0]
+        best = similarity.masked_fill(~has, -2).topk(min(depth, int(has.sum())))
+        proposed |= set(best.indices.tolist())
+    assert want <= proposed, f"at depth {depth} one of the ten best was not proposed"
+    depths.append(depth)
+assert min(depths) < 2000, "some world is proven before everything has been proposed"
+print("exercise 3: a tight bound, and nothing was missed in six random worlds")
+
+# %% [markdown] tags=["solution"]
+# The bound is simple, and hard to reach: the best ten of a mean must beat the best that a *single* expert has left. It
+# takes hundreds of proposals here, where ten or twenty would have found the same clips. A proof costs more than being
+# right. If no clip has one expert alone, only patterns that occur need to be looked at, and the bound comes down.
