@@ -60,13 +60,11 @@ def boxes(app, doctree):
     kinds = {"Predict": "tip", "Trap": "warning", "Aside": "note"}
     for quote in list(doctree.findall(nodes.block_quote)):
         first = quote.next_node(nodes.paragraph)
-        bold = first is not None and isinstance(first.children[0], nodes.strong) and first.children[0].astext()
-        if bold and bold.rstrip(".") in kinds:
-            del first.children[0]
-            first.children[0] = nodes.Text(first.children[0].astext().lstrip())
-            kind = kinds[bold.rstrip(".")]
-            title = nodes.title("", bold.rstrip("."))
-            quote.replace_self(nodes.admonition("", title, *quote.children, classes=[kind, "box"]))
+        words = [child for child in first.children if child.astext()] if first is not None else []
+        bold = words[0].astext().rstrip(".") if words and isinstance(words[0], nodes.strong) else None
+        if bold in kinds:
+            first.children = [nodes.Text(words[1].astext().lstrip()), *words[2:]]
+            quote.replace_self(nodes.admonition("", nodes.title("", bold), *quote.children, classes=[kinds[bold]]))
 
 
 def setup(app):

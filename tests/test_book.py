@@ -154,6 +154,16 @@ def test_a_table_that_a_cell_shows_is_a_table(book):
     assert seen, "no cell of the book shows a table"
 
 
+def test_predictions_are_boxes(book):
+    seen = 0
+    for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"):
+        asked = path.read_text(encoding="utf-8").count("> **Predict.**")
+        page = (book / f"{path.stem}.html").read_text(encoding="utf-8")
+        assert page.count('class="tip admonition"') == asked, path.name
+        seen += asked
+    assert seen > 50
+
+
 def test_every_picture_has_words(pages):
     seen = 0
     for name, page in pages.items():

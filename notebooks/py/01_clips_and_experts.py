@@ -60,8 +60,7 @@ for name, group in file.items():
     print(f"{name:<11}", ", ".join(group))
 
 # %% [markdown]
-# `clips/facts` holds the facts that each film was made from. Here are those of one clip. Before you go on, picture the
-# film.
+# `clips/facts` holds the facts that each film was made from. Here are those of one clip.
 
 # %%
 ids = list(file["clips/id"].asstr())
@@ -369,8 +368,8 @@ print(f"films whose sound belongs: {np.mean([belongs(one) for one in facts]):.0%
 # %% [markdown]
 # More than half of the beaches, and few other places. So in part of the films two experts *corroborate* each other: you
 # can look for the sea, or listen for it. A model that misses one of the two still has the other. In the rest of the
-# films the sound is drawn by itself, so that looking cannot replace listening: most places have no sound of their own,
-# or two.
+# films the sound is drawn by itself, so that looking cannot replace listening. And where the sound does belong, a place
+# mostly narrows it down to two, as the figure shows.
 
 # %% tags=["hide-input"]
 places = sorted({one["place"] for one in facts})

@@ -467,8 +467,8 @@ def learn(loss, seed):
 
 # %% [markdown]
 # Margin 0.2 and temperature 0.05 are the library's defaults; neither was tuned for this. Three seeds each, on 600
-# clips. `Result` holds the ranks of all seeds, and `difference` takes the difference of two results in R@10 with a 95
-# % interval: what other clips and other seeds could have given. (Lesson 07 builds it.)
+# clips. `Result` holds the ranks of all seeds, and `difference` takes the difference of two results in R@10 with an
+# interval of 95 %: what other clips and other seeds could have given. (Lesson 07 builds it.)
 #
 # > **Predict.** Which of the three losses will rank best, and which worst?
 

@@ -119,8 +119,6 @@ cosine = {
 # %% [markdown]
 # [Lesson 04](04_mixture_weights.ipynb) derived the masked score; here the library computes it. (It wants vectors, so we
 # write cosines as vectors: those of the captions are unit vectors, and those of the clips hold the cosines.)
-#
-# > **Predict.** The still's caption gives motion a weight of 0.3, and its still has none. What is the score of the two?
 
 # %%
 text = {name: torch.eye(2) for name in cosine}
@@ -131,8 +129,8 @@ print("rows: captions of film and still; columns: film and still")
 print(scores)
 
 # %% [markdown]
-# 0.6, the cosine by appearance alone. Over the still appearance has all of the weight, whatever the caption's weights
-# are. What can be compared is compared.
+# The still and its caption score 0.6, the cosine by appearance alone, although the caption gives motion a weight of
+# 0.3. Over the still, appearance has all of the weight. What can be compared is compared.
 #
 # ## What a still teaches
 #
@@ -518,15 +516,16 @@ panels[1].legend(loc=(0.6, 0.16))
 show(
     figure,
     "Left, t2v: alone, R@10 rises fast and then stays where it is; with stills it "
-    "rises more slowly, crosses that line early in the training and goes on rising. "
-    "Right, v2t: alone, it rises fast and stays; with stills it starts low and rises "
-    "slowly to the end.",
+    "rises more slowly, crosses that line before the middle of the training and ends "
+    "higher. Right, v2t: alone, it rises fast and stays; with stills it starts low and "
+    "rises slowly, below the other line.",
 )
 
 # %% [markdown]
 # Films alone are learnt quickly, and then by heart; after that, more training brings nothing. Films among stills are
-# learnt slowly, and the curve goes on rising. Stop early, and stills are harmful; stop late, and they help. We made
-# this mistake ourselves: an earlier [results page](results.md) stopped after 12 epochs, and said that stills hurt v2t.
+# learnt slowly, and the curve goes on rising; in v2t, where they begin near chance, they need longer still. Stop early,
+# and stills are harmful; stop late, and they help. We made this mistake ourselves: an earlier [results
+# page](results.md) stopped after 12 epochs, and said that stills hurt v2t.
 
 # %% tags=["hide-cell", "check"]
 early, late = slice(0, 2), slice(-3, None)
@@ -593,7 +592,7 @@ show(figure, "R@10, which rises with the number of films. " + "; ".join(said) + 
 # *What are zeros worth?* Beside 50 films they do no harm to t2v. Beside 400 they cost far more than the stills had
 # brought, and the films would have been better alone: five of seven clips in training then say that *nothing moves*. A
 # gap can mean something, as a missing face does in [lesson 05](05_missing_faces.ipynb): a caption about a face does not
-# belong to a film without one. Here the gap means that somebody used a camera for stills.
+# belong to a film without one. Here the gap means only that the camera took stills.
 #
 # *And the expert loss?* With stills it lifts v2t further where films are few. Without stills it does not help 400
 # films; it is a remedy for mixed company.

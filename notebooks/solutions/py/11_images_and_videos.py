@@ -67,9 +67,9 @@ print("exercise 1: right, and the scores are the library's")
 # %% [markdown]
 # ## Exercise 2
 #
-# `MixedBatches` draws its stills anew each epoch, and forgets. With 1,000 stills, and 100 of them an epoch, how many
-# has nobody looked at after ten epochs? (About $0.9^{10}$ of them, a third.) Write a sampler **with a memory**: it goes
-# through all stills in a random order, an epoch after the other, then in a new order, and so on. At any time some have
+# `MixedBatches` draws its stills afresh for each epoch, and forgets. With 1,000 stills, and 100 of them per epoch, how
+# many have never been drawn after ten epochs? (About $0.9^{10}$ of them, a third.) Write a sampler **with a memory**:
+# it goes through all stills in a random order, epoch after epoch, then in a new order, and so on. At any time some have
 # been drawn $n$ times and the others $n + 1$ times.
 
 
@@ -163,4 +163,4 @@ print("exercise 3: better than the films alone, both ways, on validation and on 
 
 # %% [markdown] tags=["solution"]
 # With the expert loss, appearance and face are also compared among all clips that have them, stills or films, one
-# expert at a time. There the captions of stills don't learn to stay away from films as such.
+# expert at a time. There the captions of stills do not learn to stay away from films as such.

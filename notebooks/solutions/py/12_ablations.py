@@ -142,4 +142,4 @@ on_test = "and on test" if gains["test"][1] > 0 else "not clear of 0 on test"
 print("exercise 3: better on validation;", on_test)
 
 # %% [markdown] tags=["solution"]
-# There are others: look at the temperature, and at the learning rate, which nobody has chosen for so short a training.
+# There are others: look at the temperature, and at the learning rate, which was not chosen for so short a training.

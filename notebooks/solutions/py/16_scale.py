@@ -55,6 +55,7 @@ def draw(clips, sentences, seed):
 # An index keeps the embeddings that are there, and nothing for those that are not. Given the dimensions of the experts
 # and how often each is missing, how many bytes of vectors should you expect for `clips` clips?
 
+
 # %% tags=["solution"]
 # write expected_bytes(clips, dims, missing, width): dims and missing are dicts over the experts, missing from 0 to 1;
 # width is the bytes of one number, 4 or 2; return a number
@@ -123,11 +124,12 @@ print("exercise 2: the best twelve of four random worlds, as in the library")
 # ## Exercise 3
 #
 # In a database every expert proposes its own best clips. Say each of them has proposed its best `depth`, and $l_e$ is
-# the similarity of the last one that expert $e$ proposed. A clip that nobody has proposed has at most $l_e$ for each
+# the similarity of the last one that expert $e$ proposed. A clip that was not proposed has at most $l_e$ for each
 # expert that it has. How high can its score be, whatever experts it has? If the *k*-th best of those proposed is at
 # least as high, then nothing better was missed, and that is proven, not hoped (Fagin's threshold algorithm).
 #
 # Write the bound. Then find the smallest depth that proves the best ten, by doubling.
+
 
 # %% tags=["solution"]
 # write bound(last, weights): both (experts,); return the highest score that an unseen clip can have, a float
