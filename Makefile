@@ -47,7 +47,7 @@ bench: $(TESTS_READY)  ## how fast, against a plain transcription of the origina
 faults: $(TESTS_READY)  ## try to break it: thousands of damaged files, kills, full disks (ten minutes)
 	$(BIN)/python experiments/faults -o notebooks/data/faults.json
 
-demo: $(DEMO_READY)  ## open the search page in a browser, on TinyClips and a model trained on the spot
+demo: $(DEMO_READY)  ## open the search page in a browser, on TinyClips and the small model
 	$(BIN)/mee demo
 
 lab: $(BOOK_READY)  ## open JupyterLab, on the first lesson if there is one

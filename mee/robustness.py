@@ -45,6 +45,9 @@ def robustness(
 ) -> dict[str, Any]:
     """Retrieval among ``clip_ids`` while shares of their (clip, expert) pairs are deleted at random.
 
+    Deleted are embeddings: right for MEE, whose experts are embedded apart. A network whose experts look at each other
+    would have seen what is deleted here; delete its features instead (lesson 17).
+
     Parameters
     ----------
     clip_ids

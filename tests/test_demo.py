@@ -1,8 +1,8 @@
 """The search page: what the service answers, without a browser; then the page in one, as a reader would use it."""
 
+import argparse
 import dataclasses
 import importlib.util
-import os
 import re
 import shutil
 import signal
@@ -20,9 +20,8 @@ import pytest
 import torch
 
 from mee.cli import main
-from mee.config import TrainConfig
 from mee.data import Words
-from mee.demo import DemoError, SearchService, Videos, quick_model, service
+from mee.demo import DemoError, SearchService, Videos, service
 from mee.demo.page import answer_html, bar_html, build_page, clip_html, facts_html, sentences_html
 from mee.demo.service import DEPTH, LIMIT, SHOWN
 from mee.evaluate import calibrate, embed
@@ -398,23 +397,14 @@ def test_without_a_vocabulary_no_sentence_can_be_read(search, tmp_path):
     assert with_words.sentences("x") == [] and with_words.examples() == []
 
 
-def test_the_first_model_is_kept(planted, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(service, "QUICK", TrainConfig(epochs=1, dim=8, text_clusters=2, sequence_clusters=2))
-    clips, cache = read_clips(planted / "clips.h5"), tmp_path / "runs" / "model.pt"
-    model, words = quick_model(clips, cache)
-    torch.testing.assert_close(model.calibration.state_dict(), calibrate(model, clips).state_dict())
-    assert words.words == clips.words.words and str(cache) in capsys.readouterr().out
-    assert [path.name for path in cache.parent.iterdir()] == ["model.pt"]
-    again, _ = quick_model(clips, cache)
-    assert not capsys.readouterr().out, "the second time the file is there"
-    for key, value in model.state_dict().items():
-        torch.testing.assert_close(again.state_dict()[key], value)
-    cache.write_bytes(b"not a model")
-    quick_model(clips, cache)
-    assert "trained again" in capsys.readouterr().out and load_model(cache)
-    os.utime(cache, (0, 0))
-    quick_model(clips, cache)
-    assert "half a minute" in capsys.readouterr().out, "a newer clip file gets a newer model"
+def test_without_arguments_it_searches_tinyclips_by_the_small_model():
+    options = argparse.Namespace(model=None, clips=None, videos=None, split=None, score=None)
+    search = service.load(options)
+    assert len(search.index) == 1000 and search.score == "calibrated"
+    assert next(search.model.parameters()).dtype == torch.float32
+    hits = search.answer("deep under water a phone rings", k=3).hits
+    found = [search.clips.facts[search.number[hit.id]] for hit in hits]
+    assert [(facts["place"], facts["sound"]) for facts in found] == [("underwater", "phone")] * 3
 
 
 # --------------------------------------------------------------------------------------------------- in a real browser

@@ -7,7 +7,7 @@ page loads nothing from other hosts, fonts included; only a link that you follow
 
 From the shell::
 
-    mee demo                       # TinyClips, and a small model that is trained first, in half a minute
+    mee demo                       # TinyClips, and the small model that comes with them
     mee demo run/model.pt mine.h5  # a model of `mee train`, and clips to search
     mee demo run/model.pt mine.h5 --videos FOLDER   # with the videos themselves: FOLDER/ID.mp4
 
@@ -15,6 +15,6 @@ From the shell::
 ``pip install -e '.[search,demo]'``.
 """
 
-from mee.demo.service import Answer, DemoError, SearchService, Videos, load, quick_model
+from mee.demo.service import Answer, DemoError, SearchService, Videos, load
 
-__all__ = ["Answer", "DemoError", "SearchService", "Videos", "load", "quick_model"]
+__all__ = ["Answer", "DemoError", "SearchService", "Videos", "load"]

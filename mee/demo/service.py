@@ -14,18 +14,15 @@ from pathlib import Path
 
 import torch
 
-from mee.config import TrainConfig
 from mee.data import Clips, Words
-from mee.evaluate import calibrate, eval_mode
+from mee.evaluate import eval_mode
 from mee.model import TextEmbedding, VideoTextMEE
 from mee.search import ClipIndex, Hit, encode_query
-from mee.storage import CheckpointError, load_model, read_clips, save_model
-from mee.train import fit_clips
+from mee.storage import load_model, read_clips
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS, TINYCLIPS = REPOSITORY / "data_scripts", REPOSITORY / "notebooks" / "data" / "tinyclips.h5"  # in a clone
-CACHE = Path("runs/demo/model.pt")  # in the current folder
-QUICK = TrainConfig(epochs=16, lr=2e-3, loss="info-nce", dim=256, text_clusters=16, sequence_clusters=8)
+SMALL_MODEL = TINYCLIPS.with_name("tinyclips_model.pt")  # of `make model`, in float16
 SHOWN, LIMIT, DEPTH, CAPTIONS = 8, 500, 200, 20_000  # clips shown; letters read; ranks compared; captions searched
 SUFFIXES = (".mp4", ".m4v", ".webm", ".ogv", ".mov")  # what browsers may play
 EXAMPLES = [  # for TinyClips
@@ -241,22 +238,6 @@ def check_compatible(model: VideoTextMEE, clips: Clips, words: Words | None) -> 
     return words, shared
 
 
-def quick_model(clips: Clips, cache: Path | str = CACHE) -> tuple[VideoTextMEE, Words | None]:
-    """A small model of ``clips``, trained in half a minute the first time, then kept in ``cache``; and its words."""
-    cache = Path(cache)
-    if clips.path and cache.exists() and cache.stat().st_mtime >= clips.path.stat().st_mtime:
-        try:
-            return load_model(cache)
-        except CheckpointError as error:
-            print(f"{error}: it is trained again")
-    print(f"A small model of {clips.title} is trained, which takes half a minute. {cache} keeps it for the next time.")
-    run = fit_clips(clips, config=QUICK)
-    run.model.calibration = calibrate(run.model, clips)
-    clips.to("cpu")  # where the loaded model is; training took them to a GPU if there is one
-    save_model(cache, run.model, run.words)
-    return load_model(cache)
-
-
 def load(options: argparse.Namespace) -> SearchService:
     """The service that the command line asks for; :class:`DemoError` if something does not fit."""
     if options.model and not options.clips:
@@ -270,5 +251,5 @@ def load(options: argparse.Namespace) -> SearchService:
     clip_ids = torch.cat([clips.clips_in(split) for split in options.split]) if options.split else None
     if clip_ids is not None and not len(clip_ids):
         raise DemoError(f"{clips.name}: it has no clip in {' or '.join(options.split)}")
-    model, words = load_model(options.model) if options.model else quick_model(clips)
-    return SearchService(model, clips, words, clip_ids, videos, options.score)
+    model, words = load_model(options.model or SMALL_MODEL)
+    return SearchService(model.float(), clips, words, clip_ids, videos, options.score)
