@@ -50,7 +50,6 @@ from mee.data import tokenize
 from mee.evaluate import embed, rank_embeddings
 from mee.metrics import chance, ranks, summarise
 
-sys.path.append("../experiments")
 torch.set_printoptions(precision=2, sci_mode=False)
 
 # %% [markdown]
@@ -112,8 +111,9 @@ print({name: expert.dim for name, expert in clips.experts.items()})
 # other two lists.
 #
 # A model must not be tested on what it was trained on: that is a **leak**. We count, for the videos
-# in our file, those that one list trains on and another list tests with. Which of the nine counts
-# have to be 0?
+# in our file, those that one list trains on and another list tests with.
+#
+# > **Predict.** Which of the nine counts have to be 0?
 
 # %%
 lists = ("1k-B", "1k-A", "full")
@@ -181,8 +181,9 @@ print(f"videos with all four: {int(all_four.sum())} of {len(clips):,}")
 # This is the incomplete data of the paper's title. A quarter of the videos show a face, nearly four
 # in ten show text, one in ten both. Nobody has deleted anything: the gaps come with the videos. If
 # the gaps mean something, then *which* experts a video has tells what the video is about. The
-# figure shows the share of faces and of texts in each category. Where do you expect the most faces,
-# and where the most text?
+# figure shows the share of faces and of texts in each category.
+#
+# > **Predict.** Where do you expect the most faces, and where the most text?
 
 # %% tags=["hide-input"]
 category = [fact["category"] for fact in clips.facts]
@@ -200,7 +201,8 @@ axes.legend(loc="lower right")
 show(
     figure,
     "Share of videos with a face, from 3 percent of animation and 9 percent of vehicles"
-    " and of cooking to 49 percent of beauty and 51 percent of television shows; with text, "
+    " and of cooking to 49 percent of beauty and 51 percent of television shows; "
+    "with text, "
     "from 25 percent of howto to 50 percent of sports and 65 percent of news.",
 )
 
@@ -276,8 +278,7 @@ print(f"MSR-VTT's captions that another video has too, word for word: {share:.0%
 #
 # Two people describe one video. Of the words that either uses, how many do both use? Words such as
 # *a* and *the* would spoil the count, so we leave out the 50 most frequent ones. We take all pairs
-# of captions of the same test video, and pairs from two test videos drawn at random. What is your
-# guess for the mean: a half, a fifth, a tenth?
+# of captions of the same test video, and pairs from two test videos drawn at random.
 
 # %%
 captions, positive_clip = clips.captions_of(test)  # 20 per video, video by video
@@ -345,8 +346,9 @@ for name in ("R@1", "R@10"):
 # one from $i$ to $o$, one from $o$ to $o$, and a batch norm with $2o$. NetVLAD with $K$ centres in
 # $D$ dimensions has two sets of $DK$ numbers, and a batch norm with $2K$. Words are pooled with 32
 # centres, so a sentence is $300 \cdot 32$ numbers; sound is pooled with 16. Every expert has a unit
-# for clips and one for sentences, and one more linear layer gives the weights. Where do you expect
-# most of the parameters?
+# for clips and one for sentences, and one more linear layer gives the weights.
+#
+# > **Predict.** Where are most of the parameters?
 
 
 # %%
@@ -372,6 +374,7 @@ for name, number in {**parameters, "together": sum(parameters.values())}.items()
 # The rest of the recipe is a handful of numbers. Beside them is our recipe for this half:
 
 # %%
+sys.path.append("../experiments")
 from msrvtt import RECIPE
 
 from mee.config import RECIPES, TrainConfig
@@ -465,9 +468,10 @@ for name, known in (("seen in training", train), ("not seen", test)):
 # ### One caption per clip is a draw
 #
 # Take the same network and the same 485 videos, and draw one of each video's 20 captions, a
-# thousand times. How many points lie between the luckiest draw and the unluckiest? The right-hand
-# panel does the same with the *difference* between our two models, both asked with the same
-# captions.
+# thousand times. The right-hand panel does the same with the *difference* between our two models,
+# both asked with the same captions.
+#
+# > **Predict.** How many points lie between the luckiest draw and the unluckiest?
 
 # %% tags=["hide-input"]
 hit = {name: (result.t2v[0] <= 10).double() for name, result in results.items()}
@@ -545,8 +549,9 @@ print(f"{seeds} seeds, {record['clips']} videos, {queries:,} queries")
 # pair over the concatenation of all features, which is no mixture; a mixture with uniform weights.
 # The last three have all four experts and were trained in another way: by max margin, by the
 # calibrated score, and on the complete clips alone, for as many steps. Round marks are the paper's
-# score, squares the calibrated one, and the dotted line is chance. Which expert alone do you expect
-# to come near the mixture?
+# score, squares the calibrated one, and the dotted line is chance.
+#
+# > **Predict.** Which expert alone comes near the mixture?
 
 
 # %% tags=["hide-input"]
@@ -581,7 +586,8 @@ def in_words(rows, metric):
 
 
 models = dict.fromkeys(record["experiments"]["experts"], "experts")
-models |= dict.fromkeys(("max margin", "trained calibrated", "complete clips only"), "training")
+by_training = ("max margin", "trained calibrated", "complete clips only")
+models |= dict.fromkeys(by_training, "training")
 figure, axes = plt.subplots(1, 2, figsize=(10, 5.2), sharey=True)
 forest(axes[0], models, "t2v R@10", (0, 52))
 forest(axes[1], models, "v2t R@10", (0, 56))
@@ -660,7 +666,8 @@ axes[1].set_yticks(range(len(labels)), [labels[i] for i in (3, 2, 1, 0)])
 axes[1].set_ylim(-0.5, 3.5)
 axes[1].set_xlabel("points of t2v R@10 that the photographs add")
 figure.tight_layout()
-gains = [points("stills", f"{label}, and stills", "t2v R@10 against") for label in labels]
+against = "t2v R@10 against"
+gains = [points("stills", f"{label}, and stills", against) for label in labels]
 words = "; ".join(f"{label} {gain}" for label, gain in zip(labels, gains, strict=True))
 show(
     figure,
@@ -685,8 +692,9 @@ for label, gain in zip(labels, gains, strict=True):
 # Now 30, 50 and 70 % of the test videos' experts are deleted at random; each video keeps one. Two
 # models are ranked by both scores: one was trained on the videos, the other on videos and
 # photographs, which have appearance and little else. The grey line is a model of appearance alone,
-# which knows nothing of a video that lost its appearance. Where will the two scores be furthest
-# apart?
+# which knows nothing of a video that lost its appearance.
+#
+# > **Predict.** Where will the two scores be furthest apart?
 
 # %% tags=["hide-input"]
 shares = ("", ", 30 % deleted", ", 50 % deleted", ", 70 % deleted")

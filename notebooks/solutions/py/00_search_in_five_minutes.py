@@ -63,8 +63,8 @@ print("exercise 1: found")
 
 
 # %% tags=["solution"]
-# write surf(expert): how many of the first twenty films for "waves crash" have the sound "surf",
-# asking this expert alone
+# write surf(expert): how many of the first twenty films for "waves crash"
+# have the sound "surf", asking this expert alone
 def surf(expert):
     hits = search.answer("waves crash", [expert], k=20).hits
     return sum(facts["sound"] == "surf" for facts in facts_of(hits))

@@ -63,7 +63,8 @@ print("exercise 1: right for all experts and splits")
 # arrays (rows, dimensions), some of them without rows. Make the two arrays that go into the file.
 
 # %% tags=["solution"]
-# write pack(per_clip): return features (all rows, dimensions) and offsets (clips + 1,), int64
+# write pack(per_clip): return features (all rows, dimensions) and offsets
+# (clips + 1,), int64
 def pack(per_clip):
     lengths = [len(rows) for rows in per_clip]
     return np.concatenate(per_clip), np.cumsum([0, *lengths])

@@ -37,7 +37,8 @@ print(len(clips.texts), "captions,", len(words), "words")
 # (NaN); and a sentence without any word should give zeros.
 
 # %% tags=["solution"]
-# write masked_mean(x, mask): x (texts, longest, dim), mask (texts, longest) bool; return (texts, dim)
+# write masked_mean(x, mask): x (texts, longest, dim), mask (texts, longest)
+# bool; return (texts, dim)
 def masked_mean(x, mask):
     total = x.masked_fill(~mask[..., None], 0).sum(1)
     return total / mask.sum(1, keepdim=True).clamp(min=1)

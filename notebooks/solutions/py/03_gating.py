@@ -70,7 +70,8 @@ sentences = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 clip = torch.tensor([1.0, 0.0])  # the lamp is on; sentences 0 and 3 belong to it
 
 # %% tags=["solution"]
-# set W (2, 2) and b (2,) of the linear layer z = W x + b, which is then scaled to length 1
+# set W (2, 2) and b (2,) of the linear layer z = W x + b, which is then
+# scaled to length 1
 W = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
 b = torch.tensor([1.0, 0.0])
 

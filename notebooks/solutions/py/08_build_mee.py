@@ -51,13 +51,12 @@ def same(x, wanted, otherwise):
 
 
 # %% tags=["solution"]
-# write the class NetVLAD(clusters, dim) with the parameters clusters (dim, clusters) and
-# clusters2 (1, dim, clusters), and with batch_norm, a BatchNorm1d of the clusters.
-# forward(x, mask): x (items, rows, dim), mask (items, rows), True for real rows
-#     -> (items, dim * clusters)
-# 1. shares of a real row: softmax(batch_norm(x @ clusters)); of padding: 0
-# 2. each centre sums share * (x - centre), with the centres of clusters2
-# 3. each sum is scaled to length 1, then the whole
+# write the class NetVLAD(clusters, dim) with the parameters clusters (dim,
+# clusters) and clusters2 (1, dim, clusters), and with batch_norm, a BatchNorm1d of the
+# clusters. forward(x, mask): x (items, rows, dim), mask (items, rows), True for real
+# rows     -> (items, dim * clusters) 1. shares of a real row: softmax(batch_norm(x @
+# clusters)); of padding: 0 2. each centre sums share * (x - centre), with the centres
+# of clusters2 3. each sum is scaled to length 1, then the whole
 class NetVLAD(nn.Module):
     def __init__(self, clusters, dim):
         super().__init__()
@@ -195,10 +194,10 @@ print("exercise 2: scores equal to the library's, with half of the faces missing
 
 
 # %% tags=["solution"]
-# write max_margin(scores, margin=0.2): scores (n, n), right pairs on the diagonal -> the
-#     mean of max(0, margin + wrong - right) over all wrong pairs and both directions
-# write recall_at_10(scores, positive_clip): scores (texts, clips), and the column of each
-#     text's own clip (texts,) -> R@10 in percent
+# write max_margin(scores, margin=0.2): scores (n, n), right pairs on the
+# diagonal -> the     mean of max(0, margin + wrong - right) over all wrong pairs and
+# both directions write recall_at_10(scores, positive_clip): scores (texts, clips), and
+# the column of each     text's own clip (texts,) -> R@10 in percent
 def max_margin(scores, margin=0.2):
     right, n = scores.diagonal(), len(scores)
     hinge = F.relu(margin + scores - right[:, None]) + F.relu(margin + scores - right)
@@ -233,9 +232,9 @@ def embed(part, captions):
 
 
 # %% tags=["solution"]
-# write train(model, epochs): Adam with lr 2e-3 over the parameters of model and of pool;
-#     each epoch takes clips.clips_in("train") in random order, 64 at a time, draws
-#     captions by clips.draw_captions(part), and makes a step by max_margin
+# write train(model, epochs): Adam with lr 2e-3 over the parameters of model
+# and of pool;     each epoch takes clips.clips_in("train") in random order, 64 at a
+# time, draws     captions by clips.draw_captions(part), and makes a step by max_margin
 def train(model, epochs):
     optimizer = torch.optim.Adam([*model.parameters(), *pool.parameters()], 2e-3)
     rows = clips.clips_in("train")

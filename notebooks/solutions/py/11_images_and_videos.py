@@ -36,7 +36,8 @@ films, stills = read_clips("data/tinyclips.h5"), read_clips("data/tinyclips_stil
 
 
 # %% tags=["solution"]
-# write over_clips(weights, there): weights (texts, experts), there (clips, experts) bool; gives (texts, clips, experts)
+# write over_clips(weights, there): weights (texts, experts), there (clips,
+# experts) bool; gives (texts, clips, experts)
 def over_clips(weights, there):
     kept = weights[:, None] * there
     return kept / kept.sum(2, keepdim=True).clamp_min(1e-12)
@@ -74,8 +75,9 @@ print("exercise 1: right, and the scores are the library's")
 
 
 # %% tags=["solution"]
-# write patient(pool, per_epoch, epochs, generator): pool, how many stills there are; return a list of tensors, one an
-# epoch, each of per_epoch numbers below pool
+# write patient(pool, per_epoch, epochs, generator): pool, how many stills
+# there are; return a list of tensors, one an epoch, each of per_epoch numbers below
+# pool
 def patient(pool, per_epoch, epochs, generator):
     rounds = -(-per_epoch * epochs // pool)
     order = [torch.randperm(pool, generator=generator) for _ in range(rounds)]
@@ -146,7 +148,8 @@ def gains(options, split):
 
 
 # %% tags=["solution"]
-# set mine, a dict of options of fit_clips; image_rate is one of them: at most 10, or "all"
+# set mine, a dict of options of fit_clips; image_rate is one of them: at
+# most 10, or "all"
 mine = {"image_rate": "all", "expert_loss": 1.0}
 
 # %% tags=["check"]

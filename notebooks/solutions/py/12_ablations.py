@@ -41,7 +41,8 @@ small |= {"val": [], "epochs": 6}
 
 
 # %% tags=["solution"]
-# write pair_rows(experts): experts, a list of names; return a dict label -> dict of options of fit_clips
+# write pair_rows(experts): experts, a list of names; return a dict label ->
+# dict of options of fit_clips
 def pair_rows(experts):
     pairs = combinations(sorted(experts), 2)
     return {" + ".join(pair): {"experts": list(pair)} for pair in pairs}
@@ -69,8 +70,9 @@ print("exercise 1: six rows, and each trains what its label says")
 
 
 # %% tags=["solution"]
-# write p_value(a, b, k=10, tosses=2000, seed=0): a, b: Results with t2v (seeds, captions) and positive_clip
-# (captions,), the film of each caption; return a float between 0 and 1
+# write p_value(a, b, k=10, tosses=2000, seed=0): a, b: Results with t2v
+# (seeds, captions) and positive_clip (captions,), the film of each caption; return a
+# float between 0 and 1
 def p_value(a, b, k=10, tosses=2000, seed=0):
     delta = ((a.t2v <= k).double() - (b.t2v <= k).double()).sum(0)  # a caption each
     of_film = torch.zeros(int(a.positive_clip.max()) + 1, dtype=torch.float64)
@@ -122,8 +124,8 @@ print("and for methods that are alike")
 # honest interval be?)
 
 # %% tags=["solution"]
-# set mine, a dict of options of fit_clips, with none of: epochs, train, val, dim, text_clusters, sequence_clusters,
-# images, batch_size, seed
+# set mine, a dict of options of fit_clips, with none of: epochs, train, val,
+# dim, text_clusters, sequence_clusters, images, batch_size, seed
 mine = {"loss": "info-nce"}
 
 # %% tags=["check"]

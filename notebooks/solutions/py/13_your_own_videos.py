@@ -46,7 +46,8 @@ folder = Path(temporary.name)
 
 
 # %% tags=["solution"]
-# write direction(motion): motion (360,); return "right", "up", "left", "down" (the strongest of the four), or "nowhere"
+# write direction(motion): motion (360,); return "right", "up", "left",
+# "down" (the strongest of the four), or "nowhere"
 def direction(motion):
     strength = motion.reshape(3, 10, 12)[:, 0, [0, 2, 4, 6]].mean(0)
     return (
@@ -85,9 +86,11 @@ index = ClipIndex.build(model, clips, clip_ids=clips.clips_in("test"), progress=
 
 
 # %% tags=["solution"]
-# write add_film(index, path, id): extract the film's features, embed them with index.model, add them under this id, and
-# return the names of the experts that the film has, as a list. Hints: extract.extract(path) gives a dict of arrays;
-# model.embed_video takes a dict expert -> (clips, dim), or (clips, rows, dim) for a sequence; leave out what is absent
+# write add_film(index, path, id): extract the film's features, embed them
+# with index.model, add them under this id, and return the names of the experts that the
+# film has, as a list. Hints: extract.extract(path) gives a dict of arrays;
+# model.embed_video takes a dict expert -> (clips, dim), or (clips, rows, dim) for a
+# sequence; leave out what is absent
 def add_film(index, path, id):
     features = extract.extract(path)
     with torch.no_grad():
@@ -160,7 +163,8 @@ print(
 # found, and what is not? How near is the nearest film that the model has learnt from?
 
 # %% tags=["solution"]
-# set my_video to the path of your film (a str), or None; and my_sentences to a list of three sentences about it
+# set my_video to the path of your film (a str), or None; and my_sentences to
+# a list of three sentences about it
 my_video = None
 my_sentences = ["an orange car in the city at night", "something shakes", "people clap"]
 

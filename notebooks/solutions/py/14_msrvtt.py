@@ -166,7 +166,8 @@ for s, d in ((1.0, 1.0), (1.0, 2.5), (0.7, 0.3)):
     assert enough, f"{n} seeds are too few for s = {s} and d = {d}"
     needed = n == 1 or 1.96 * s * (2 / (n - 1)) ** 0.5 > d
     assert needed, f"{n} seeds are more than needed for s = {s} and d = {d}"
-# 2,000 labs whose new idea does nothing, n seeds each: how many find a gain beyond the interval?
+# 2,000 labs whose new idea does nothing, n seeds each:
+# how many find a gain beyond the interval?
 g, n = torch.Generator().manual_seed(0), seeds_for(1.0, 1.0)
 old, new = (torch.randn(2000, n, generator=g).mean(1) for _ in range(2))
 assert 0.01 < ((new - old) > 1.0).double().mean() < 0.04

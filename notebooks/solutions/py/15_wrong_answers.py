@@ -39,7 +39,8 @@ print(len(search.index), "clips;", search.experts)
 
 
 # %% tags=["solution"]
-# write decided(hit): the name of the expert that added most; and pulled(hit): a list of those that added less than 0
+# write decided(hit): the name of the expert that added most; and
+# pulled(hit): a list of those that added less than 0
 def decided(hit):
     return max(hit.weight, key=lambda name: hit.weight[name] * hit.similarity[name])
 
@@ -80,7 +81,8 @@ print("exercise 1: right for eighty hits")
 
 
 # %% tags=["solution"]
-# write honest(sentence, k): a list of k hits, best first, all with the expert that the sentence trusts most
+# write honest(sentence, k): a list of k hits, best first, all with the
+# expert that the sentence trusts most
 def honest(sentence, k=10):
     weights = search.answer(sentence).weights
     needed = max(weights, key=weights.get)
@@ -137,8 +139,8 @@ for key, value in clips.facts[search.number["test_0081"]].items():
     print(f"{key:>7}: {value}")
 
 # %% tags=["solution"]
-# set works to three pairs (sentence, judge), and fails to one; a judge takes facts and gives a bool.
-# each judge has to be true of 3 to 200 of the 1,000 clips
+# set works to three pairs (sentence, judge), and fails to one; a judge takes
+# facts and gives a bool. each judge has to be true of 3 to 200 of the 1,000 clips
 works = [
     (
         "waves crash on the beach",

@@ -57,8 +57,9 @@ def draw(clips, sentences, seed):
 
 
 # %% tags=["solution"]
-# write expected_bytes(clips, dims, missing, width): dims and missing are dicts over the experts, missing from 0 to 1;
-# width is the bytes of one number, 4 or 2; return a number
+# write expected_bytes(clips, dims, missing, width): dims and missing are
+# dicts over the experts, missing from 0 to 1; width is the bytes of one number, 4 or 2;
+# return a number
 def expected_bytes(clips, dims, missing, width):
     return clips * width * sum(dim * (1 - missing[name]) for name, dim in dims.items())
 
@@ -88,9 +89,10 @@ print("exercise 1: right, for complete clips and for an index of 3,000 with gaps
 
 
 # %% tags=["solution"]
-# write search(text, video, k): a TextEmbedding, which unpacks to (texts, weights), and a VideoEmbedding, which unpacks
-# to (videos, mask), as in draw() above; every group has at least one expert; return (scores, clips), both
-# (sentences, k), best first
+# write search(text, video, k): a TextEmbedding, which unpacks to (texts,
+# weights), and a VideoEmbedding, which unpacks to (videos, mask), as in draw() above;
+# every group has at least one expert; return (scores, clips), both (sentences, k), best
+# first
 def search(text, video, k):
     (texts, weights), (videos, mask) = text, video
     names = list(videos)
@@ -132,9 +134,11 @@ print("exercise 2: the best twelve of four random worlds, as in the library")
 
 
 # %% tags=["solution"]
-# write bound(last, weights): both (experts,); return the highest score that an unseen clip can have, a float
-# and proven_depth(text, video, k): for one sentence, texts (1, dim) and weights (1, experts); return the first depth of
-# 10, 20, 40, ... (at most the number of clips) at which the best k are proven; network.score scores what was proposed
+# write bound(last, weights): both (experts,); return the highest score that
+# an unseen clip can have, a float and proven_depth(text, video, k): for one sentence,
+# texts (1, dim) and weights (1, experts); return the first depth of 10, 20, 40, ... (at
+# most the number of clips) at which the best k are proven; network.score scores what
+# was proposed
 def bound(last, weights):
     # a weighted mean is never above its largest term; a clip may have that expert alone
     return float(last.max())

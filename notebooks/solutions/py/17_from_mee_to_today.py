@@ -33,8 +33,9 @@ from torch.testing import assert_close
 
 
 # %% tags=["solution"]
-# write attend(query, keys, values, present): query (d,), keys (n, d), values (n, m), present (n,) bool; return (m,),
-# the masked mean of the values; zeros if nothing is present. Divide the scores by the root of d.
+# write attend(query, keys, values, present): query (d,), keys (n, d), values
+# (n, m), present (n,) bool; return (m,), the masked mean of the values; zeros if
+# nothing is present. Divide the scores by the root of d.
 def attend(query, keys, values, present):
     if not present.any():
         return torch.zeros(values.shape[1])
@@ -74,7 +75,8 @@ print("exercise 1: equal to PyTorch's for five masks, and zeros for none")
 
 
 # %% tags=["solution"]
-# write drop(present, share, generator): present (clips, experts) bool; return a mask of the same shape
+# write drop(present, share, generator): present (clips, experts) bool;
+# return a mask of the same shape
 def drop(present, share, generator):
     draw = torch.rand(present.shape, generator=generator)
     draw = draw.masked_fill(~present, -1.0)  # the absent never have the largest number
@@ -114,7 +116,8 @@ print("exercise 2: drops, keeps one, and brings none back")
 
 
 # %% tags=["solution"]
-# write sparse(x, router, experts, k): x (tokens, d); router gives (tokens, experts); return (tokens, d)
+# write sparse(x, router, experts, k): x (tokens, d); router gives (tokens,
+# experts); return (tokens, d)
 def sparse(x, router, experts, k):
     best, chosen = router(x).topk(k, dim=1)
     gates = torch.softmax(best, 1)
