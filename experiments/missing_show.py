@@ -101,10 +101,13 @@ def figure(records, out):
     matplotlib.rcParams["svg.hashsalt"] = "mee"  # the same file from the same numbers
     import matplotlib.pyplot as plt
 
-    plots, panels = plt.subplots(
-        1, len(records), figsize=(4.2 * len(records), 3.8), squeeze=False, layout="constrained"
-    )
-    for axes, record in zip(panels[0], records, strict=True):
+    matplotlib.rcParams["font.size"] = 12  # as large as a page's letters, as two panels are as wide as its text
+    rows = -(-len(records) // 2)
+    plots, panels = plt.subplots(rows, 2, figsize=(7.6, 3.5 * rows + 0.5), squeeze=False, layout="constrained")
+    panels = panels.flatten()
+    for axes in panels[len(records) :]:
+        axes.axis("off")
+    for axes, record in zip(panels, records, strict=False):
         shares = [100 * share for share in record["shares"]]
         for label, (name, colour, marker) in LINES.items():
             rows = [row["value"] for row in record["curves"][label]["t2v R@10"]]
@@ -117,8 +120,12 @@ def figure(records, out):
         axes.set_title(record["title"], fontsize="medium")
         axes.set(xlabel="experts deleted, %", ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0][0].set_ylabel("text to video, R@10, %")
-    plots.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        axes.set_ylabel("text to video, R@10, %")
+    lines = panels[0].get_legend_handles_labels()
+    if len(records) % 2:  # a panel is free
+        panels[-1].legend(*lines, loc="center", frameon=False)
+    else:
+        plots.legend(*lines, loc="outside lower center", ncols=4, frameon=False)
     with atomic(out) as temporary:
         plots.savefig(temporary, format="svg", metadata={"Date": None})
 

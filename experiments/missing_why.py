@@ -197,9 +197,7 @@ def presence(options):
         natural = data_of(options)
         clips, names = natural.clips, list(natural.clips.experts)
         draw = torch.rand(len(clips), generator=torch.Generator().manual_seed(seed))
-        always = torch.arange(len(clips))[
-            clips.present[:, names.index("face")]
-        ]  # films with a face
+        always = torch.arange(len(clips))[clips.present[:, names.index("face")]]  # films with a face
         keep = torch.ones(len(always), len(names), dtype=torch.bool)
         keep[:, names.index("face")] = draw[always] >= 0.5
         at_random = without(clips, always, keep, names)

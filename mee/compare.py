@@ -1,4 +1,4 @@
-"""Several models, several seeds, one table: the runner behind every comparison in the book (lessons 05, 07, 12).
+"""Several models, several seeds, one table: the runner behind every comparison in the book (lessons 05, 06, 07, 12).
 
 A variant is a dict of arguments for :func:`mee.train.fit_clips`; what is not named keeps its default. All variants see
 the same seeds and the same queries, so that differences are paired.

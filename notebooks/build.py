@@ -28,6 +28,7 @@ import nbformat
 BOOK = Path(__file__).resolve().parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT = ("slideshow", "tags")  # of a cell's metadata
+FOLDED = {"setup", "hide-input", "hide-cell", "remove-input"}  # code that JupyterLab folds as the book does
 
 SETUP = """\
 # @title Set-up: run this cell first
@@ -56,10 +57,7 @@ def badges(name, url):
     repository = url.removeprefix("https://github.com/")
     colab = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}"
     binder = f"https://mybinder.org/v2/gh/{repository}/main?labpath=notebooks%2F{name.replace('/', '%2F')}"
-    return (
-        f"[![Open in Colab]({pictures}/colab.svg)]({colab})\n"
-        f"[![Open in Binder]({pictures}/binder.svg)]({binder})"
-    )
+    return f"[![Open in Colab]({pictures}/colab.svg)]({colab})\n[![Open in Binder]({pictures}/binder.svg)]({binder})"
 
 
 def setup_cell(url):
@@ -157,8 +155,10 @@ def tidy(notebook):
     seen = set()
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT if key in cell.metadata})
-        if "setup" in tags(cell):  # one line to the reader: folded in JupyterLab, on Colab and, by its tag, in the book
-            cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        if "setup" in tags(cell):  # one line to the reader: folded on Colab too
+            cell.metadata["cellView"] = "form"
+        if FOLDED & set(tags(cell)):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         again = 0
         while not again or cell.id in seen:
             again += 1
@@ -391,7 +391,7 @@ def slides(book=BOOK):
             continue
         notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup", "hide-cell"} & set(tags(cell))]
         for cell in notebook.cells:
-            if "hide-input" in tags(cell):  # folded in the book, not on a slide
+            if {"hide-input", "remove-input"} & set(tags(cell)):  # folded in the book, not on a slide
                 cell.metadata["transient"] = {"remove_source": True}
             if cell.cell_type == "markdown":  # a link to a page of the book leads there
                 cell.source = re.sub(r"\]\(([\w/]+)\.(?:ipynb|md)", r"](../html/\1.html", cell.source)

@@ -1,9 +1,12 @@
 """Sphinx's settings for the book. `make book` builds it, without a network and with warnings as errors."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
 
 project = "Find videos with a sentence"
 author = "the mee contributors"
@@ -16,13 +19,16 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
+    "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "TEMPLATE.md"]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "drawings", "widgets", "TEMPLATE.md"]
 suppress_warnings = ["etoc.glob"]  # lessons join the table of contents as they are written
 
 # The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 nb_render_markdown_format = "myst"  # the default leaves a table that a cell shows as a row of bars
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "smartquotes"]
@@ -43,6 +49,11 @@ _mathjax = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / 
 html_static_path = ["_static", str(_mathjax)]
 mathjax_path = _mathjax.name
 
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "alpha"
+bibtex_reference_style = "author_year"
+BIBLIOGRAPHY = set(re.findall(r"^@\w+\{(\w+),", (Path(__file__).parent / "references.bib").read_text(), re.M))
+
 html_theme = "sphinx_book_theme"
 html_title = project
 html_css_files = ["book.css"]
@@ -55,17 +66,108 @@ html_theme_options = {
 }
 
 
-def boxes(app, doctree):
-    """A quotation that starts with one of these words, in bold, becomes a box. Jupyter and Colab show the quotation."""
+# ------------------------------------------------- what Jupyter and Colab show plainly, the book improves
+
+
+class Numbers(SphinxTransform):
+    """A lesson's title begins with its number, on its page and in the side bar; so do its exercises' and solutions'."""
+
+    default_priority = 699
+
+    def apply(self):
+        number = re.match(r"(?:\w+/)?(\d\d)_", self.env.docname)
+        title = self.document.next_node(nodes.title)
+        if number and title is not None:
+            title.insert(0, nodes.Text(f"{number[1]}\N{EN SPACE}"))
+
+
+class Boxes(SphinxTransform):
+    """A quotation that starts with one of these words, in bold, becomes a box."""
+
+    default_priority = 700
     kinds = {"Predict": "tip", "Trap": "warning", "Aside": "note"}
-    for quote in list(doctree.findall(nodes.block_quote)):
-        first = quote.next_node(nodes.paragraph)
-        words = [child for child in first.children if child.astext()] if first is not None else []
-        bold = words[0].astext().rstrip(".") if words and isinstance(words[0], nodes.strong) else None
-        if bold in kinds:
-            first.children = [nodes.Text(words[1].astext().lstrip()), *words[2:]]
-            quote.replace_self(nodes.admonition("", nodes.title("", bold), *quote.children, classes=[kinds[bold]]))
+
+    def apply(self):
+        for quote in list(self.document.findall(nodes.block_quote)):
+            first = quote.next_node(nodes.paragraph)
+            words = [child for child in first.children if child.astext()] if first is not None else []
+            bold = words[0].astext().rstrip(".") if words and isinstance(words[0], nodes.strong) else None
+            if bold in self.kinds:
+                first.clear()
+                first += [nodes.Text(words[1].astext().lstrip()), *words[2:]]
+                title = nodes.title("", bold)
+                quote.replace_self(nodes.admonition("", title, *quote.children, classes=[self.kinds[bold]]))
+
+
+class Figures(SphinxTransform):
+    """Figures with a caption get a number, "Figure 5.3", and so do links to them: [Figure](#its-id)."""
+
+    default_priority = 701
+    caption = re.compile(r'<figure class="mee"(?: id="([\w-]+)")?.*<figcaption>', re.S)
+
+    def apply(self):
+        if not re.match(r"\d\d_", self.env.docname):
+            return
+        numbers, count = {}, 0
+        for raw in self.document.findall(nodes.raw):
+            found = self.caption.search(raw.astext())
+            if found:
+                count += 1
+                number = numbers[found[1]] = f"Figure {int(self.env.docname[:2])}.{count}"
+                text = raw.astext()[: found.end()] + f"<b>{number}.</b> " + raw.astext()[found.end() :]
+                raw.clear()
+                raw += nodes.Text(text)
+        for link in list(self.document.findall(nodes.reference)):
+            target = link.get("refuri", "").removeprefix("#")
+            if link.get("id_link") and target in numbers and link.astext() == "Figure":
+                link.replace_self(nodes.reference("", numbers[target], internal=True, refid=target))
+
+
+class Links(SphinxTransform):
+    """[gate](glossary.md#gate) leads to that term, [Miech et al.](references.md#miech2018) to that entry.
+
+    Sphinx warns of a term that is not there.
+    """
+
+    default_priority = 702
+
+    def apply(self):
+        for link in list(self.document.findall(addnodes.pending_xref)):
+            page, target = link.get("reftarget"), link.get("reftargetid")
+            if link.get("refdomain") != "doc" or not isinstance(target, str):
+                continue
+            if page == "glossary":
+                self.replace(link, "std", "term", target.replace("-", " "))
+            elif page == "references" and target in BIBLIOGRAPHY:
+                self.replace(link, "cite", self.kind(link), target)
+
+    def kind(self, link):
+        """In brackets, "(Miech et al., 2018)", a citation brings its own; in the text it is "Miech et al. [2018]"."""
+        siblings, at = link.parent.children, link.parent.index(link)
+        around = siblings[at - 1 : at] + siblings[at + 1 : at + 2]
+        if len(around) == 2 and all(isinstance(each, nodes.Text) for each in around):
+            before, after = (each.astext() for each in around)
+            if before.endswith("(") and after.startswith(")"):
+                link.parent.replace(around[0], nodes.Text(before[:-1]))
+                link.parent.replace(around[1], nodes.Text(after[1:]))
+                return "p"
+        return "t"
+
+    def replace(self, link, domain, kind, target):
+        link.replace_self(
+            addnodes.pending_xref(
+                "",
+                *link.children,
+                refdoc=self.env.docname,
+                refdomain=domain,
+                reftype=kind,
+                reftarget=target,
+                refexplicit=True,
+                refwarn=True,
+            )
+        )
 
 
 def setup(app):
-    app.connect("doctree-read", boxes)
+    for transform in (Numbers, Boxes, Figures, Links):
+        app.add_transform(transform)

@@ -1,4 +1,4 @@
-"""What the lessons share: showing a figure with words, for everybody who does not see it.
+"""What the lessons share: figures, drawings and widgets, each with words for everybody who does not see it.
 
 `python lesson.py` installs mee beside the torch that is there; the lessons' first cell runs it on Colab.
 """
@@ -8,43 +8,115 @@ import html
 import importlib.metadata
 import importlib.util
 import io
+import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
-#: How each expert is drawn in the whole book: keywords for matplotlib's bars. Of different lightness, and hatched.
+#: How each expert is drawn in the whole book: keywords for matplotlib's bars. Of different lightness, and hatched; seen
+#: on a white page and on a dark one.
 EXPERTS = {
-    "appearance": {"color": "#202020", "hatch": "", "edgecolor": "white"},
-    "motion": {"color": "#9fc46b", "hatch": "xx", "edgecolor": "white"},
-    "audio": {"color": "#d1660a", "hatch": "//", "edgecolor": "white"},
-    "face": {"color": "#e8e8e8", "hatch": "..", "edgecolor": "grey"},
-    "text": {"color": "#6b8fc4", "hatch": "\\\\", "edgecolor": "white"},
+    "appearance": {"color": "#3b78b8", "hatch": "", "edgecolor": "white"},
+    "motion": {"color": "#a8cc78", "hatch": "xx", "edgecolor": "#3d5c14"},
+    "audio": {"color": "#d9761a", "hatch": "//", "edgecolor": "#5c2c00"},
+    "face": {"color": "#e6d3ef", "hatch": "..", "edgecolor": "#6b3f82"},
+    "text": {"color": "#8c8c8c", "hatch": "\\\\", "edgecolor": "white"},
 }
 
 
-def show(figure, alt):
+def show(figure, alt, caption=""):
     """Show a matplotlib figure in the notebook, and close it.
 
-    figure  a matplotlib Figure
-    alt     str: what it shows, for a screen reader and for a page whose pictures do not load. What a reader is to see
-            in it ("audio gets most of the weight for ..."), not what it is ("a bar chart")
+    figure   a matplotlib Figure
+    alt      str: what it shows, for a screen reader and for a page whose pictures do not load. What a reader is to see
+             in it ("audio gets most of the weight for ..."), not what it is ("a bar chart")
+    caption  str: a sentence below it, its claim; the book numbers figures that have one
 
     Raises ValueError if alt is empty.
     """
     # The picture goes into an <img> tag, as neither JupyterLab nor the book gives words to a figure by themselves.
-    from IPython.display import display
     from matplotlib import pyplot
 
     if not alt.strip():
         raise ValueError("show(figure, alt): alt is empty; say what a reader is to see in the figure")
     alt = " ".join(alt.split())
-    file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight", metadata={"Software": None})
+    picture = _webp(figure)
     pyplot.close(figure)  # or the notebook would show it once more, at the end of the cell
-    picture = base64.b64encode(file.getvalue()).decode()
-    tag = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}" style="max-width: 100%">'
-    display({"text/html": tag, "text/plain": f"[figure: {alt}]"}, raw=True)
+    width, height = (round(size / 2) for size in _size(picture))
+    picture = base64.b64encode(picture).decode()
+    _display(
+        f'<img alt="{html.escape(alt)}" src="data:image/webp;base64,{picture}" width="{width}" height="{height}" '
+        'style="max-width: 100%; height: auto">',
+        caption,
+        f"[figure: {alt}]",
+    )
+
+
+def _webp(figure):
+    """A figure as WebP, twice as sharp as dpi says, for screens that have two pixels where a page counts one."""
+    for settings in ({"lossless": True}, {"quality": 85}):  # lines are smaller without loss, photographs with it
+        file = io.BytesIO()
+        figure.savefig(file, format="webp", dpi=2 * figure.dpi, bbox_inches="tight", pil_kwargs=settings)
+        if len(file.getvalue()) < 60_000:
+            break
+    return file.getvalue()
+
+
+def _size(picture):
+    from PIL import Image
+
+    return Image.open(io.BytesIO(picture)).size
+
+
+def draw(name, caption=""):
+    """Show a drawing of the book. name: a file of _static/drawings; caption: as in show."""
+    svg = (Path(__file__).parent / "_static" / "drawings" / f"{name}.svg").read_text(encoding="utf-8")
+    alt = re.search("<desc[^>]*>(.*?)</desc>", svg, re.S)[1]
+    _display(svg, caption, f"[drawing: {html.unescape(alt)}]", re.sub(r"^\d\d_", "", name).replace("_", "-"))
+
+
+def play_with(name, data, alt, caption=""):
+    """Show something to play with: it runs in the page itself, in Jupyter, on Colab and in the book, without a kernel.
+
+    name     a file of widgets/, JavaScript that gets ``root``, an element to fill, and ``data``
+    data     numbers and words in lists and dicts, as JSON has them; floats are rounded to four digits
+    alt      str: what can be done with it and what one then sees
+    caption  as in show
+
+    An output that an untrusted notebook holds shows the words instead, until its cell is run.
+    """
+    folder = Path(__file__).parent / "widgets"
+    code = "\n".join((folder / f"{each}.js").read_text(encoding="utf-8") for each in ("kit", name))
+    code = f"const EXPERTS = {json.dumps(EXPERTS)};\n{code}"
+    content = json.dumps(_rounded(data), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    alt = " ".join(alt.split())
+    _display(
+        f'<div class="widget" role="group" aria-label="{html.escape(alt)}">{html.escape(alt)} (Run this cell.)</div>'
+        f'<script>(function (root, data) {{ root.textContent = "";\n{code}\n}})'
+        f"(document.currentScript.previousElementSibling, {content})</script>",
+        caption,
+        f"[something to play with: {alt}]",
+        name.replace("_", "-"),
+    )
+
+
+def _rounded(content):
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_rounded(value) for value in content]
+    return float(f"{content:.4g}") if isinstance(content, float) else content
+
+
+def _display(content, caption, plain, name=""):
+    from IPython.display import display
+
+    identity = f' id="{name}"' if name else ""
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    page = f'<figure class="mee"{identity} style="margin: 1em 0">{content}{below}</figure>'
+    display({"text/html": page, "text/plain": plain}, raw=True)
 
 
 def describe(facts):
@@ -76,37 +148,42 @@ def play(facts, width=448):
     return Video(film, embed=True, mimetype="video/mp4", width=width, html_attributes=label)
 
 
-def results(clips, hits):
+def results(clips, hits, right=None, caption=""):
     """Show what a search found: of each clip three pictures, what it holds, and what each expert added to its score.
 
-    clips  a mee.Clips with storyboards, and with TinyClips' facts or with captions
-    hits   the list of mee.search.Hit to show, best first, such as `search.answer(sentence).hits`
+    clips    a mee.Clips with storyboards, and with TinyClips' facts or with captions
+    hits     the list of mee.search.Hit to show, best first, such as `search.answer(sentence).hits`
+    right    ids of the clips that answer the sentence: they get a tick, the others a cross (default: neither)
+    caption  as in show
     """
     from matplotlib import pyplot
 
     if not hits:
         print("nothing was found")
         return
-    grid = {"width_ratios": [1, 1, 1, 2.6], "wspace": 0.06, "hspace": 0.3}
-    figure, rows = pyplot.subplots(len(hits), 4, figsize=(9, 1.2 * len(hits)), squeeze=False, gridspec_kw=grid)
+    grid = {"width_ratios": [1, 1, 1, 3.2], "wspace": 0.06, "hspace": 0.5}
+    figure, rows = pyplot.subplots(len(hits), 4, figsize=(9, 1.25 * len(hits)), squeeze=False, gridspec_kw=grid)
     words = []
     for rank, (hit, row) in enumerate(zip(hits, rows, strict=True), 1):
         number = clips.ids.index(hit.id)
         what = describe(clips.facts[number]) if clips.facts else clips.texts[int(clips.captions_of([number])[0][0])]
+        if right is not None:
+            what = ("✓ " if hit.id in right else "✗ ") + what
         for axis, jpeg in zip(row, clips.storyboard(number), strict=False):
             axis.imshow(pyplot.imread(io.BytesIO(jpeg), "jpg"))
         for axis in row:
             axis.axis("off")
         _draw_parts(row[3], hit)
-        row[3].set_title(f"{rank}. {what}", fontsize=8, loc="left", pad=2)
+        row[3].set_title(textwrap.fill(f"{rank}. {what}", 60), fontsize=10, loc="left", pad=3)
         words.append(f"{rank}. {what}; most of its score comes from {max(hit.parts, key=hit.parts.get)}.")
     limits = [row[3].get_xlim() for row in rows]
     for row in rows:  # one scale for all
         row[3].set_xlim(min(low for low, _ in limits), 1.1 * max(high for _, high in limits))
     handles = {name: bar for row in rows for bar, name in zip(*row[3].get_legend_handles_labels(), strict=True)}
     names = [name for name in EXPERTS if name in handles]
-    figure.legend([handles[name] for name in names], names, fontsize=8, loc="upper center", ncols=len(names))
-    show(figure, " ".join(words))
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.88 + 0.36 / len(hits))}  # of a title of two lines
+    figure.legend([handles[name] for name in names], names, fontsize=10, ncols=len(names), **above)
+    show(figure, " ".join(words).replace("✓", "right:").replace("✗", "wrong:"), caption)
 
 
 def _draw_parts(axis, hit):
@@ -117,7 +194,7 @@ def _draw_parts(axis, hit):
         axis.barh(0, value, left=right if value > 0 else left, height=0.5, label=name, **EXPERTS[name])
         right, left = right + max(value, 0), left + min(value, 0)
     axis.axvline(0, color="black", linewidth=0.8)
-    axis.text(right, 0, f" {hit.score:.2f}", va="center", fontsize=8)
+    axis.text(right, 0, f" {hit.score:.2f}", va="center", fontsize=10)
     axis.set_ylim(-0.5, 0.5)
 
 

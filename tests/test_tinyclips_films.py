@@ -68,17 +68,27 @@ def test_facts_are_balanced_and_absence_has_its_share():
     assert 0.47 < len(faces) / len(FILMS) < 0.53
     assert 0.09 < np.mean([s.sound == "silence" for s in FILMS]) < 0.15
     assert all(s.sound is None and s.things[0].motion is None for s in STILLS)
-    for counts in (Counter(s.place for s in FILMS), Counter(s.things[0].shape for s in FILMS),
-                   Counter(s.things[0].motion for s in FILMS), Counter(f.skin for f in faces)):
+    for counts in (
+        Counter(s.place for s in FILMS),
+        Counter(s.things[0].shape for s in FILMS),
+        Counter(s.things[0].motion for s in FILMS),
+        Counter(f.skin for f in faces),
+    ):
         assert max(counts.values()) < 2 * min(counts.values())
 
 
 def test_skin_tone_is_independent_of_everything_else():
     faces = [s.face for s in FILMS if s.face]
     tones = np.array([f.skin for f in faces], float)
-    for other in ([f.beard for f in faces], [f.glasses for f in faces], [f.expression == "sad" for f in faces],
-                  [f.style == "curly" for f in faces], [f.hair == "blond" for f in faces],
-                  [s.sound == "siren" for s in FILMS if s.face], [s.place == "city" for s in FILMS if s.face]):
+    for other in (
+        [f.beard for f in faces],
+        [f.glasses for f in faces],
+        [f.expression == "sad" for f in faces],
+        [f.style == "curly" for f in faces],
+        [f.hair == "blond" for f in faces],
+        [s.sound == "siren" for s in FILMS if s.face],
+        [s.place == "city" for s in FILMS if s.face],
+    ):
         assert abs(np.corrcoef(tones, np.array(other, float))[0, 1]) < 0.09  # 3.5 standard errors of 1,500
 
 
@@ -99,8 +109,12 @@ def test_the_sound_of_many_films_belongs_to_what_is_seen_and_of_many_it_does_not
 def test_the_sound_says_nothing_else_of_what_is_seen():
     """Movement, faces and colours are drawn without a look at the sound, whether it belongs or not."""
     heard = [s for s in FILMS if s.sound != "silence"]
-    for fact in (lambda s: s.face is not None, lambda s: s.things[0].motion in ("left", "up", "grow", "spin"),
-                 lambda s: s.things[0].colour in ("red", "blue", "black"), lambda s: s.things[0].speed == "fast"):
+    for fact in (
+        lambda s: s.face is not None,
+        lambda s: s.things[0].motion in ("left", "up", "grow", "spin"),
+        lambda s: s.things[0].colour in ("red", "blue", "black"),
+        lambda s: s.things[0].speed == "fast",
+    ):
         has = np.array([fact(s) for s in heard], float)
         for sound in tiny.SOUNDS:
             is_heard = np.array([s.sound == sound for s in heard], float)
@@ -111,41 +125,93 @@ def test_the_sound_says_nothing_else_of_what_is_seen():
 # A second reader of the language, written apart from the grammar. It takes a caption to pieces, and whatever it cannot
 # account for is an error.
 
-COLOUR = {"red": "red", "scarlet": "red", "orange": "orange", "yellow": "yellow", "green": "green", "blue": "blue",
-          "purple": "purple", "violet": "purple", "pink": "pink", "black": "black"}
-SHAPE = {"ball": "ball", "star": "star", "heart": "heart", "balloon": "balloon", "box": "box", "present": "box",
-         "gift": "box", "kite": "kite", "umbrella": "umbrella", "parasol": "umbrella", "flower": "flower",
-         "blossom": "flower", "butterfly": "butterfly", "boat": "boat", "sailboat": "boat", "ship": "boat",
-         "mushroom": "mushroom", "toadstool": "mushroom", "car": "car", "automobile": "car"}
-PLACE = {"beach": r"on the beach|by the sea|at the seaside", "forest": r"in the (forest|woods)|among the trees",
-         "city": r"in the city|in town|on a city street", "desert": r"in the desert|among sand dunes",
-         "mountains": r"in the snowy mountains|in a snowy landscape|in the snow", "kitchen": r"in (the|a) kitchen",
-         "meadow": r"in a meadow|on the grass|in a green field", "space": r"in space|on the moon|among the stars",
-         "room": r"in the living room|in a room with a sofa|at home",
-         "underwater": r"deep under water|under water|at the bottom of the ocean"}
+COLOUR = {
+    "red": "red",
+    "scarlet": "red",
+    "orange": "orange",
+    "yellow": "yellow",
+    "green": "green",
+    "blue": "blue",
+    "purple": "purple",
+    "violet": "purple",
+    "pink": "pink",
+    "black": "black",
+}
+SHAPE = {
+    "ball": "ball",
+    "star": "star",
+    "heart": "heart",
+    "balloon": "balloon",
+    "box": "box",
+    "present": "box",
+    "gift": "box",
+    "kite": "kite",
+    "umbrella": "umbrella",
+    "parasol": "umbrella",
+    "flower": "flower",
+    "blossom": "flower",
+    "butterfly": "butterfly",
+    "boat": "boat",
+    "sailboat": "boat",
+    "ship": "boat",
+    "mushroom": "mushroom",
+    "toadstool": "mushroom",
+    "car": "car",
+    "automobile": "car",
+}
+PLACE = {
+    "beach": r"on the beach|by the sea|at the seaside",
+    "forest": r"in the (forest|woods)|among the trees",
+    "city": r"in the city|in town|on a city street",
+    "desert": r"in the desert|among sand dunes",
+    "mountains": r"in the snowy mountains|in a snowy landscape|in the snow",
+    "kitchen": r"in (the|a) kitchen",
+    "meadow": r"in a meadow|on the grass|in a green field",
+    "space": r"in space|on the moon|among the stars",
+    "room": r"in the living room|in a room with a sofa|at home",
+    "underwater": r"deep under water|under water|at the bottom of the ocean",
+}
 TIME = {"day": r"by day|in daylight", "sunset": r"at sunset|at dusk|in the evening", "night": r"at night|after dark"}
-SOUND = {"bell": r"bell (ring|chim|toll)", "drum": r"drum (beat|play)", "siren": r"siren wail|alarm howl",
-         "engine": r"engine hum|motor run", "tune_up": r"rising tune play|melody go(es|ing) up and up",
-         "tune_down": r"falling tune play|melody go(es|ing) down and down", "rain": r"rain (patter|pour)",
-         "birds": r"birds (sing|twitter)|birdsong sound", "clock": r"(clock|watch) tick",
-         "surf": r"surf roar|waves (crash|break)", "crickets": r"(crickets|insects) chirp",
-         "phone": r"(phone|telephone) ring", "applause": r"people clap|crowd applaud|audience clap"}
-MOTION = {"left": r"(move|moving|drift|slid|slide|go|going)\w* (to the )?left",
-          "right": r"(move|moving|drift|slid|slide|go|going)\w* (to the )?right",
-          "up": r"(ris|climb)\w+|mov\w+ upward|float\w+ up", "down": r"(fall|sink)\w+|mov\w+ downward|drop\w+ down",
-          "bounce": r"bounc\w+|jump\w+ up and down|hop\w+", "spin": r"(spin|rotat|twirl|whirl)\w+",
-          "circle": r"circl(es|ing)|mov\w+ in a circle|go\w+ round in circles", "zigzag": r"(mov\w+ in a )?zigzag\w*",
-          "swing": r"sway\w+ back and forth|swing\w+( like a pendulum)?", "shake": r"(shak|trembl|shiver)\w+",
-          "grow": r"com\w+ closer|grow\w+ bigger|get\w+ larger", "still": r"(stay|stand)\w+ still|rest\w+",
-          "shrink": r"shrink\w*|get\w+ smaller|mov\w+ away from us"}
-FILLING = set("a an the there is are we see you can hear and while as with of in background looks at us view somewhere "
-              "this happens sound thing something object another else person someone face".split())
+SOUND = {
+    "bell": r"bell (ring|chim|toll)",
+    "drum": r"drum (beat|play)",
+    "siren": r"siren wail|alarm howl",
+    "engine": r"engine hum|motor run",
+    "tune_up": r"rising tune play|melody go(es|ing) up and up",
+    "tune_down": r"falling tune play|melody go(es|ing) down and down",
+    "rain": r"rain (patter|pour)",
+    "birds": r"birds (sing|twitter)|birdsong sound",
+    "clock": r"(clock|watch) tick",
+    "surf": r"surf roar|waves (crash|break)",
+    "crickets": r"(crickets|insects) chirp",
+    "phone": r"(phone|telephone) ring",
+    "applause": r"people clap|crowd applaud|audience clap",
+}
+MOTION = {
+    "left": r"(move|moving|drift|slid|slide|go|going)\w* (to the )?left",
+    "right": r"(move|moving|drift|slid|slide|go|going)\w* (to the )?right",
+    "up": r"(ris|climb)\w+|mov\w+ upward|float\w+ up",
+    "down": r"(fall|sink)\w+|mov\w+ downward|drop\w+ down",
+    "bounce": r"bounc\w+|jump\w+ up and down|hop\w+",
+    "spin": r"(spin|rotat|twirl|whirl)\w+",
+    "circle": r"circl(es|ing)|mov\w+ in a circle|go\w+ round in circles",
+    "zigzag": r"(mov\w+ in a )?zigzag\w*",
+    "swing": r"sway\w+ back and forth|swing\w+( like a pendulum)?",
+    "shake": r"(shak|trembl|shiver)\w+",
+    "grow": r"com\w+ closer|grow\w+ bigger|get\w+ larger",
+    "still": r"(stay|stand)\w+ still|rest\w+",
+    "shrink": r"shrink\w*|get\w+ smaller|mov\w+ away from us",
+}
+FILLING = set(
+    "a an the there is are we see you can hear and while as with of in background looks at us view somewhere "
+    "this happens sound thing something object another else person someone face".split()
+)
 
 
 def take(pattern, text):
     """The first match and the text without it."""
     found = re.search(rf"\b(?:{pattern})\b", text)
-    return found and found[0], (text[: found.start()] + " | " + text[found.end():]) if found else text
+    return found and found[0], (text[: found.start()] + " | " + text[found.end() :]) if found else text
 
 
 def read(text):
@@ -172,10 +238,14 @@ def read(text):
         hair, text = take(r"((short|long|curly) )?((black|brown|blond|fair|red|grey) )?hair", text)
         for word in (hair or "").split()[:-1]:
             face["style" if word in ("short", "long", "curly") else "hair"] = {"fair": "blond"}.get(word, word)
-        for name, value, pattern in (("style", "bald", "bald"), ("beard", True, "beard"),
-                                     ("glasses", True, "glasses|spectacles"),
-                                     ("expression", "smiling", "smiling|happy"), ("expression", "sad", "sad|unhappy"),
-                                     ("expression", "surprised", "surprised|astonished")):
+        for name, value, pattern in (
+            ("style", "bald", "bald"),
+            ("beard", True, "beard"),
+            ("glasses", True, "glasses|spectacles"),
+            ("expression", "smiling", "smiling|happy"),
+            ("expression", "sad", "sad|unhappy"),
+            ("expression", "surprised", "surprised|astonished"),
+        ):
             found, text = take(pattern, text)
             if found:
                 face[name] = value
@@ -214,8 +284,9 @@ def true_of(claim, script):
         return False
     said, there = claim.get("things", []), facts["things"]
     if len(said) == 2:
-        return len(there) == 2 and any(said[0].items() <= there[i].items() and said[1].items() <= there[1 - i].items()
-                                       for i in (0, 1))
+        return len(there) == 2 and any(
+            said[0].items() <= there[i].items() and said[1].items() <= there[1 - i].items() for i in (0, 1)
+        )
     return not said or any(said[0].items() <= thing.items() for thing in there)
 
 
@@ -236,9 +307,18 @@ def test_the_reader_notices_lies():
     script = film(motion="left", speed="slow", sound="bell", pitch="low", face=Face(style="bald", beard=True))
     for text in ("a red ball drifts slowly left", "a bald person with a beard and a red ball while a deep bell rings"):
         assert true_of(read(text)[0], script)
-    for text in ("a blue ball drifts left", "a red star", "a red ball drifts quickly left", "something spins",
-                 "a high bell rings", "a clock ticks", "someone with glasses", "a red ball on the beach",
-                 "a person with long hair", "something drifts left and another thing spins"):
+    for text in (
+        "a blue ball drifts left",
+        "a red star",
+        "a red ball drifts quickly left",
+        "something spins",
+        "a high bell rings",
+        "a clock ticks",
+        "someone with glasses",
+        "a red ball on the beach",
+        "a person with long hair",
+        "something drifts left and another thing spins",
+    ):
         claim, _ = read(text)
         assert not true_of(claim, script), text
         assert not tiny.fits(claim, script), text
@@ -396,8 +476,12 @@ def test_other_motions_are_seen():
 def test_single_frames_do_not_give_the_direction_away(one, other, axis, speed):
     def places(motion):
         thing, t = Thing("ball", "red", motion, speed), np.arange(36) / 12
-        return np.array([tiny._seen_path(thing, t, (90, 80), 1.0, 4, 220, np.random.default_rng(seed))[:, axis]
-                         for seed in range(500)])
+        return np.array(
+            [
+                tiny._seen_path(thing, t, (90, 80), 1.0, 4, 220, np.random.default_rng(seed))[:, axis]
+                for seed in range(500)
+            ]
+        )
 
     a, b, size = places(one), places(other), (tiny.WIDTH, tiny.HEIGHT)[axis]
     assert abs(a.mean() - b.mean()) < 0.04 * size  # of all frames, in any order
@@ -423,11 +507,18 @@ def test_every_place_shape_motion_and_face_can_be_drawn():
         times = [None] if place in tiny.NO_TIME else list(tiny.TIMES)
         seen |= {tiny.render(film(place=place, time=hour, sound=None))[0].tobytes() for hour in times}
     assert len(seen) == len(tiny.NO_TIME) + 3 * (len(tiny.PLACES) - len(tiny.NO_TIME))
-    looks = {tiny.render(film(things=(Thing(shape, colour, None),), sound=None))[0].tobytes()
-             for shape in tiny.SHAPES for colour in tiny.COLOURS}
+    looks = {
+        tiny.render(film(things=(Thing(shape, colour, None),), sound=None))[0].tobytes()
+        for shape in tiny.SHAPES
+        for colour in tiny.COLOURS
+    }
     assert len(looks) == len(tiny.SHAPES) * len(tiny.COLOURS)
-    faces = {tiny.render(film(sound=None, face=Face(hair, style, expression=expression)))[0].tobytes()
-             for hair in tiny.HAIR for style in tiny.STYLES for expression in tiny.EXPRESSIONS}
+    faces = {
+        tiny.render(film(sound=None, face=Face(hair, style, expression=expression)))[0].tobytes()
+        for hair in tiny.HAIR
+        for style in tiny.STYLES
+        for expression in tiny.EXPRESSIONS
+    }
     assert len(faces) == len(tiny.HAIR) * len(tiny.STYLES) * len(tiny.EXPRESSIONS)
 
 
@@ -524,8 +615,15 @@ def test_the_command_line_writes_chosen_films(tmp_path):
     ids = ["train_0001", "test_0003", "still_0002", "still_0011"]
     tiny.main(["films", str(tmp_path), "--only", *ids, "--processes", "1"])
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"train_0001.mp4", "test_0003.mp4", "still_0002.png", "still_0011.png",
-                     "captions.csv", "stills.csv", "scripts.jsonl"}
+    assert names == {
+        "train_0001.mp4",
+        "test_0003.mp4",
+        "still_0002.png",
+        "still_0011.png",
+        "captions.csv",
+        "stills.csv",
+        "scripts.jsonl",
+    }
     known = {script.id: script for script in SCRIPTS}
     facts = [Script.from_dict(json.loads(line)) for line in (tmp_path / "scripts.jsonl").read_text().splitlines()]
     assert facts == [script for script in SCRIPTS if script.id in ids]

@@ -25,20 +25,24 @@ READY = """() => {
 }"""
 FOCUS = """() => { setTimeout(() => document.getElementById("sentences").focus(), 50); }"""
 SCORES = {"calibrated": "calibrated", "paper": "the paper's"}
-SCORES_INFO = (
-    "The paper's is a mean of what the experts find. The calibrated one compares it with what other clips get, so that "
-    "a clip with few experts, or one that fits every sentence a little, comes no higher than it should."
-)
+SCORES_INFO = "The paper's score is a weighted mean of similarities; the calibrated one asks how unusual they are."
 # an address whose host is what it seems to be: nothing stands before it, and it has no letters that look like others
 ADDRESS = re.compile(r"https?://([\w.-]+)(:\d+)?([/?#][!-~]*)?", re.ASCII)
 YOUTUBE = {"youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"}
-HINT = "<p>The button below a clip finds the sentences that fit it.</p>"
+HINT = '<p class="hint">The button below a clip finds the sentences that fit it.</p>'
+COLOURED = ("appearance", "motion", "audio", "face", "text")  # as the book draws them (style.css); others take turns
 
 
 def bar_html(value: float) -> str:
     """A number from -1 to 1 in digits, and as a bar that only the eye sees."""
     width, minus = round(100 * min(abs(value), 1)), " minus" if value < 0 else ""
     return f'<span class="bar{minus}" aria-hidden="true"><i style="width: {width}%"></i></span> {value:z.2f}'
+
+
+def part_class(name: str, experts: list[str]) -> str:
+    """The class that gives an expert its colour and hatch in bars."""
+    others = [expert for expert in experts if expert not in COLOURED]
+    return f"part {name}" if name in COLOURED else f"part other{others.index(name) % 3}"
 
 
 def answer_html(answer: Answer, total: int) -> str:
@@ -52,16 +56,48 @@ def answer_html(answer: Answer, total: int) -> str:
             f"The best {len(answer.hits)} of {total:,} clips for “{escape(answer.text)}”: first {first}. "
             "How far the sentence trusts each expert:"
         )
-    items = "".join(f"<li><b>{escape(name)}</b> {bar_html(weight)}</li>" for name, weight in answer.weights.items())
+    names = list(answer.weights)
+    keys = {name: f'<i class="key {part_class(name, names)}" aria-hidden="true"></i>' for name in names}
+    items = "".join(
+        f"<li>{keys[name]} <b>{escape(name)}</b> {bar_html(weight)}</li>" for name, weight in answer.weights.items()
+    )
     return "".join(f"<p>{line}</p>" for line in lines) + (f'<ul class="trust">{items}</ul>' if items else "")
 
 
-def clip_html(
-    service: SearchService, hit: Hit, rank: int, full_rank: int | None = None, left_out: Container[str] = ()
-) -> str:
-    """A hit: its pictures or video, its score, what every expert adds to it (also its hubness), and the clip's facts.
+def percent_per_point(hits: list[Hit]) -> float:
+    """How wide one point of score is drawn, so that the bars of all hits have one scale and fit."""
+    added = [sum(value for value in parts_of(hit).values() if value > 0) for hit in hits]
+    taken = [-sum(value for value in parts_of(hit).values() if value < 0) for hit in hits]
+    return min(70 / max(*added, 0.01), 28 / max(*taken, 0.01))
 
-    Where experts are ``left_out``, ``full_rank``, the clip's rank with all experts, stands beside the score.
+
+def parts_of(hit: Hit) -> dict[str, float]:
+    """What adds up to a hit's score: of each expert, and, under an empty name, the hubness taken off."""
+    return {**hit.parts, "": -hit.hubness} if hit.hubness else dict(hit.parts)
+
+
+def parts_html(hit: Hit, experts: list[str], scale: float) -> str:
+    """A hit's score as a bar, for the eye only: what adds to it lies right of the line, what is taken off left."""
+    sides: tuple[list[str], list[str]] = ([], [])
+    for name, value in parts_of(hit).items():
+        look = part_class(name, experts) if name else "part hubness"
+        sides[value > 0].append(f'<i class="{look}" style="width: {abs(value) * scale:.1f}cqw"></i>')
+    taken, added = ("".join(side) for side in sides)
+    return f'<div class="parts" aria-hidden="true"><span>{taken}</span><span>{added}</span></div>'
+
+
+def clip_html(
+    service: SearchService,
+    hit: Hit,
+    rank: int,
+    full_rank: int | None = None,
+    left_out: Container[str] = (),
+    scale: float | None = None,
+) -> str:
+    """A hit: its film or pictures, a caption, its score as a bar, and, folded, what each expert adds to the score.
+
+    Where experts are ``left_out``, ``full_rank``, the clip's rank with all experts, stands beside the score. ``scale``:
+    :func:`percent_per_point` of all hits that are shown.
     """
     rows = ""
     for name in service.experts:
@@ -75,11 +111,15 @@ def clip_html(
         rows += f'<tr><th scope="row" colspan="3">{why}</th><td>{-hit.hubness:+z.2f}</td></tr>'
     number, facts = service.number[hit.id], service.clips.facts
     moved = f", rank {full_rank or f'beyond {DEPTH}'} with all experts" if left_out else ""
+    captions = service.own_captions([number])
     return (
-        f'<h3>{rank}. {escape(hit.id)}</h3><p class="score">score {hit.score:.2f}{moved}</p><div class="found">'
-        f'<div>{pictures_html(service, number)}</div><table><tr><td></td><th scope="col">weight</th>'
-        f'<th scope="col">similarity</th><th scope="col">adds</th></tr>{rows}</table>'
-        f"{facts_html(facts[number]) if facts else ''}</div>"
+        f"{pictures_html(service, number)}"
+        f'<h3>{rank}. {escape(hit.id)}</h3><p class="score">score {hit.score:.2f}{moved}</p>'
+        + (f'<p class="caption">{escape(captions[0])}</p>' if captions else "")
+        + parts_html(hit, service.experts, scale or percent_per_point([hit]))
+        + '<details><summary>How the score is made</summary><table><tr><td></td><th scope="col">weight</th>'
+        f'<th scope="col">similarity</th><th scope="col">adds</th></tr>{rows}</table></details>'
+        f"{facts_html(facts[number]) if facts else ''}"
     )
 
 
@@ -148,8 +188,9 @@ def build_page(service: SearchService) -> Any:
         answer = service.answer(text, experts, score=score)
         left_out = [name for name in service.experts if name not in experts]
         out = [answer_html(answer, len(service.index)), [hit.id for hit in answer.hits], HINT]
+        scale = percent_per_point(answer.hits) if answer.hits else None
         for rank, (hit, full_rank) in enumerate(zip(answer.hits, answer.full_ranks, strict=True), 1):
-            html = clip_html(service, hit, rank, full_rank, left_out)
+            html = clip_html(service, hit, rank, full_rank, left_out, scale)
             out += [gr.update(visible=True), html, f"Sentences for {hit.id}"]
         return out + [gr.update(visible=False), "", ""] * (SHOWN - len(answer.hits))
 
@@ -159,29 +200,27 @@ def build_page(service: SearchService) -> Any:
         "Not every clip has all of them."
     )
     with gr.Blocks(title="Find a clip with a sentence", analytics_enabled=False) as blocks:
-        gr.HTML(f"<h1>Find a clip with a sentence</h1><p>{escape(intro)}</p>")
-        with gr.Row():
-            with gr.Column(scale=2, min_width=300):
-                text = gr.Textbox(label="Your sentence", placeholder="What can you see or hear?")
-                button = gr.Button("Search", variant="primary")
-            with gr.Column(scale=1, min_width=300):
-                experts = gr.CheckboxGroup(service.experts, value=service.experts, label="Use these experts")
-                choices = [(SCORES[name], name) for name in service.scores]
-                options = {"value": service.score, "label": "Score", "info": SCORES_INFO, "elem_id": "score"}
-                score = gr.Radio(choices, visible=len(choices) > 1, **options)
-        gr.HTML("<h2>Examples</h2>")
-        with gr.Row():
-            examples = [gr.Button(example, size="sm", min_width=150) for example in service.examples()]
+        gr.HTML(f"<h1>Find a clip with a sentence</h1><p>{escape(intro)}</p>", elem_id="head")
+        with gr.Row(elem_id="ask"):
+            text = gr.Textbox(label="Your sentence", placeholder="What can you see or hear?", scale=6, min_width=220)
+            button = gr.Button("Search", variant="primary", scale=1, min_width=110)
+        with gr.Row(elem_id="examples"):
+            examples = [gr.Button(example, size="sm", min_width=80) for example in service.examples()]
+        with gr.Row(elem_id="options"):
+            experts = gr.CheckboxGroup(service.experts, value=service.experts, label="Use these experts", min_width=300)
+            choices = [(SCORES[name], name) for name in service.scores]
+            options = {"value": service.score, "label": "Score", "info": SCORES_INFO, "elem_id": "score"}
+            score = gr.Radio(choices, visible=len(choices) > 1, min_width=300, **options)
         status = gr.HTML(elem_id="status")
-        with gr.Row():
+        with gr.Row(elem_id="found"):
             with gr.Column(scale=3, min_width=300):
                 gr.HTML("<h2>Clips</h2>")
                 with gr.Row(elem_id="clips"):
                     slots = []
                     for _ in range(SHOWN):
-                        with gr.Column(visible=False, elem_classes="clip", min_width=280) as slot:
+                        with gr.Column(visible=False, elem_classes="clip", min_width=240) as slot:
                             slots.append((slot, gr.HTML(), gr.Button(size="sm")))
-            with gr.Column(scale=1, min_width=300):
+            with gr.Column(scale=1, min_width=300, elem_id="side"):
                 gr.HTML("<h2>Sentences for a clip</h2>")
                 sentences = gr.HTML(HINT, elem_id="sentences")
         ids = gr.State([])
@@ -216,7 +255,10 @@ def build_app(service: SearchService) -> Any:
             raise HTTPException(404, "no such video")
         return FileResponse(service.videos.path(number))
 
-    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # no fonts from other hosts
+    # no fonts from other hosts
+    theme = gr.themes.Base(
+        primary_hue="red", neutral_hue="gray", font=["system-ui", "sans-serif"], font_mono=["monospace"]
+    )
     page = build_page(service)
     return gr.mount_gradio_app(app, page, "/", theme=theme, css=CSS, js=READY, footer_links=[], ssr_mode=False)
 

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # How do you find a film with a sentence?
 #
-# **You will learn** what you will be able to build by the end of this book: a search that takes a sentence and gives
-# films, shows which part of the film answered, and can be wrong without saying so.
+# **You will learn** what you can build by the end of this book: a search that takes a sentence and gives films, shows
+# which side of a film answered, and can be wrong without saying so.
 #
-# **You need** nothing yet. A loudspeaker helps. If you have not installed anything, the badges below open this page
-# in a browser.
+# **You need** nothing yet. A loudspeaker helps. If you have installed nothing, the badges below open this page in a
+# browser.
 #
 # **Minutes** 5
 
@@ -26,12 +26,12 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %% [markdown]
-# The book comes with 3,000 short films, *TinyClips*, which a program draws and plays, and with a small model that was
-# trained on 2,000 of them. The next cell loads both. It searches the other thousand, on which the model was not
-# trained. (`SearchService` turns a sentence into a ranking; it is what the book's search page runs on.)
+# The book comes with 3,000 short films, [*TinyClips*](glossary.md#tinyclips), which a program draws and sets to sound,
+# and with a small model that was trained on 2,000 of them. The next cell loads both. It searches the other thousand,
+# which the model has never met.
 
 # %%
-from lesson import EXPERTS, need, play, results, show
+from lesson import EXPERTS, draw, need, play, results, show
 
 need("search")  # on Colab this installs a package; elsewhere it does nothing
 import matplotlib.pyplot as plt
@@ -44,61 +44,86 @@ model, words = load_model("data/tinyclips_model.pt")
 search = SearchService(model.float(), clips, words, score="paper")
 print(f"{len(search.index):,} films to search")
 
+# %% tags=["remove-input"]
+draw("here_00", "You are here: a sentence goes in, and ranked films come out.")
+
 # %% [markdown]
 # ## Ask
 #
-# Here is a sentence. Run the cell, then write one of your own and run it again.
+# Run this cell; then write a sentence of your own and run it again.
 
 # %%
 sentence = "deep under water a phone rings"
 
 hits = search.answer(sentence, k=4).hits
-results(clips, hits)
+results(clips, hits, caption="What the search found, and what each expert added.")
+
+# %% tags=["hide-cell", "check"]
+wanted = {"place": "underwater", "sound": "phone"}.items()
+phones = {
+    id for id, number in search.number.items() if wanted <= clips.facts[number].items()
+}
+assert len(phones) == 7 and phones.issuperset(hit.id for hit in hits)
 
 # %% [markdown]
-# All four are under water, and in all four a phone rings. Only seven of the thousand films are like that. Nothing was
-# looked up: the words above the bars are what we know of each film, and the search never reads them. What it compares
-# with your sentence are numbers that four **experts** took from the film.
+# All four are under water, and in all four a phone rings; only seven of the thousand films are like that. Nothing was
+# looked up: the words above the bars are what we know of each film, and the search never reads them. What the search
+# compares with your sentence are numbers that four [**experts**](glossary.md#expert) took from the film. A bar shows
+# what each expert added to the score; to the left of the line lies what an expert took off.
 #
 # - **Appearance** looks at single pictures.
 # - **Motion** sees how things move.
 # - **Audio** hears.
-# - **Face** looks at a face, where there is one.
-#
-# A bar shows what each of them added to the score. To the left of the line lies what an expert took off. Press play on
-# the first film:
+# - **Face** looks at a face, if there is one.
+
+# %% tags=["remove-input"]
+draw(
+    "00_sentence_to_results",
+    "Films become numbers once, a sentence when it is asked; the search compares "
+    "the two and sorts. A film without a face has no numbers for it.",
+)
+
+# %% [markdown]
+# Press play on the first film:
 
 # %% tags=["nbval-ignore-output"]
 first = clips.facts[search.number[hits[0].id]]
 play(first)
 
 # %% [markdown]
-# ## Which expert is asked?
+# ## See which expert is asked
 #
 # The sentence decides how far each expert is trusted. It does so before any film is looked at, with four numbers that
-# sum to 1, the **mixture weights**.
+# sum to 1, the [**mixture weights**](glossary.md#mixture-weight).
 #
 # > **Predict.** One of these sentences is about looks, one about movement, one about sound. Which expert gets the most
 # > from each?
 
 # %% tags=["hide-input"]
 sentences = ["a yellow boat", "something spins quickly", "we hear a bell ringing"]
-figure, axes = plt.subplots(figsize=(7, 2.2))
+figure, axes = plt.subplots(figsize=(7, 2.4))
 for y, text in enumerate(sentences):
     weights, left = search.answer(text).weights, 0
     for name in EXPERTS:
         if name in weights:
             label = name if y == 0 else None
             axes.barh(y, weights[name], left=left, label=label, **EXPERTS[name])
+            if weights[name] == max(weights.values()):
+                middle = left + weights[name] / 2
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+                number = f"{weights[name]:.2f}"
+                axes.text(middle, y, number, ha="center", va="center", bbox=box)
             left += weights[name]
 axes.set_yticks(range(3), sentences)
 axes.invert_yaxis()
 axes.set_xlabel("mixture weight")
-figure.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.05))
+axes.set_xlim(0, 1)
+figure.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.07))
 show(
     figure,
     "A yellow boat gives most weight to appearance, something spins quickly to motion, "
     "and we hear a bell ringing to audio.",
+    "Each sentence gives most weight to the expert that can answer it.",
 )
 
 # %% tags=["hide-cell", "check"]
@@ -108,13 +133,22 @@ for text, expert in zip(sentences, ("appearance", "motion", "audio"), strict=Tru
     assert weights[expert] > 1.15 * sorted(weights.values())[-2], (text, weights)
 
 # %% [markdown]
-# Nobody told the model which words belong to which expert. It learnt that from films and captions.
-#
+# Nobody told the model which words belong to which expert. It learnt that from films and captions. A film's
+# [score](glossary.md#score) is then a mean of four [similarities](glossary.md#similarity), one per expert, each
+# counted as much as its weight says. Here is the sum for our fourth film.
+
+# %% tags=["remove-input"]
+draw(
+    "00_weights_times_similarities",
+    "The fourth film's score: audio finds it very similar, and appearance counts most.",
+)
+
+# %% [markdown]
 # ## Take an expert away
 #
-# What if nobody listened? We ask for the bell twice: with all experts, and without audio.
+# What if nothing could be heard? We ask for the bell twice: with all experts, and without audio.
 #
-# > **Predict.** There is a bell in 69 of the thousand films. In how many of the first twenty, with audio and without?
+# > **Predict.** A bell rings in 69 of the thousand films. In how many of the first twenty, with audio and without?
 
 # %%
 bell = "we hear a bell ringing"
@@ -125,28 +159,56 @@ for experts in (everybody, ["appearance", "motion", "face"]):
     print(f"{sounds.count('bell'):>2} of 20 with {', '.join(experts)}")
 
 # %% [markdown]
-# With audio all twenty have a bell; without it, none has. Yet the question still gets twenty films, in order, with
-# scores. Here are the first three.
+# With audio all twenty have a bell; without audio, none has. Yet the question still gets twenty films, in order and
+# with scores. Here are the first three.
 
 # %%
-results(clips, search.answer(bell, ["appearance", "motion", "face"], k=3).hits)
+without_audio = search.answer(bell, ["appearance", "motion", "face"], k=3).hits
+caption = "Without audio the search for a bell still answers."
+results(clips, without_audio, right=set(), caption=caption)
 
 # %% [markdown]
 # Experts are also missing without our help: a silent film has no audio, and a film without people has no face. What a
 # search does then is the question of [lesson 05](05_missing_faces.ipynb).
 #
-# ## A question that it gets wrong
+# ## Ask a question that it gets wrong
 #
 # Twelve of the thousand films show a red car.
-#
+
+# %% tags=["hide-cell"]
+red_car = {"shape": "car", "colour": "red"}.items()
+has_red_car = {
+    id
+    for id, number in search.number.items()
+    if any(red_car <= thing.items() for thing in clips.facts[number]["things"])
+}
+
+# %% [markdown]
 # > **Predict.** What colour are the first four cars for *a red car*?
 
 # %%
-results(clips, search.answer("a red car", k=4).hits)
+hits = search.answer("a red car", k=4).hits
+results(clips, hits, right=has_red_car, caption="Four answers to “a red car”.")
 
 # %% [markdown]
 # Four cars, and not one is red. The search does not say so, and the scores look as good as those of the phone under
-# water. [Lesson 15](15_wrong_answers.ipynb) explains this one, and six more kinds of question that go wrong silently.
+# water. A look further down the list shows what went wrong.
+
+# %% tags=["remove-input"]
+draw(
+    "00_first_hundred",
+    "The first hundred films for a red car: the search knows car, and hardly red.",
+)
+
+# %% tags=["hide-cell", "check"]
+assert len(has_red_car) == 12
+ranked = search.answer("a red car", k=100).hits
+reds = [place for place, hit in enumerate(ranked, 1) if hit.id in has_red_car]
+assert reds[0] == 14 and len(reds) == 10
+
+# %% [markdown]
+# The cars come first, whatever their colour; the first red one has place 14. [Lesson 15](15_wrong_answers.ipynb)
+# explains why, and shows six more kinds of question that go wrong silently.
 #
 # ## The trap: there is always a first
 #
@@ -164,21 +226,23 @@ red, stocks = ("a red car", "the stock market falls")
 best = {text: search.answer(text).hits[0].score for text in (red, stocks)}
 assert best[stocks] > best[red] + 0.03, best
 assert len(search.answer(stocks).notes) == 0
+falling = search.answer(stocks).hits[0]
+assert max(falling.parts, key=falling.parts.get) == "motion"
 
 # %% [markdown]
-# The question about nothing here has the best score of the three. Do not read a score as a probability, nor compare the
-# scores of two sentences.
+# The question that nothing here can answer has the best score of the three; most of it comes from motion, as a balloon
+# *falls* in that film. Do not read a score as a probability, nor compare the scores of two sentences.
 #
 # ## Summary
 #
 # A sentence was turned into numbers, films had been turned into numbers before, and the films whose numbers are most
 # similar came first. Four experts each compared one side of a film, and the sentence decided how far each was trusted.
-# Without audio the search still answered, and found no bell. A score orders films for one sentence; it does
-# not say that any of them fits.
+# Without audio the search still answered, and found no bell. A score orders films for one sentence; it does not say
+# that any of them fits.
 #
 # **What comes next.** [Lesson 01](01_clips_and_experts.ipynb) shows what the experts see. Then you build the model
 # piece by piece, put it together in [lesson 08](08_build_mee.ipynb), and in [lesson 13](13_your_own_videos.ipynb) you
-# search films of your own.
+# search films of your own. The model is that of [Miech et al., 2018](references.md#miech2018).
 #
 # ## Exercises
 #
@@ -189,4 +253,4 @@ assert len(search.answer(stocks).notes) == 0
 #
 # ## Where next
 #
-# On to [lesson 01](01_clips_and_experts.ipynb): what is there to see, hear and miss in a film?
+# On to [lesson 01](01_clips_and_experts.ipynb): what can you see, hear and miss in a film?

@@ -2,7 +2,7 @@
 # # How do any number of words become one vector?
 #
 # **You will learn** what a word vector knows and does not know; what the mean of word vectors loses; how NetVLAD pools
-# any number of vectors into one, step by step on six points; and what padding does to it when nobody looks.
+# any number of vectors into one, step by step on six points; and what padding does to NetVLAD when nobody looks.
 #
 # **You need** PyTorch tensors, softmax, and [the lesson before](01_clips_and_experts.ipynb) for where captions come
 # from.
@@ -29,7 +29,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from lesson import show
+from lesson import draw, play_with, show
 
 from mee import read_clips
 from mee.data import tokenize
@@ -38,19 +38,23 @@ torch.set_printoptions(precision=2, sci_mode=False)
 clips = read_clips("data/tinyclips.h5")
 words = clips.words
 
+# %% tags=["remove-input"]
+draw("here_02", "You are here: NetVLAD, which makes one vector of a sentence's words.")
+
 # %% [markdown]
 # ## A word is a vector
 #
-# The clip file holds a *vocabulary*: words, and for each a vector of 50 numbers. They are [GloVe](glossary.md) vectors,
-# learnt long before this book from which words stand near each other in a great amount of text. They have seen no film.
+# The clip file holds a *vocabulary*: words, and for each a [word vector](glossary.md#word-vector) of 50 numbers. These
+# are [GloVe](glossary.md#glove) vectors ([Pennington et al., 2014](references.md#pennington2014)), learnt from which
+# words stand near each other in six billion words of text. They have seen no film.
 
 # %%
 print(len(words), "words of", words.dim, "numbers")
 print("ship:", words.vectors[words.index["ship"]][:6].float(), "...")
 
 # %% [markdown]
-# The numbers by themselves say nothing. What means something is the angle between two of them: *cosine* 1 is the same
-# direction, 0 a right angle.
+# The numbers by themselves say nothing. What means something is the angle between two vectors:
+# [cosine](glossary.md#cosine) 1 is the same direction, 0 a right angle.
 #
 # > **Predict.** Which words are nearest to *ship*? To *red*? To *umbrella*?
 
@@ -73,8 +77,8 @@ for word in ("ship", "red", "drum", "umbrella"):
     print(f"{word:<9}", ", ".join(nearest(vector(word), without=[word])))
 
 # %% [markdown]
-# A ship is a vessel, good. Red is *yellow*: words that stand in the same places are near, whether they mean the same or
-# not. And to newspapers an umbrella is an organisation.
+# *Ship* is near *vessel*, but *red* is near *yellow*: words that stand in the same places are near, whether they mean
+# the same or not. And to newspapers an umbrella is an organisation.
 #
 # > **Predict.** Five pairs of opposites, four pairs of synonyms. Which are nearer to each other?
 
@@ -92,9 +96,9 @@ for label, pairs in {"opposites": opposites, "synonyms": synonyms}.items():
 
 # %% [markdown]
 # All of these opposites are nearer to each other than any of these synonyms. A model that has to tell rising films from
-# falling ones starts from this: it must learn to turn a small difference into a large one, and a large one into none.
+# falling ones starts from here.
 #
-# You may have heard that one can *calculate* with word vectors: king - man + woman is queen.
+# You may have heard that you can *calculate* with word vectors: king - man + woman is queen.
 #
 # > **Predict.** Here are six such sums. How many come out?
 
@@ -113,14 +117,13 @@ closest_synonym = max(cosine(*pair.split()) for pair in synonyms)
 assert min(cosine(*pair.split()) for pair in opposites) > closest_synonym
 
 # %% [markdown]
-# Half of them, on a list that we chose. And the usual way of counting helps a little: the three words of the sum are
-# not allowed as answers. Were they, *king* would win, not *queen*. Don't expect arithmetic from these vectors; expect
-# neighbourhoods.
+# Three of six, and the usual way of counting helps: the words of the sum are not allowed as answers. If they were,
+# *king* would win, not *queen*. Expect neighbourhoods from these vectors, not arithmetic.
 #
-# ## A sentence is some vectors
+# ## A sentence is several vectors
 #
-# Split it into words, look each up. A sentence of five words is a tensor (5, 50). The library's `words.batch` does that
-# for several sentences at once.
+# Split a sentence into words and look each one up: five words are a tensor (5, 50). The library's `words.batch` does
+# that for several sentences at once.
 
 # %%
 text = "a small boat sinks slowly"
@@ -131,8 +134,8 @@ torch.testing.assert_close(sentence, batch[0])
 print("left out, as it has no vector:", words.unknown("a qwertyuiop sinks"))
 
 # %% [markdown]
-# The next sentence may have two words or twenty. But what comes next in the model, a linear layer, wants one vector of
-# fixed size. The easiest way to get one is the **mean**. What is lost?
+# The next sentence may have two words or twenty. But the linear layer that follows wants one vector of fixed size. The
+# easiest way to get one is the **mean**. What does the mean lose?
 #
 # > **Predict.** Do these two sentences have the same mean?
 
@@ -146,10 +149,10 @@ one, other = mean("a red ball and a blue kite"), mean("a blue ball and a red kit
 print("largest difference of a number:", f"{(one - other).abs().max():.3f}")
 
 # %% [markdown]
-# They do. Which colour goes with which thing: gone. Keep that in mind; it comes back.
+# They do. The mean loses which colour goes with which thing, and NetVLAD will lose it too.
 #
 # A second loss shows on real captions. All are full of *a*, *and*, *with*, so all means are alike. Here is the mean
-# cosine of all pairs of 300 test captions. `clips.text` gives the word vectors of captions, and `mask` which are words.
+# cosine of all pairs of 300 test captions. `clips.text` gives the captions' word vectors; `mask` says which are words.
 
 # %%
 captions, _ = clips.captions_of(clips.clips_in("test"))
@@ -167,14 +170,22 @@ means = x.sum(1) / mask.sum(1, keepdim=True)
 print(f"means of two captions: cosine ≈ {similarity(means):.2f}")
 
 # %% [markdown]
-# ## NetVLAD on six points
+# ## Build NetVLAD on six points
 #
-# [NetVLAD](references.md) asks more of the points than where their middle is. It has $K$ *centres*, and for each it
-# notes how the points near that centre lie around it. We do it with six words of two numbers ($D = 2$) and three
-# centres.
-#
-# There are two vectors for each centre: $c_k$, with which points are compared, and $c'_k$, from which the way to them
-# is measured. In a trained model both are learnt; here we set them by hand. As in the library, a centre is a *column*.
+# NetVLAD ([Arandjelović et al., 2016](references.md#arandjelovic2016)) asks more of the points than where their middle
+# is. It has $K$ [*centres*](glossary.md#centre), and for each it notes how the points near that centre lie around it.
+
+# %% tags=["remove-input"]
+draw(
+    "02_words_to_vector",
+    "NetVLAD in shapes: each word is shared out among three centres, each centre sums "
+    "up what lies around it, and the sums become one vector.",
+)
+
+# %% [markdown]
+# We do it with six words of two numbers ($D = 2$) and three centres. Each centre has two vectors: $c_k$, with which
+# points are compared, and $c'_k$, from which the way to them is measured. In a trained model both are learnt; here we
+# set them by hand. As in the library, a centre is a *column*.
 
 # %%
 points = torch.tensor(
@@ -184,16 +195,16 @@ c = torch.tensor([[5.0, 0.0, -4.0], [0.0, 5.0, -4.0]])  # (D, K)
 c2 = torch.tensor([[1.4, 0.2, -1.2], [0.2, 1.2, -1.6]])  # (D, K)
 
 # %% tags=["hide-input"]
-figure, axis = plt.subplots(figsize=(4.6, 3.6))
+figure, axis = plt.subplots(figsize=(6, 3.8))
 axis.scatter(*points.T, color="#202020", zorder=3, label="points (words)")
-axis.scatter(*c2, marker="X", s=110, color="#d1660a", label="centres $c'_k$")
+axis.scatter(*c2, marker="X", s=110, color="#b3261e", label="centres $c'_k$")
 style = {"textcoords": "offset points"}
 for i, at in enumerate(points.tolist()):
     axis.annotate(f"{i}", at, xytext=(5, 5), **style)
 for k, at in enumerate(c2.T.tolist()):
     name = f"centre {k}"
-    axis.annotate(name, at, xytext=(-8, -4), color="#a04a00", ha="right", **style)
-axis.set(xlabel="first number", xlim=(-2.4, 3))
+    axis.annotate(name, at, xytext=(-8, -4), color="#b3261e", ha="right", **style)
+axis.set(xlabel="first number", xlim=(-2.8, 3))
 axis.set(ylabel="second number", ylim=(-2.4, 2.4))
 axis.legend(loc="lower right")
 show(
@@ -201,11 +212,13 @@ show(
     "Points 0 and 1 lie on the right near centre 0, points 2 and 3 at the top near "
     "centre 1, point 4 at the lower left near centre 2, and point 5 between centres 0 "
     "and 1.",
+    "Six words of two numbers, and three centres.",
 )
 
 # %% [markdown]
-# **Step 1: who belongs where?** The inner product of each point with each $c_k$, then a softmax over the centres. (How
-# sharply it decides depends on the length of the $c_k$: twice as long, twice as sure.)
+# **Step 1: share out.** Take the inner product of each point with each $c_k$, then a
+# [softmax](glossary.md#softmax) over the centres. How sharply the softmax decides depends on the length of the $c_k$:
+# the longer, the surer.
 #
 # > **Predict.** One of the six points is torn between two centres. Which?
 
@@ -213,27 +226,19 @@ show(
 assignment = torch.softmax(points @ c, dim=1)  # (6, K): a_ik
 print(assignment)
 
-# %% tags=["hide-input"]
-figure, axis = plt.subplots(figsize=(6, 2.4))
-left, looks = torch.zeros(6), {"#4a7fb5": "", "#d1660a": "//", "#b8b8b8": ".."}
-for k, (colour, hatch) in enumerate(looks.items()):
-    share = assignment[:, k]
-    style = {"color": colour, "hatch": hatch, "edgecolor": "white"}
-    axis.barh(range(6), share, left=left, label=f"centre {k}", **style)
-    left += share
-axis.invert_yaxis()
-axis.set_yticks(range(6))
-axis.set(xlabel="share", ylabel="point", xlim=(0, 1))
-axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-show(
-    figure,
-    "Points 0 and 1 go nearly whole to centre 0, points 2 and 3 to centre 1, point 4 "
-    "to centre 2; point 5 is shared nearly half and half by centres 0 and 1.",
+# %% [markdown]
+# Point 5 is shared by centres 0 and 1; each other point goes nearly whole to one centre. What if a centre moves?
+
+# %% tags=["remove-input"]
+draw(
+    "02_shares_follow",
+    "While one centre's vector turns, points go over to it, and points that it leaves "
+    "go to the other: a point's shares always sum to 1.",
 )
 
 # %% [markdown]
-# **Step 2: residuals.** For each point and centre take the way from the centre to the point, $x_i - c'_k$, times the
-# point's share, and add up over the points:
+# **Step 2: sum the residuals.** For each point and centre take the [residual](glossary.md#residual), which is the way
+# from the centre to the point, times the point's share, and sum over the points:
 #
 # $$V_k = \sum_i a_{ik}\,(x_i - c'_k).$$
 #
@@ -244,10 +249,11 @@ residuals = points[:, :, None] - c2  # (6, D, K)
 print("from centre 0 to point 0:", residuals[0, :, 0])
 V = (assignment[:, None, :] * residuals).sum(0)  # (D, K)
 print(V)
+torch.testing.assert_close(V, points.T @ assignment - c2 * assignment.sum(0))
 
 # %% tags=["hide-input"]
-figure, axis = plt.subplots(figsize=(4.6, 3.6))
-looks = {"#4a7fb5": "-", "#d1660a": "--", "#777777": ":"}
+figure, axis = plt.subplots(figsize=(6, 3.8))
+looks = {"#b3261e": "-", "#2a7f8e": "--", "#777777": ":"}
 for k, (colour, style) in enumerate(looks.items()):
     for i, point in enumerate(points):
         if assignment[i, k] > 0.05:
@@ -255,30 +261,27 @@ for k, (colour, style) in enumerate(looks.items()):
             thick = 0.5 + 2 * float(assignment[i, k])
             axis.plot(*way, style, color=colour, linewidth=thick)
     tip = (c2[:, k] + V[:, k]).tolist()
-    axis.annotate(f"$V_{k}$", tip, xytext=(4, 4), textcoords="offset points")
+    axis.annotate(f"$V_{k}$", tip, xytext=(6, 6), textcoords="offset points")
 axis.scatter(*points.T, color="#202020", zorder=3)
-axis.scatter(*c2, marker="X", s=110, color="#d1660a", zorder=3)
+axis.scatter(*c2, marker="X", s=110, color="#b3261e", zorder=3)
 style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.01, "zorder": 4}
 axis.quiver(*c2, *V, color="#202020", **style)
-axis.set(xlabel="first number", xlim=(-2.2, 3))
+axis.set(xlabel="first number", xlim=(-2.8, 3))
 axis.set(ylabel="second number", ylim=(-2.4, 2.4))
 show(
     figure,
     "Lines join each centre with the points that it shares in, thicker for a larger "
-    "share; from each centre a black arrow shows the sum of these ways: to the right "
-    "of centre 0, up from centre 1, up and left from centre 2.",
+    "share; from each centre a black arrow shows the sum of these residuals: to the "
+    "right of centre 0, up from centre 1, up and left from centre 2.",
+    "Each arrow sums its centre's residuals, the lines, as thick as its shares.",
 )
 
 # %% [markdown]
-# The same can be computed without the big tensor (6, D, K): take the sum apart. This is what the library does, since a
-# batch of captions would make that tensor very large.
-
-# %%
-torch.testing.assert_close(V, points.T @ assignment - c2 * assignment.sum(0))
-
-# %% [markdown]
-# **Step 3: intra-normalisation.** Each $V_k$ is scaled to length 1. Why? Say point 0 a hundred times. Its centre's
-# $V_0$ grows and dwarfs the others: the vector says *point 0* and nothing else.
+# The last line of the code takes the sum apart, as the library does: for a batch of captions the tensor of residuals,
+# here (6, D, K), would be very large.
+#
+# **Step 3: scale each sum.** Each $V_k$ is scaled to length 1 (*intra-normalisation*). Why? Say point 0 a hundred
+# times. Its centre's $V_0$ grows and dwarfs the others: the vector says *point 0* and nothing else.
 #
 # > **Predict.** Compare the vector of the six points with that of the six and 99 more copies of point 0. Which cosine
 # > will be near 1: with intra-normalisation, or without?
@@ -298,10 +301,9 @@ for label, intra in {"with": True, "without": False}.items():
     print(f"{label:<8} cosine {F.cosine_similarity(a, b, dim=0):.2f}")
 
 # %% [markdown]
-# **Step 4: one vector.** Put the numbers of V (D, K) in a row, and scale the row to length 1. In which order? V is
-# flattened as it lies in memory: first the first number of all centres, then the second of all. So the $K$ values of
-# one *dimension* are neighbours, not the $D$ values of one centre. It makes no difference to a model that is trained
-# so; it makes all the difference when weights come from elsewhere.
+# **Step 4: make one vector.** Put the numbers of V (D, K) in a row, and scale the row to length 1. In which order? As V
+# lies in memory: the first number of all centres, then the second of all. That matters only for weights that come
+# from elsewhere.
 
 # %%
 by_hand = F.normalize(pooled(points).flatten(), dim=0)  # (D * K,)
@@ -310,9 +312,24 @@ for label, value in zip(labels, by_hand, strict=True):
     print(f"{label} {value:.2f}", end="   ")
 
 # %% [markdown]
+# Now move the points yourself. Here each $c_k$ is 5 long and points to where its centre lies. Bring a point to another
+# centre, or turn a centre around the origin, and see which centre gets the point.
+
+# %% tags=["hide-input"]
+play_with(
+    "netvlad_points",
+    {"points": points.tolist(), "centres": c2.T.tolist(), "sharpness": 5},
+    "Six points and three centres that you can drag, or move by arrow keys. Lines "
+    "join each point with the centres that share it, thicker for a larger share; an "
+    "arrow at each centre is its sum of residuals, and six bars are the vector.",
+    "Move points and centres: shares, residuals and vector follow.",
+)
+
+# %% [markdown]
 # Now the library. `NetVLAD(clusters, dim)` has the same two tensors, and one thing more: between the inner products and
-# the softmax stands a *batch normalisation* (BN), which shifts and scales each centre's inner products. A fresh layer
-# in `eval()` mode starts from mean 0 and variance 1, which changes next to nothing.
+# the softmax stands a [batch normalisation](glossary.md#batch-normalisation) (BN), which shifts and scales each
+# centre's inner products to mean 0 and variance 1. A fresh layer in `eval()` mode believes they have both already, and
+# changes next to nothing.
 
 # %%
 from mee import NetVLAD
@@ -326,8 +343,7 @@ torch.testing.assert_close(by_hand[None], packaged, atol=1e-4, rtol=0)
 
 # %% [markdown]
 # In training the same layer takes mean and variance from the rows of the batch, all words of all its sentences, and
-# keeps a running mean of both for later: each batch moves it a tenth of the way. By hand, and with it the whole of
-# NetVLAD in three lines:
+# keeps [running statistics](glossary.md#running-statistics) of both for later. By hand this is the whole of NetVLAD:
 
 
 # %%
@@ -346,10 +362,10 @@ running = netvlad.eval().batch_norm.running_mean
 print("mean of the batch", products.mean(0), "running mean", running)
 
 # %% [markdown]
-# ## What NetVLAD keeps, and what it loses
+# ## NetVLAD keeps more than a mean, and loses the order
 #
-# Two pairs of points with the same mean, zero. The mean cannot tell them apart. NetVLAD can, if they lie differently
-# around its centres.
+# Take two pairs of points with the same mean, zero. The mean cannot tell the pairs apart. NetVLAD can, if the pairs lie
+# differently around its centres.
 
 # %%
 across = torch.tensor([[2.0, 0.0], [-2.0, 0.0]])
@@ -359,10 +375,10 @@ a, b = (vlad(pair, c, c2, *plain) for pair in (across, upright))
 print(f"cosine of the two vectors: {F.cosine_similarity(a, b, dim=0):.2f}")
 
 # %% [markdown]
-# But shuffle the points: a sum does not care. The red ball and the blue kite are as lost as before, and so are *dog
-# bites man* and *man bites dog*. No set of centres can change that; it is the price of not looking at order.
+# But shuffle the points, and the sum stays the same. The red ball and the blue kite are as lost as before, and no set
+# of centres can change that; it is the price of not looking at order.
 #
-# And captions as a whole: are they less alike now than their means were? Here are random centres, before any training.
+# Are captions less alike now than their means were? Here are random centres, before any training.
 
 # %%
 torch.manual_seed(0)
@@ -376,13 +392,12 @@ print(f"cosine of two captions: means ≈ {similarity(means):.2f}", end=", ")
 print(f"NetVLAD ≈ {similarity(after):.2f}")
 
 # %% [markdown]
-# Hardly less. NetVLAD is no magic; it is a shape with room in it, 800 numbers instead of 50, and parameters that
-# training can move.
+# Hardly less. NetVLAD has more room, 800 numbers instead of 50, and parameters that training can move.
 #
-# ## The mask
+# ## Mask what is not a word
 #
-# A batch is a rectangle. `words.batch` fills up shorter sentences with zeros, and its second result, the *mask*, is
-# True for real words.
+# A batch is a rectangle. `words.batch` fills up shorter sentences with zeros, which is called
+# [padding](glossary.md#padding), and its second result, the *mask*, is True for real words.
 
 # %%
 three = ["a boat", "a red heart falls quickly", "somebody"]
@@ -391,8 +406,7 @@ print(tuple(x.shape))
 print(mask.int())
 
 # %% [markdown]
-# With the mask the rectangle is as good as the sentences one by one: here each alone, by hand, without any padding,
-# against the library's one call. And it does not matter what stands in the padding, zeros or garbage.
+# With the mask the rectangle is as good as the sentences one by one, whatever stands in the padding.
 
 # %%
 K = pool.clusters.shape[1]
@@ -409,12 +423,20 @@ for label, vectors in {"one by one": alone, "with garbage": garbage}.items():
 # ## The trap: zeros are words too
 #
 # The public code for this model had no mask here. It filled up with zeros and pooled over everything, on the thought
-# that a zero adds nothing to a sum. Look at step 1: the inner product of zero with each $c_k$ is 0, and a softmax of
-# equal numbers is $1/K$ each. Then step 2: its residual is $0 - c'_k$. So padding acts like a word of its own, at the
+# that a zero adds nothing to a sum. But look at step 1: the inner product of zero with each $c_k$ is 0, and a softmax
+# of equal numbers is $1/K$ each. In step 2 its residual is $0 - c'_k$. So a zero acts like a word of its own, at the
 # origin, and every centre gets a share of it.
-#
-# > **Predict.** Take all test captions of eight words, fill them up to 30 places, as is usual, and to 60. What is the
-# > cosine between the vector with padding and the true one?
+
+# %% tags=["remove-input"]
+draw(
+    "02_padding",
+    "The lesson's six points and three centres, each with its scaled sum: 24 zeros "
+    "turn all three arrows to the origin, whatever the words are.",
+)
+
+# %% [markdown]
+# > **Predict.** Take all test captions of eight words, and fill them up to 30 places, as is usual, and to 60. What is
+# > the cosine between the vector with padding and the true one?
 
 
 # %%
@@ -442,12 +464,12 @@ assert abs(to_truth[3] - to_others[0]) < 0.1, "as far as from a stranger"
 assert (to_truth.diff() < 0).all() and (to_others.diff() > 0).all()
 
 # %% [markdown]
-# Two *different* captions without padding have ≈ 0.85. So a caption padded to 30 places is as far from itself as from a
-# stranger. Where does it go? Follow it further.
+# Two *different* captions without padding have ≈ 0.85. So a caption padded to 30 places is as far from itself as from
+# another caption. Where does it go? Pad it further.
 
 # %% tags=["hide-input"]
 figure, axis = plt.subplots()
-axis.plot(lengths, to_truth, marker="o", label="with its own vector, without padding")
+axis.plot(lengths, to_truth, marker="o", label="with its own vector, unpadded")
 axis.plot(lengths, to_others, marker="s", label="with another caption, padded too")
 axis.set_xscale("log")
 axis.set_xticks([8, 30, 60, 250, 1000], ["8", "30", "60", "250", "1000"])
@@ -459,11 +481,12 @@ show(
     "With more padding the cosine with a caption's own vector falls from 1 to about "
     "0.8 at 30 places, 0.6 at 60 and 0.3 at 1000, while that with other captions "
     "rises from 0.85 to 1.",
+    "The more padding, the further a caption is from itself, and the nearer to others.",
 )
 
 # %% [markdown]
-# All captions go to one point. Padding is the same for all, so with enough of it all say the same: column $k$ becomes
-# the direction of $-c'_k$, whatever the words.
+# All captions go to one point. Padding is the same for all, so with enough padding all vectors are the same: column $k$
+# becomes the direction of $-c'_k$, whatever the words.
 
 # %%
 with torch.no_grad():
@@ -472,11 +495,10 @@ with torch.no_grad():
 print("cosines of four captions with that point:", far @ limit)
 
 # %% [markdown]
-# In training there is a second damage. The batch norm takes its statistics from all rows. Captions have ten words on
-# average; filled up to 30, most rows are padding. One pass over the test captions in `train()` mode, with the mask and
-# without, shows what the layer then believes about its inner products.
+# Padding does a second harm, in training: the batch norm takes its statistics from all rows, and most rows are padding.
+# One pass over the test captions in `train()` mode, with the mask and without, shows what the layer then believes.
 
-# %%
+# %% tags=["hide-input"]
 x, mask = clips.text(captions, max_words=30)
 print(f"{1 - mask.sum() / (len(mask) * 30):.0%} of the rows are padding")
 torch.manual_seed(0)
@@ -494,12 +516,12 @@ print(f"running variance with padding / without: ≈ {ratio.mean():.2f}")
 assert 0.4 < ratio.mean() < 0.8
 
 # %% [markdown]
-# The zeros make the spread look smaller than it is for words.
+# The zeros make the spread of the inner products look smaller than it is for words.
 #
-# And there is a third damage, the one that users notice. Batches are often filled up to the longest sentence in them.
+# The third harm is the one that users notice. Batches are often filled up to the longest sentence in them.
 #
-# > **Predict.** One sentence, once beside a short one and once beside a long one. What is the cosine of its two
-# > vectors, without the mask? And with it?
+# > **Predict.** Pool one sentence beside a short one, and beside a long one. What is the cosine of its two vectors
+# > without the mask? And with the mask?
 
 # %%
 query = "a red boat"
@@ -517,19 +539,21 @@ assert without[0] @ without[1] < 0.85
 torch.testing.assert_close(*with_mask)
 
 # %% [markdown]
-# With the mask it is one sentence, one vector. (In `eval()` mode: in `train()` mode a batch norm looks at the whole
-# batch by design, mask or not. That is why searching and testing are done in `eval()`.)
+# With the mask a sentence has one vector, whatever its company.
+#
+# > **Aside.** In `train()` mode a batch norm looks at the whole batch by design, mask or not; so searching and testing
+# > are done in `eval()` mode.
 #
 # ## Summary
 #
 # - Word vectors know which words stand beside which in text. Opposites are near, some synonyms are far, and sums often
 #   do not work out.
 # - A mean loses which word goes with which, and makes all captions alike.
-# - NetVLAD shares each word out among centres, adds up the ways from the centres to the words, scales each sum and then
-#   the whole. It can tell apart sets that have the same mean; the order of words it loses too.
-# - A zero is a word to it. Eight words in 30 places are as far from themselves as from another caption, two thirds of
-#   the batch norm's rows are padding, and company changes the vector.
-# - With a mask none of this happens, whatever stands in the padding.
+# - NetVLAD shares each word out among centres, sums the residuals of each centre, scales each sum and then the whole.
+#   It tells apart sets that have the same mean; the order of words it loses too.
+# - To NetVLAD a zero is a word. Eight words in 30 places are as far from themselves as from another caption, two thirds
+#   of the batch norm's rows are padding, and company changes the vector.
+# - With a mask the padding changes nothing, whatever stands in it.
 #
 # ## Exercises
 #
@@ -542,6 +566,6 @@ torch.testing.assert_close(*with_mask)
 #
 # ## Where next
 #
-# One vector per sentence, and one per clip and expert. How do they come into a common space?
+# There is one vector per sentence, and one per clip and expert. How do they come into a common space?
 # [What does a gate do that a linear layer does not?](03_gating.ipynb) Or back to
 # [clips and experts](01_clips_and_experts.ipynb).

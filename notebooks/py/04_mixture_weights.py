@@ -2,11 +2,11 @@
 # # Which expert should this sentence trust?
 #
 # **You will learn** to compute mixture weights and scores by hand, with loops and then with two matrix products; to
-# read the weights of real sentences and compare them with what the sentences talk about; whose weights count when the
-# query is a clip; and why nothing may depend on the order of a dictionary.
+# compare the weights of real sentences with what the sentences talk about; whose weights count when the query is a
+# clip; and why nothing may depend on the order of a dictionary.
 #
 # **You need** [lesson 02](02_words_and_netvlad.ipynb) (a sentence is one vector) and [lesson 03](03_gating.ipynb) (each
-# expert has a space of its own).
+# expert compares in a space of its own).
 #
 # **Minutes** 60
 
@@ -27,19 +27,20 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %% slideshow={"slide_type": "skip"}
-import textwrap
-
 import matplotlib.pyplot as plt
 import torch
-from lesson import EXPERTS, show
+from lesson import EXPERTS, describe, draw, play_with, show
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
+# %% tags=["remove-input"]
+draw("here_04", "You are here: the sentence's weights and the score, a weighted mean.")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Weights from a sentence
+# ## A sentence makes its weights
 #
-# Two experts: appearance sees, audio hears. Three sentences, each a vector of two numbers that we can read: how much
-# the sentence is about looks, and how much about sound.
+# Take two [experts](glossary.md#expert), appearance, which sees, and audio, which hears; and three sentences, each a
+# vector of two numbers that we can read: how much the sentence is about looks, and how much about sound.
 
 # %%
 sentences = torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
@@ -48,8 +49,8 @@ W = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # (experts, dimensions of a sentence
 b = torch.tensor([0.5, 0.0])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A linear layer gives each sentence one number per expert, and a **softmax** turns these into weights: positive
-# numbers that sum to 1.
+# A linear layer gives each sentence one number per expert, and a [softmax](glossary.md#softmax) turns these numbers
+# into [**mixture weights**](glossary.md#mixture-weight), which are positive and sum to 1.
 #
 # $$w_n(t) = \frac{e^{g_n}}{\sum_m e^{g_m}}, \qquad g = W t + b.$$
 #
@@ -65,16 +66,16 @@ print(weights)
 torch.testing.assert_close(weights, torch.softmax(sentences @ W.T + b, dim=1))
 
 # %% [markdown]
-# Not quite: the bias $b$ prefers appearance whatever the sentence says. An expert that is often useful gets a head
-# start.
+# The two weights are not equal: the bias $b$ prefers appearance whatever the sentence says. So an expert that is often
+# useful gets a head start.
 #
 # Note what did *not* enter: the clip. A sentence decides which experts it trusts before it has seen any clip.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The score, with loops
+# ## Compute the score with loops
 #
-# Four clips. A vector of length 1 in the plane is an angle, so we write angles. Clip 1 is silent. Clip 2 is black and
-# has only sound.
+# Now four clips. A vector of length 1 in the plane is an angle, so we write angles. Clip 1 is silent. Clip 2 is black
+# and has only sound.
 
 
 # %%
@@ -90,8 +91,9 @@ video = {"appearance": at(10.0, 30.0, 0.0, 80.0), "audio": at(70.0, 0.0, 20.0, 1
 present = torch.tensor([[True, True], [True, False], [False, True], [True, True]])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Each expert $n$ compares sentence and clip by a cosine $s_n$. The score is a weighted mean of these cosines over the
-# set $E_v$ of the experts that clip $v$ has:
+# Each expert $n$ compares sentence and clip by a [similarity](glossary.md#similarity) $s_n$, a cosine. The
+# [score](glossary.md#score) is a weighted mean of these over the set $E_v$ of the experts that clip $v$ has
+# ([Miech et al., 2018](references.md#miech2018)):
 #
 # $$s(t, v) = \frac{\sum_{n \in E_v} w_n(t)\, s_n(t, v)}{\sum_{n \in E_v} w_n(t)}, \qquad s_n(t, v) = t_n \cdot v_n.$$
 
@@ -107,6 +109,12 @@ for t in range(3):
         by_loops[t, v] = numerator / denominator
 print(by_loops)
 
+# %% [markdown]
+# Each row is a sentence and each column a clip. The last score, row 2 and column 3, is made so:
+
+# %% tags=["remove-input"]
+draw("04_score_as_area", "A score levels the similarities, each as wide as its weight.")
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Predict.** *A bell rings* (row 1) trusts sound with 0.82 and looks with 0.18. What part do these two numbers play
 # > in its score with clip 1, which is silent?
@@ -116,21 +124,27 @@ cosine = text["appearance"][1] @ video["appearance"][1]
 print(f"score {by_loops[1, 1]:.2f}, cosine of appearance alone {cosine:.2f}")
 
 # %% [markdown]
-# None. The one weight that is left stands in numerator and denominator, and cancels. A silent clip is judged by its
-# looks alone, even by a sentence about sound. That is the price of *leaving out* what is missing, and
-# [lesson 05](05_missing_faces.ipynb) asks whether it is worth paying.
+# They play no part: the score is the cosine of appearance alone. The one weight that is left stands in numerator and
+# denominator, and cancels.
+
+# %% tags=["remove-input"]
+draw("04_left_out", "With one expert left, its weight cancels, however small it is.")
+
+# %% [markdown]
+# So a silent clip is judged by its looks alone, even by a sentence about sound: the price of *leaving out* what is
+# [absent](glossary.md#absent). [Lesson 05](05_missing_faces.ipynb) asks whether it is worth paying.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The same as two matrix products
+# ## Score all pairs by two matrix products
 #
-# Let $a_n(v)$ be 1 where clip $v$ has expert $n$, and 0 where it lacks it. Then both sums run over all experts:
+# Let $a_n(v)$ be 1 where clip $v$ has expert $n$, and 0 where it does not. Then both sums run over all experts:
 #
 # $$
 # \text{numerator} = \sum_n \bigl(w_n(t)\, t_n\bigr) \cdot \bigl(a_n(v)\, v_n\bigr), \qquad
 # \text{denominator} = \sum_n w_n(t)\, a_n(v).
 # $$
 #
-# And a sum of inner products is one inner product of the vectors laid side by side.
+# A sum of inner products is one inner product of the vectors laid side by side, so two matrix products give all scores.
 #
 # > **Predict.** Three sentences, four clips, two experts of two dimensions. What are the shapes of `query` and
 # > `gallery`?
@@ -143,11 +157,9 @@ print(tuple(query.shape), tuple(gallery.shape), "->", tuple(scores.shape))
 torch.testing.assert_close(scores, by_loops)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The first public code built a tensor of texts × clips × experts on the way. Two products need no such tensor.
-#
-# Now the library. `MEE` makes the weights by a linear layer named `moe_fc`. Its method `score` takes a
-# `TextEmbedding`, vectors by name with their weights, and a `VideoEmbedding`, vectors by name with the mask `present`;
-# vectors of absent experts are zero.
+# Now the library. `MEE` makes the weights by a linear layer named `moe_fc`. Its method `score` takes a `TextEmbedding`
+# (vectors by name, and weights) and a `VideoEmbedding` (vectors by name, and the mask `present`; vectors of absent
+# experts are zero).
 
 # %%
 from mee import MEE, TextEmbedding, VideoEmbedding
@@ -161,10 +173,9 @@ by_library = mee.score(TextEmbedding(text, weights), VideoEmbedding(zeroed, pres
 torch.testing.assert_close(by_library, by_loops)
 
 # %% [markdown]
-# The same weights, the same scores. From here on the book calls `score` and does not derive it again.
-#
-# One case is left. A clip with no expert at all would be 0/0. The library gives it -1, the lowest that a mean of
-# cosines can be, so that it ranks last:
+# The library gives the same weights and scores, so from here on the book calls `score`. One case is left: the score of
+# a clip with no expert at all would be 0/0. The library gives it -1, the lowest that a mean of cosines can be, so that
+# such a clip ranks last:
 
 # %%
 nothing = {name: torch.zeros(1, 2) for name in experts}
@@ -172,11 +183,11 @@ empty = VideoEmbedding(nothing, torch.tensor([[False, False]]))
 print(mee.score(TextEmbedding(text, weights), empty).T)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Real sentences
+# ## Look at the weights of real sentences
 #
-# Now a small model of TinyClips with its four experts. `fit_clips` trains a model on the training clips in one line
-# ([lesson 09](09_training.ipynb) opens it up); `embed` gives the embeddings of captions and clips. All that follows is
-# measured on the validation split.
+# Now a small model of TinyClips with its four experts, trained by `fit_clips` ([lesson 09](09_training.ipynb) opens it
+# up). `embed` gives the [embeddings](glossary.md#embedding) of captions and clips. We measure on the [validation
+# split](glossary.md#validation-split).
 
 # %%
 from mee import fit_clips, read_clips
@@ -198,42 +209,98 @@ names = model.experts
 print(len(captions), "captions;", len(val), "clips;", names)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# TinyClips knows which experts each caption talks about. The model was never told. Here are the weights of seven
+# TinyClips knows which experts each caption talks about; the model was never told. Here are the weights of seven
 # captions: four about one expert, three about two.
 
 # %% tags=["hide-input"]
 kinds = [[0], [1], [2], [3], [0, 1], [1, 3], [0, 2]]
 about = [row.nonzero().flatten().tolist() for row in mentions]
 rows = [about.index(kind) for kind in kinds]
-figure, axes = plt.subplots(figsize=(5.4, 4.4))
+figure, axes = plt.subplots(figsize=(7, 5.4))
 left = torch.zeros(len(rows))
 for n, name in enumerate(names):
     width = weights[rows, n]
-    axes.barh(range(len(rows)), width, left=left, label=name, **EXPERTS[name])
+    axes.barh(range(len(rows)), width, 0.46, left=left, label=name, **EXPERTS[name])
+    for y, kind in enumerate(kinds):
+        if n in kind:  # a frame around what the caption talks about
+            axes.barh(y, width[y], 0.46, left=left[y], fill=False, ec="black", lw=3)
     left += width
-who = [" + ".join(names[n] for n in kind) for kind in kinds]
-texts = [textwrap.fill(clips.texts[captions[i]], 38) for i in rows]
-labels = [f"{words}\n({kind})" for words, kind in zip(texts, who, strict=True)]
-axes.set_yticks(range(len(rows)), labels, fontsize=8)
+for y, i in enumerate(rows):
+    axes.text(0, y - 0.33, clips.texts[captions[i]], fontsize=11)
+axes.set(xlim=(0, 1), xlabel="mixture weight", yticks=[])
+axes.spines.left.set_visible(False)
 axes.invert_yaxis()
-axes.set(xlim=(0, 1), xlabel="mixture weight")
-axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.2, 1))
+axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
 show(
     figure,
-    "Captions about looks give appearance the longest bar, those about sound audio, "
-    "those about movement motion. The caption about a face gives appearance the "
-    "longest bar, and face a short one, as all do.",
+    "Seven captions, each above a bar of its four weights; what a caption talks about "
+    "is framed. Captions about looks give appearance the longest part, those about "
+    "sound audio, those about movement motion. The caption about a face gives "
+    "appearance the longest part, and face a short one, as all do.",
+    "Weights lean towards what a caption talks about (framed), except for the face.",
 )
 
 # %% [markdown]
-# The weights lean the right way, and they lean gently: no sentence gives one expert everything. One bar is out of
-# line: the caption about a face does not trust the face.
+# The weights lean the right way, and they lean gently: no sentence gives one expert everything. One bar is out of line:
+# the caption about a face does not trust the face expert.
+#
+# What do such weights find? Choose a caption, and take experts away.
+
+# %% tags=["hide-input"]
+import base64
+import io
+
+from PIL import Image
+
+texts_of = {}  # what a caption talks about -> such captions, each text once
+for i, kind in enumerate(about):
+    texts_of.setdefault((len(kind), *kind), {}).setdefault(clips.texts[captions[i]], i)
+two_each = [list(texts_of[kind].values())[:2] for kind in sorted(texts_of)]
+chosen = [i for two in two_each for i in two][:24]
+own = positive_clip[chosen].tolist()
+shown = list(dict.fromkeys([*own, *range(len(val))]))[:100]  # the gallery
+tile = (80, 60)
+sheet = Image.new("RGB", (10 * tile[0], 10 * tile[1]))
+for place, v in enumerate(shown):
+    jpeg = io.BytesIO(clips.storyboard(int(val[v]))[1])
+    at = (place % 10 * tile[0], place // 10 * tile[1])
+    sheet.paste(Image.open(jpeg).resize(tile), at)
+sheet.save(file := io.BytesIO(), "webp", quality=50)
+sprite = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+cosines = [text.vectors[e][chosen] @ video.vectors[e][shown].T for e in names]
+play_with(
+    "weights_and_results",
+    {
+        "experts": names,
+        "captions": [
+            {
+                "text": clips.texts[captions[i]],
+                "weights": weights[i].tolist(),
+                "mentions": about[i],
+                "own": shown.index(v),
+            }
+            for i, v in zip(chosen, own, strict=True)
+        ],
+        "clips": [{"what": describe(clips.facts[int(val[v])])} for v in shown],
+        "present": video.mask[shown].int().tolist(),
+        "similarities": (1000 * torch.stack(cosines, 2)).round().int().tolist(),
+        "sprite": sprite,
+        "columns": 10,
+        "tile": tile,
+    },
+    "Choose one of 24 captions and tick which experts are used. You see the caption's "
+    "weights, the five of 100 clips with the highest scores and what each expert adds, "
+    "and the rank of the caption's own clip. Without the experts that the caption "
+    "talks about, that clip mostly falls.",
+    "Without the experts that a caption talks about, its own clip mostly falls.",
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Do the weights agree with the sentence?
 #
-# Take the captions that talk about *one* expert only. Does that expert get the largest weight? Guessing would be right
-# for one in four. Always naming the expert that most of these captions talk about would be right a little more often.
+# Take the captions that talk about *one* expert only. Does that expert get the largest weight?
+# [Guessing](glossary.md#chance-level) would be right for one in four. Always naming the expert that most of these
+# captions talk about would be right a little more often.
 
 # %%
 one = mentions.sum(1) == 1
@@ -245,19 +312,17 @@ print(f"it has the largest weight in ≈ {100 * agree:.0f} %")
 print(f"chance: 25 %; always the commonest: {100 * commonest:.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Nothing in the loss compares weights with what captions talk about. That they agree is a finding: trusting the right
-# expert ranks better, and that was enough to learn it.
-#
-# One number hides which mistakes are made. The **confusion matrix** shows them: a row for what the caption talks
-# about, a column for what it trusts most.
+# Nothing in the loss compares weights with what captions talk about. That the two agree is a finding: trusting the
+# right expert ranks better, and that was enough to learn it. The **confusion matrix** shows the mistakes: a row for
+# what the caption talks about, a column for what it trusts most.
 #
 # > **Predict.** Where are the large numbers off the diagonal?
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 confusion = torch.bincount(4 * mentioned + trusted, minlength=16).view(4, 4)
 part = confusion / confusion.sum(1, keepdim=True)
-figure, axes = plt.subplots(figsize=(5.8, 4))
-axes.imshow(part, vmin=0, vmax=1)
+figure, axes = plt.subplots(figsize=(6, 4.2))
+axes.imshow(part, vmin=0, vmax=1, aspect="auto")
 for i in range(4):
     for j in range(4):
         colour = "black" if part[i, j] > 0.5 else "white"
@@ -271,11 +336,20 @@ show(
     "Appearance, audio and motion have nearly all their captions on the diagonal. "
     "Nearly all captions about a face alone trust appearance most; the column of face "
     "is empty, or nearly.",
+    "Captions about a face alone trust appearance; the others trust their own expert.",
 )
 
 # %% tags=["hide-cell", "check"]
 appearance, audio, face, motion = range(4)
 assert agree > 0.7 > 2 * commonest
+few = TextEmbedding({e: x[chosen] for e, x in text.vectors.items()}, weights[chosen])
+without = TextEmbedding(few.vectors, few.weights * ~mentions[chosen])
+columns = torch.tensor(own)[:, None]
+places = [
+    (scores[:, shown] > scores.gather(1, columns)).sum(1)
+    for scores in (model.score(few, video), model.score(without, video))
+]
+assert (places[1] > places[0]).double().mean() > 0.6
 assert min(part[n, n] for n in (appearance, audio, motion)) > 0.6
 assert part[face, face] < 0.2 and part[face, appearance] > 0.7
 
@@ -284,11 +358,11 @@ assert part[face, face] < 0.2 and part[face, appearance] > 0.7
 #
 # Two suspects:
 #
-# 1. Half of the clips show no face, so the face's weight is used half as often, and has half as much to learn from.
-# 2. A head fills a third of the frame. So *appearance* sees long hair, glasses or a beard as well, and all clips have
-#    appearance. There is little that only the face expert knows.
+# 1. Half of the clips show no face, so the face's weight has half as much to learn from.
+# 2. A head fills a third of the frame, so *appearance* sees long hair, glasses or a beard as well. There is little that
+#    only the face expert knows.
 #
-# The second can be tested: train once more, without appearance.
+# The second suspect can be tested: train once more, without appearance.
 #
 # > **Predict.** Of the captions about a face alone, how many now trust the face expert most? There are three experts,
 # > so chance is 33 %.
@@ -308,12 +382,12 @@ for label, network in (("with appearance", model), ("without", blind)):
 assert share > part[face, face] + 0.3
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# So the face can be trusted: another expert was doing its work. **A weight says how useful an expert is beside the
-# others, not what the sentence is about.** Where experts overlap the two differ, and reading weights as explanations
-# goes wrong. (The first suspect is exercise 3.)
+# So a sentence can trust the face; another expert was doing the face's work. **A weight says how useful an expert is
+# beside the others, not what the sentence is about.** Where experts overlap the two differ, and reading weights as
+# explanations goes wrong. Exercise 3 tests the first suspect.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### More than one expert
+# ### Weights are hedged
 #
 # Most captions talk about two or three experts. How much of the weight lies on those together? If a caption mentions
 # $k$ of the four experts, even weights would put $k / 4$ there.
@@ -326,30 +400,30 @@ for k in (1, 2, 3):
     print(f"≈ {100 * mass:.0f} % of the weight (even weights: {25 * k} %)")
 
 # %% [markdown]
-# More than even weights each time, and not by much: the weights are hedged. You will see shortly what for.
+# Each time it is more than even weights would put there, but not by much. You will see shortly why.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Are learned weights worth having?
+# ## Are learnt weights worth having?
 #
-# The rival trusts all experts alike, always: `learned_weights=False`. `compare` trains each variant with several seeds
-# and ranks the same captions by all of them; `difference` puts a 95 % interval on the difference
-# ([lesson 07](07_retrieval_metrics.ipynb) builds it). **R@10** is the percentage of queries whose right answer is among
-# the first ten; here a random order would give 2 %. *t2v* means that texts search videos, *v2t* the reverse.
+# The rival trusts all experts alike: `learned_weights=False`. `compare` trains each variant with several seeds and
+# ranks the same captions; `difference` puts a 95 % interval on the difference ([lesson
+# 07](07_retrieval_metrics.ipynb)). **R@10** is the percentage of queries whose right answer is among the first ten.
+# From text to video, [*t2v*](glossary.md#t2v), a random order would give 2 %; *v2t* is the reverse.
 
 # %%
 from mee.compare import compare, difference
 
-variants = {"learned": {}, "uniform": {"learned_weights": False}}
+variants = {"learnt": {}, "uniform": {"learned_weights": False}}
 options = {"split": "val", "epochs": 4, **SMALL}
 results = compare(clips, variants, seeds=(0, 1, 2), **options)
 
 # %%
 gains = {}
-for way in ("t2v", "v2t"):
-    learned, uniform = (results[v].summary(way)["R@10"][0] for v in variants)
-    gains[way] = difference(results["learned"], results["uniform"], way)
-    gain, low, high = gains[way]
-    print(f"{way} R@10: learned ≈ {learned:.0f}, uniform ≈ {uniform:.0f};", end=" ")
+for direction in ("t2v", "v2t"):
+    learnt, uniform = (results[v].summary(direction)["R@10"][0] for v in variants)
+    gains[direction] = difference(results["learnt"], results["uniform"], direction)
+    gain, low, high = gains[direction]
+    print(f"{direction} R@10: learnt ≈ {learnt:.0f}, uniform ≈ {uniform:.0f};", end=" ")
     print(f"difference ≈ {gain:+.1f} points, from ≈ {low:+.1f} to ≈ {high:+.1f}")
 
 # %% tags=["hide-cell", "check"]
@@ -360,19 +434,23 @@ for k in (1, 2, 3):
 assert -2 < gains["t2v"][0] < 7 and -9 < gains["v2t"][0] < 5
 
 # %% [markdown]
-# From text to video learned weights are ahead by about a point, and the interval just reaches zero; from video to text
-# there is no gain to see. These are small models with little training. [Lesson 12](12_ablations.ipynb) repeats the
-# comparison with full ones. Why should the two directions differ at all?
+# From text to video learnt weights are ahead by about a point, and the interval just reaches zero; from video to text
+# we see no gain. These are small models with little training; [lesson 12](12_ablations.ipynb) repeats the comparison
+# with full ones. Why should the two directions differ at all?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## And when the query is a clip?
+# ## Whose weights count when the query is a clip?
 #
-# Users of the original code asked: weights come from the sentence, so what are they when a *clip* is the query? Look at
-# the formula: $s(t, v)$ has only $w_n(t)$ in it. A clip has no weights. When a clip ranks sentences, **each candidate
-# sentence brings its own**, and the clip only says over which experts they are renormalised.
-#
-# So one matrix serves both ways: a row ranks clips for a sentence, a column ranks sentences for a clip. Take two
-# sentences that agree with a clip in the same way, 0.9 by looks and 0.1 by sound, and differ only in their weights.
+# Users of the original code asked: what are the weights when a *clip* is the query? The formula of $s(t, v)$ has only
+# $w_n(t)$ in it: a clip has no weights. When a clip ranks sentences, **each candidate sentence brings its own**, and
+# the clip only says over which experts they are renormalised.
+
+# %% tags=["remove-input"]
+draw("04_rows_and_columns", "A row has one set of weights; a column mixes several.")
+
+# %% [markdown]
+# Take two sentences that agree with a clip in the same way, 0.9 by looks and 0.1 by sound, and differ only in their
+# weights.
 #
 # > **Predict.** The clip ranks the two sentences. Which comes first, or do they tie?
 
@@ -382,8 +460,8 @@ trust = torch.tensor([[0.8, 0.2], [0.2, 0.8]])
 print("the clip's column:", trust @ similarity)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The first, by its weights alone. With one set of weights for all sentences they would tie. Does that matter for real
-# clips? Score once with each sentence's own weights, and once with the mean of all sentences' weights.
+# The first sentence comes first, by its weights alone; with one set of weights for both they would tie. Does that
+# matter for real clips? Score once with each sentence's own weights, and once with the mean of all sentences' weights.
 
 # %%
 own = model.score(text, video)  # (texts, clips)
@@ -396,10 +474,10 @@ print(f"another sentence comes first for ≈ {100 * changed:.0f} % of the clips"
 assert changed > 0.15
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What the hedging is for
+# ### Find out what hedging is for
 #
 # We know what each caption talks about. So give it *perfect* weights: all on those experts, evenly. `recall` gives R@k
-# both ways. (A clip has several captions, and the best of them counts: `pad_positives` lists them.)
+# both ways. A clip has several captions, which `pad_positives` lists, and the best of them counts.
 #
 # > **Predict.** What do perfect weights do to R@10 from text to video? And from video to text?
 
@@ -432,10 +510,11 @@ assert recall(shared)[0] < recall(own)[0]
 assert recall(shared)[1] > recall(own)[1] - 5
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# For sentences that rank clips, perfect weights change little. For clips that rank sentences they are a disaster. All
-# weight on one expert makes the score of *a car* a single cosine, and that is high for every clip in which appearance
-# sees a car. A longer caption is a mean over several experts, some of which are less sure. So the short, vague captions
-# should come first everywhere. Count how many experts the winning sentence talks about:
+# For sentences that rank clips, perfect weights change little. For clips that rank sentences they are a disaster: v2t
+# R@10 falls from ≈ 81 to ≈ 21. With all weight on one expert, the score of *a car* is a single cosine, which is high
+# for every clip in which appearance sees a car. A longer caption's score is a mean over several experts, some of which
+# are less sure. So short, vague captions should come first everywhere. Count how many experts the winning sentence
+# talks about:
 
 # %%
 length = mentions.sum(1).double()  # how many experts each caption talks about
@@ -447,18 +526,24 @@ print(f"own weights ≈ {by_own:.1f}, perfect weights ≈ {by_perfect:.1f}")
 assert by_perfect < by_own - 0.5
 
 # %% [markdown]
-# (This model was trained with the other weights; a model trained with perfect ones might cope better.)
-#
 # Weights set the *scale* of a sentence's scores. A row never notices, as the whole row has the same sentence. A column
-# does: it compares sentences. So sharp weights can help a row and spoil the columns, and the hedging keeps that cost
+# does, because it compares sentences. So sharp weights can help a row and spoil the columns; hedging keeps that cost
 # small.
+#
+# > **Aside.** This model was trained with its own weights; a model trained with perfect ones might cope better.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The trap: the order of a dictionary
 #
 # The original block keeps its experts in a list, in the order of the dict that the *constructor* got. At each call it
-# arranges the columns of the weights in the order of the dict that the *caller* passes. If the two orders differ, sound
-# is judged with the weight for looks. Nothing raises an error; the numbers are wrong. Here is that bug by hand:
+# takes the columns of the weights in the order of the dict that the *caller* passes. If the two orders differ, one
+# expert is judged with the weight of another. Nothing raises an error; the numbers are wrong.
+
+# %% tags=["remove-input"]
+draw("04_crossed_wires", "By position (arrows), weights meet the wrong experts.")
+
+# %% [markdown]
+# Here is that bug by hand:
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -473,7 +558,7 @@ def careless(text, video, built, called):
 torch.testing.assert_close(careless(text, video, names, names), own)
 
 # %% [markdown]
-# In the constructor's order all is well. Now call it with the same four experts in another order.
+# In the constructor's order all is well. Now call the function with the same four experts in another order.
 #
 # > **Predict.** How many points of R@10 does that cost?
 
@@ -490,8 +575,12 @@ assert recall(wrong)[1] < recall(own)[1] - 4
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Many points are gone, and the model still looks as if it had learnt something. Who would look for a bug in the order
-# of a dict? In `mee` there is no order to get wrong: experts are kept by *name*, alphabetically, and dicts are only
-# looked up. All 24 orders give the same scores, bit for bit:
+# of a dict?
+#
+# > **Trap.** Weights belong to names, not to positions.
+#
+# In `mee` there is no order to get wrong: experts are kept by *name*, alphabetically, and dicts are only looked up. All
+# 24 orders give the same scores, bit for bit:
 
 # %%
 from itertools import permutations
@@ -518,24 +607,24 @@ with torch.no_grad():
 assert built[0].experts == built[1].experts == sorted(sizes)
 
 # %% [markdown]
-# (For weights trained by the original code, `from_original` in `experiments/original/network.py` takes both orders and
-# puts the columns right.)
+# > **Aside.** For weights trained by the original code, `from_original` in `experiments/original/network.py` takes both
+# > orders and puts the columns right.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
-# - A softmax on the sentence gives one weight per expert; the score is the weighted mean of cosines over what the clip
-#   has, and is two matrix products.
+# - A softmax on the sentence gives one weight per expert; the score is the weighted mean of similarities over the
+#   experts that the clip has, and two matrix products compute all scores.
 # - Weights agree with what a caption talks about far beyond chance, though no loss asks for it. But they say how useful
 #   an expert is *beside the others*: appearance sees hair and beards too, so no sentence trusts the face.
-# - Learned weights help a little from text to video. From video to text we saw no gain over uniform ones.
-# - A clip has no weights: each sentence brings its own. That puts sentences on different scales, and sharp weights
-#   spoil the ranking of sentences.
+# - Learnt weights help a little from text to video. From video to text we saw no gain over uniform ones.
+# - A clip has no weights: each sentence brings its own. Their weights put sentences on different scales, and sharp
+#   weights spoil the ranking of sentences.
 # - Weights belong to names, not to positions.
 #
 # ## Exercises
 #
-# 1. One score from similarities, weights and a mask.
+# 1. Compute one score from similarities, weights and a mask.
 # 2. Find weights that put a given clip first.
 # 3. Is the face not trusted because it is so often missing?
 #

@@ -2,7 +2,7 @@
 # # What does max margin ask for, and how does InfoNCE differ?
 #
 # **You will learn** to compute the paper's loss and its gradient by counting; what margin and temperature do; which
-# "wrong" pairs of a batch are not wrong; and to compare losses without comparing their values.
+# "wrong" pairs of a batch are not wrong; and how to compare two losses whose values cannot be compared.
 #
 # **You need** [Which expert should this sentence trust?](04_mixture_weights.ipynb); the logarithm; the derivative of
 # a function of one variable.
@@ -28,20 +28,23 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import matplotlib.pyplot as plt
 import torch
-from lesson import show
+from lesson import draw, play_with, show
 from torch.testing import assert_close
 
 from mee import InfoNCELoss, MaxMarginRankingLoss, read_clips
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
+# %% tags=["remove-input"]
+draw("here_06", "You are here: the loss, which is made of the scores of a batch.")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## A margin
+# ## A margin is a distance to keep
 #
-# A model gives a score to every sentence with every clip. What do we ask of the scores? Not that the right one is 1,
-# or any other number. Only the order counts: the right clip has to be above the wrong ones, and to be safe, above
-# them by some distance, the **margin** $m$. For a right score $s_r$ and a wrong score $s_w$, the loss is what is
-# lacking:
+# A model gives each sentence a [score](glossary.md#score) with each clip. What do we ask of these scores? The right
+# clip's score need not be 1, or any other number: only the order counts. The right clip has to score higher than the
+# wrong ones, and to be safe, higher by some distance, the **[margin](glossary.md#margin)** $m$. For a right score
+# $s_r$ and a wrong score $s_w$, the [loss](glossary.md#loss) is the part of that distance that is lacking:
 #
 # $$
 # \max(0,\; m + s_w - s_r)
@@ -58,41 +61,31 @@ print("wrong score:", wrong)
 print("loss:       ", hinge)
 
 # %% [markdown]
-# The first is above the right clip. The next two are below it, but too near. The last two are far enough away and
-# cost nothing, and a clip that costs nothing is not pushed any further. A curve with such a bend is called a
-# **hinge**.
+# The first wrong clip is above the right one. The next two are below it, but too near. The last two are far enough
+# away to cost nothing. A curve with such a bend is called a **hinge**. Training pushes a score by the slope of its
+# loss, and the slope is either 0 or 1:
 
-# %% tags=["hide-input"]
-gap = torch.linspace(-0.7, 0.3, 101)
-figure, axes = plt.subplots(figsize=(7, 2.8))
-axes.plot(gap, (margin + gap).clamp(min=0), color="#202020")
-axes.plot(wrong - right, hinge, "o", color="#d1660a")
-axes.axvline(-margin, color="#4a7fb5", linestyle=":")
-axes.text(-margin - 0.01, 0.4, "one margin below", ha="right")
-axes.axvline(0, color="#4a7fb5", linestyle="--")
-axes.text(0.01, 0.02, "order is wrong")
-axes.set_xlabel("wrong score minus right score")
-axes.set_ylabel("loss")
-show(
-    figure,
-    "The loss is 0 for wrong scores up to 0.2 below the right one, then rises in a "
-    "straight line: 0.2 where the two are equal, 0.3 for the wrong clip that is 0.1 "
-    "above. Two of the five dots lie on the flat part.",
+# %% tags=["remove-input"]
+draw(
+    "06_number_line",
+    "A wrong clip within the margin is pushed as hard as one above the right clip, "
+    "and one below the margin is left alone.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## All pairs of a batch
+# ## The other clips of the batch are the wrong answers
 #
-# Training takes a batch of $B$ clips with one caption each. The scores are a square matrix: rows are texts, columns
-# are clips, and the right pairs stand on the diagonal. The other clips of the batch serve as wrong answers for a
-# text, and the other texts as wrong answers for a clip. With both directions:
+# Training takes a [batch](glossary.md#batch) of $B$ clips with one caption each. The scores are a square matrix: rows
+# are texts, columns are clips, and the right pairs stand on the diagonal. For a text, the other clips of the batch are
+# the wrong answers; for a clip, the other texts are. The loss of the paper ([Miech et al.,
+# 2018](references.md#miech2018)) counts both directions:
 #
 # $$
 # L = \frac{1}{2B(B-1)} \sum_{i} \sum_{j \ne i} \bigl[\max(0,\, m + s_{ij} - s_{ii}) + \max(0,\, m + s_{ij} -
 # s_{jj})\bigr]
 # $$
 #
-# The first term compares two clips for text $i$, along a row. The second compares two texts for clip $j$, along a
+# The first term compares two clips for text $i$, along a row. The second term compares two texts for clip $j$, along a
 # column.
 
 # %%
@@ -116,37 +109,19 @@ for kind, owner, i, j, value in terms:
         print(f"{kind} {owner}: the wrong pair ({i}, {j}) costs {value:.1f}")
 
 # %% [markdown]
-# Four of twelve terms cost something. The wrong pair (0, 1) costs twice: clip 1 scores too well for text 0, and text
-# 0 scores too well for clip 1. Here are all twelve terms where they arise:
+# Four of the twelve terms cost something. The wrong pair (0, 1) costs twice: clip 1 scores too high for text 0, and
+# text 0 scores too high for clip 1. This is where all twelve arise:
 
-# %% tags=["hide-input"]
-figure, panels = plt.subplots(1, 3, figsize=(8, 2.7), layout="constrained")
-of_texts, of_clips = torch.full((2, n, n), torch.nan)
-for kind, _, i, j, value in terms:
-    (of_texts if kind == "text" else of_clips)[i, j] = max(0.0, value)
-tables = {"scores": scores, "texts compare clips": of_texts}
-tables["clips compare texts"] = of_clips
-for axes, (title, table) in zip(panels, tables.items(), strict=True):
-    axes.imshow(table, cmap="cividis", vmin=-0.2, vmax=0.8)
-    for i in range(n):
-        for j in range(n):
-            value = float(table[i, j])
-            words, light = f"{value:.1f}" if value == value else "right", value < 0.35
-            color = "black" if value != value or not light else "white"
-            axes.text(j, i, words, ha="center", va="center", color=color)
-    axes.set(title=title, xlabel="clip", xticks=range(n), yticks=range(n))
-panels[0].set_ylabel("text")
-show(
-    figure,
-    "Three tables, rows are texts and columns are clips. The scores; the six terms in "
-    "which texts compare clips: 0.1 at (0, 1), 0.1 at (1, 0), 0.3 at (1, 2), the "
-    "others 0; the six in which clips compare texts: 0.4 at (0, 1), the others 0. The "
-    "diagonal holds the right pairs and no term.",
+# %% tags=["remove-input"]
+draw(
+    "06_twelve_terms",
+    "Each wrong pair has two terms: one against the right pair of its row, "
+    "one against the right pair of its column.",
 )
 
 # %% [markdown]
-# Without loops: the diagonal as a column to compare along rows, and as a row to compare along columns. The library's
-# loss is the same.
+# Loops are not needed. Compared along rows, the diagonal is a column; compared along columns, it is a row. The
+# library's loss gives the same value.
 
 
 # %%
@@ -162,11 +137,11 @@ print(f"{max_margin(scores):.3f}")
 assert_close(max_margin(scores), MaxMarginRankingLoss(0.2)(scores))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The gradient, by counting
+# ## The gradient is found by counting
 #
 # What does this loss do to the scores? A term above 0 has slope +1 in its wrong score and −1 in its right score. A
-# term of 0 has slope 0. So the gradient is found by counting: for each costly term, add one at the wrong pair and
-# take one away at the right pair of the text or clip that compares. Divide by 12 at the end.
+# term of 0 has slope 0. So for each costly term, add one at the wrong pair and take one away at the right pair of the
+# text or clip that compares. Divide by 12 at the end.
 #
 # > **Predict.** Take the list of four costly terms and fill in a 3 × 3 matrix on paper. What stands at (0, 1)? And at
 # > (1, 1), the right pair of text 1 and clip 1?
@@ -180,9 +155,9 @@ for _, owner, i, j, value in terms:
 print(count)
 
 # %% [markdown]
-# Training goes against the gradient: scores with a minus rise, scores with a plus fall. The last row is 0, because
-# the right pair of text 2 and clip 2 is far enough above all its rivals. Autograd, which knows nothing of counting,
-# finds the same numbers in the library's loss.
+# Training goes against the gradient: scores with a minus rise, scores with a plus fall. The last row is 0, because the
+# right pair of text 2 and clip 2 is far enough above all its rivals. Autograd, which does not count, finds the same
+# numbers in the library's loss.
 
 
 # %%
@@ -197,18 +172,19 @@ print(12 * by_autograd)
 assert_close(by_autograd, count / 12)
 
 # %% [markdown]
-# Every +1 comes with a −1, so all entries sum to 0. In other words, the loss does not change if all scores rise
-# together: it only depends on differences.
+# Every +1 comes with a −1, so the entries sum to 0. The loss therefore stays the same if all scores rise together: it
+# depends on differences alone.
 
 # %%
 print(f"sum of the gradient: {abs(by_autograd.sum()):.1f}")
 print(f"loss {max_margin(scores):.3f}, all scores + 5: {max_margin(scores + 5):.3f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## All wrong answers, or the hardest?
+# ## All wrong answers, or only the hardest?
 #
-# The mean is over all wrong pairs, and most of them are easy. [Other work](references.md) on images and texts takes,
-# for each text and each clip, only the **hardest negative**: the wrong answer with the highest score.
+# The mean is over all wrong pairs, and most of them are easy. Work on images and texts ([Faghri et al.,
+# 2018](references.md#faghri2018)) takes, for each text and each clip, only the **[hardest
+# negative](glossary.md#hard-negative)**: the wrong answer with the highest score.
 
 
 # %%
@@ -241,14 +217,15 @@ for label, loss in (("all", max_margin), ("hardest", hardest_margin)):
     print(f"{label:<8} pushes {pushed:>5,} of {off_diagonal.sum():,} wrong pairs")
 
 # %% [markdown]
-# At most 2 × 64: one wrong clip for each text, one wrong text for each clip. Some pairs are the hardest both
-# ways, so it is fewer.
+# At most 2 × 64: one wrong clip for each text, one wrong text for each clip. Some pairs are the hardest both ways, so
+# the hardest negatives push fewer.
 #
-# ## InfoNCE: a share instead of a distance
+# ## InfoNCE asks for a share instead of a distance
 #
-# InfoNCE asks another question. Turn a row of scores into shares with a softmax: which share does the right clip get?
-# The loss is minus the logarithm of that share, so it is 0 for a share of 1. The scores are first divided by a
-# **temperature** $\tau$:
+# [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) asks another question. Turn a row
+# of scores into shares with a [softmax](glossary.md#softmax): which share does the right clip get? The loss is minus
+# the logarithm of that share, so it is 0 for a share of 1. The scores are first divided by a
+# **[temperature](glossary.md#temperature)** $\tau$:
 #
 # $$
 # L = -\frac{1}{2B} \sum_{i} \left[\log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ij}/\tau}}
@@ -265,8 +242,8 @@ columns = torch.softmax(scores / temperature, dim=0)  # each clip's shares over 
 print(rows)
 
 # %% [markdown]
-# It gets 0.24. The clip that is only 0.1 above it, one temperature, has *e* times as much. The loss is the mean of
-# both directions:
+# The right clip gets 0.24. A clip that is only 0.1 above it, one temperature, has *e* times its share. The loss is the
+# mean over both directions:
 
 # %%
 by_hand = -(rows.diagonal().log() + columns.diagonal().log()).mean() / 2
@@ -274,12 +251,12 @@ print(f"InfoNCE {by_hand:.3f}")
 assert_close(by_hand, InfoNCELoss(temperature)(scores))
 
 # %% [markdown]
-# Written both ways like this, InfoNCE is the loss of [CLIP](references.md), which learns images and their captions
-# from the web; CLIP learns the temperature, too. [Lesson 17](17_from_mee_to_today.ipynb) follows that thread.
+# > **Aside.** Written both ways like this, InfoNCE is the loss of CLIP ([Radford et al.,
+# > 2021](references.md#radford2021)), which learns images and their captions from the web and learns the temperature
+# > too. [Lesson 17](17_from_mee_to_today.ipynb) follows that thread.
 #
 # The gradient of InfoNCE is made of shares as well. In a row, each wrong clip is pushed down by its share, and the
-# right clip is lifted by the sum of those, all divided by $\tau$. No clip is ever *far enough away*, but a clip that
-# is far away has hardly any share.
+# right clip is lifted by the sum of those shares, all divided by $\tau$.
 
 
 # %%
@@ -291,11 +268,38 @@ by_shares = (rows - torch.eye(n)) / (n * temperature)
 print(by_shares)
 assert_close(by_shares, gradient(row_loss, scores))
 
+# %% [markdown]
+# So no clip is ever *far enough away*, but a clip that is far away has hardly any share. What that does to vectors,
+# you can see on a circle. Four sentences and their clips start in disorder; a pair's score is the
+# [cosine](glossary.md#cosine) of the angle between the two; each loss turns them by its own gradient.
+
+# %% tags=["remove-input"]
+draw(
+    "06_three_losses",
+    "The margins stop once each right pair leads by 0.2; "
+    "InfoNCE goes on and brings the right pairs together.",
+)
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ## Margin and temperature, side by side
+# ## Margin and temperature decide who is pushed
 #
-# Take the five wrong clips from the beginning, for a right clip of 0.7. Of all the push that goes to wrong clips,
-# which share does each of them get? The margin knows only yes and no. InfoNCE's shares depend on the temperature.
+# Change the scores, the margin and the temperature of our small matrix. Which margin makes all twelve terms cost
+# something? And at which temperature do two wrong pairs get nearly all of InfoNCE's push?
+
+# %% tags=["hide-input"]
+play_with(
+    "margin_and_temperature",
+    {"scores": scores.tolist(), "margin": margin, "temperature": temperature},
+    "Sliders for the margin and the temperature, and fields for the nine scores of "
+    "the matrix. Tables show the two terms of max margin and the two shares of InfoNCE "
+    "for each pair, and a sentence says both losses.",
+    "A larger margin makes more terms cost something; a lower temperature gives the "
+    "push to fewer pairs. (Terms and shares: of the row, then of the column.)",
+)
+
+# %% [markdown]
+# Now the five wrong clips from the beginning again, for a right clip of 0.7. Of all the push that goes to wrong clips,
+# which share does each get?
 
 # %%
 print("wrong score  ", wrong)
@@ -304,35 +308,46 @@ for tau in (0.05, 0.5):
     print(f"InfoNCE {tau:<5}", torch.softmax(wrong / tau, 0))
 
 # %% [markdown]
-# A low temperature is nearly the hardest negative alone, a high one nearly all alike. The temperature sets how far
-# below the top a wrong clip still counts, in units of the score. For a text among 63 wrong clips with random scores:
+# The margin says yes or no. A low temperature comes near to the hardest negative alone, a high one treats all wrong
+# clips nearly alike. The temperature sets how far below the top a wrong clip still counts, in units of the score. For
+# a text among 63 wrong clips with random scores:
 
 # %% tags=["hide-input"]
 g = torch.Generator().manual_seed(0)
 random_scores = 0.15 * torch.randn(200, 63, generator=g)  # 200 texts, 63 wrong clips
+random_scores = random_scores.sort(descending=True).values
+parts = {"hardest": 1, "next 4": 4, "next 16": 16, "other 42": 42}
 
 
-def share_of_hardest(tau):
-    return torch.softmax(random_scores / tau, 1).max(1).values.mean()
+def shares_of_parts(tau):
+    shares = torch.softmax(random_scores / tau, 1).mean(0)
+    return [float(part.sum()) for part in shares.split(list(parts.values()))]
 
 
-taus = torch.logspace(-2.5, 0.5, 40)
-figure, axes = plt.subplots(figsize=(7, 2.9))
-axes.semilogx(taus, [share_of_hardest(tau) for tau in taus], color="#202020")
-axes.axhline(1 / 63, color="#4a7fb5", linestyle=":")
-axes.text(0.0035, 1 / 63 + 0.02, "1/63: all alike")
-axes.axvline(0.05, color="#d1660a", linestyle="--")
-axes.text(0.054, 0.9, "0.05, the library's default")
-axes.set_xlabel("temperature")
-axes.set_ylabel("share of the hardest negative")
+taus = torch.logspace(-2.5, 0.5, 60)
+figure, axes = plt.subplots(figsize=(7, 3.4))
+table = torch.tensor([shares_of_parts(tau) for tau in taus]).T
+greys = ("#b3261e", "#7d828a", "#b9bdc4", "#e4e6ea")
+axes.stackplot(taus, 100 * table, colors=greys, edgecolor="white")
+axes.set_xscale("log")
+places = ((0.011, 45, "white"), (0.125, 23, "white"), (0.4, 27, "black"))
+for name, (x, y, color) in zip(parts, (*places, (0.8, 82, "black")), strict=True):
+    axes.text(x, y, name, color=color, ha="center")
+axes.axvline(0.05, color="black", linestyle="--")
+axes.text(0.048, 103, "0.05, the library's default", ha="center")
+axes.set(xlim=(taus[0], taus[-1]), ylim=(0, 100))
+axes.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+axes.set(xlabel="temperature", ylabel="share of the push (%)")
 show(
     figure,
-    "The hardest of 63 negatives gets nearly all of the push at temperature 0.003, "
-    "about half of it at 0.05, and close to the even share of 1/63 above 1.",
+    "Stacked areas over temperatures from 0.003 to 3. The hardest of 63 negatives gets "
+    "nearly all of the push at 0.003, about half of it at 0.05, and close to an even "
+    "share of 1/63 above 1, where the easiest 42 get about two thirds.",
+    "The lower the temperature, the more of the push goes to the hardest negative.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Wrong answers that are right
+# ## Some wrong answers are right
 #
 # *The others of the batch are wrong.* Are they? Suppose two captions of one clip are in a batch. Columns 0 and 1 are
 # then the same clip, and a perfect model gives these scores:
@@ -351,13 +366,13 @@ for loss in (MaxMarginRankingLoss(0.2), InfoNCELoss(0.05)):
     print(f"{type(loss).__name__:<21} {blind:.3f}, with the clips' ids {aware:.3f}")
 
 # %% [markdown]
-# Without the ids, two of three texts ask for the impossible: that a clip be better than itself. That costs max margin
-# the whole margin each time, and InfoNCE $\log 2$, for a share of one half at best. Such pairs are **false
-# negatives**. With ids, they are left out.
+# Without the ids, two of the three texts ask for the impossible: that a clip score higher than itself. Each time that
+# costs max margin the whole margin, and InfoNCE $\log 2$, for a share of one half at best. Such pairs are
+# **[false negatives](glossary.md#false-negative)**. Given ids, the losses leave them out.
 #
-# In TinyClips' batches no clip comes twice. But captions are short, and some clips have the same one. `MixedBatches`
-# is the library's source of batches: for each batch it takes 64 clips that have not had their turn in this epoch, and
-# draws one caption for each.
+# In TinyClips' batches no clip comes twice. But captions are short, and some clips share one. `MixedBatches` is the
+# library's source of batches: for each batch it takes 64 clips that have not had their turn in this epoch, and draws
+# one caption for each.
 
 # %%
 from mee.data import MixedBatches
@@ -374,8 +389,8 @@ for i in twins.any(1).nonzero()[:2, 0]:
     print(clips.ids[batch.clip[i]], clips.texts[batch.caption[i]])
 
 # %% [markdown]
-# Two clips, one sentence, and each clip is right for it. Pass the sentences' ids as well, and the pair is left out;
-# the library's training passes both kinds of ids. What InfoNCE does to such pairs, at some random scores:
+# Two clips have one sentence, which is right for both. Pass the sentences' ids as well, as the library's training
+# does, and the pair is left out. This is what InfoNCE does to such pairs at random scores:
 
 # %%
 g = torch.Generator().manual_seed(1)
@@ -392,18 +407,22 @@ assert_close(InfoNCELoss(0.05)(perfect), floor)
 assert MaxMarginRankingLoss(0.2)(perfect, clip_ids) == 0
 assert InfoNCELoss(0.05)(perfect, clip_ids) < 1e-6
 assert all(len(batch.clip.unique()) == len(batch) for batch in batches)
-assert share_of_hardest(0.0032) > 0.85 and 0.35 < share_of_hardest(0.05) < 0.65
-assert share_of_hardest(3) < 0.03
+assert shares_of_parts(0.0032)[0] > 0.85 and 0.35 < shares_of_parts(0.05)[0] < 0.65
+assert shares_of_parts(3)[0] < 0.03 and 0.6 < shares_of_parts(3)[3] < 0.7
+# the widget's questions: a margin of 0.75, and a temperature of 0.02
+rivals = torch.maximum(scores.diagonal(), scores.diagonal()[:, None])
+assert (0.75 + scores - rivals > 0).all()
+push = gradient(InfoNCELoss(0.02), scores).clamp(min=0)
+assert push.flatten().topk(2).values.sum() > 0.97 * push.sum()
 
 # %% [markdown]
-# Ids do not catch everything. *A car* is also right for a clip whose caption is *a red car at night*. To know that,
-# one would have to understand the sentences, and then one would not need the model.
+# Ids do not catch everything. *A car* is also right for a clip whose caption is *a red car at night*. To see that, the
+# loss would have to understand the sentences, and then nobody would need the model.
 #
 # ## The trap: the right pairs among the wrong ones
 #
-# The code that was published with the paper takes the mean over the *whole* matrix, diagonal included. There each
-# right pair is compared with itself. `include_positives=True` makes the library's loss do the same, to match that
-# code.
+# The code that was published with the paper takes the mean over the *whole* matrix, diagonal included, so each right
+# pair is compared with itself. `include_positives=True` makes the library's loss do the same, to match that code.
 #
 # > **Predict.** In a perfect batch each right pair scores 1 and each wrong pair 0. What will this loss be for 4
 # > clips, and for 64?
@@ -416,8 +435,8 @@ for size in (4, 64):
 
 # %% [markdown]
 # Compared with itself, a right pair costs $\max(0, m + s_{ii} - s_{ii}) = m$, whatever the model does. That makes
-# $2B$ constant terms among $2B^2$, so a floor of $m/B$ that cannot be learnt away. The gradient keeps its direction
-# and shrinks by $(B - 1)/B$:
+# $2B$ constant terms among $2B^2$, and so a floor of $m/B$ that no training can lower. The gradient keeps its
+# direction and shrinks by $(B - 1)/B$:
 
 # %%
 for size in (4, 64):
@@ -437,15 +456,16 @@ for size in (4, 64):
     assert_close(with_diagonal(torch.eye(size)), torch.tensor(0.2 / size))
 
 # %% [markdown]
-# Is that bad? Adam, the usual optimiser, divides by the gradient's own size, so the model hardly notices. The harm is
-# to whoever reads the curve: a loss that stops at 0.003 looks as if something were left to learn, and with another
-# batch size the floor moves.
+# Is that bad? Adam, the usual optimiser ([Kingma and Ba, 2015](references.md#kingma2015)), divides by the gradient's
+# own size, so the model hardly notices. Whoever reads the curve is misled: a loss that stops at 0.003 looks as if
+# something were left to learn, and with another batch size the floor moves.
 #
-# ## Which one wins?
+# ## Losses are compared by their ranks
 #
-# You cannot tell from the losses themselves: max margin and InfoNCE are in different units. So rank with both, on
-# clips that neither has seen, and report **R@10**: the percentage of captions whose clip is among the ten best of
-# 500, where chance is 2 %. ([Lesson 07](07_retrieval_metrics.ipynb) is about such numbers.)
+# Max margin and InfoNCE are in different units, so their values say nothing about which is better. Rank with both
+# instead, on clips that no model has seen, and report **[R@10](glossary.md#R@K)**: the percentage of captions
+# whose clip is among the ten best of 500, where chance is 2 %. [Lesson 07](07_retrieval_metrics.ipynb) is about such
+# numbers.
 #
 # Three helpers save us the training loop, which [lesson 08](08_build_mee.ipynb) writes by hand: `prepare` makes a
 # model and its batches, `fit` trains the model on them with a given loss, and `compute_ranks` gives the rank of the
@@ -466,9 +486,10 @@ def learn(loss, seed):
 
 
 # %% [markdown]
-# Margin 0.2 and temperature 0.05 are the library's defaults; neither was tuned for this. Three seeds each, on 600
-# clips. `Result` holds the ranks of all seeds, and `difference` takes the difference of two results in R@10 with an
-# interval of 95 %: what other clips and other seeds could have given. (Lesson 07 builds it.)
+# Margin 0.2 and temperature 0.05 are the library's defaults; neither was tuned for this. Each loss gets three
+# [seeds](glossary.md#seed) and 600 clips. `Result` holds the ranks of all seeds, and `difference` takes the difference
+# of two results in R@10 with an interval of 95 %: what other clips and other seeds could have given. Lesson 07 builds
+# both.
 #
 # > **Predict.** Which of the three losses will rank best, and which worst?
 
@@ -493,31 +514,37 @@ for name, loss in losses.items():
 # other direction, from a clip to its captions (v2t), agrees:
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(figsize=(7, 2.6))
-looks = {"t2v": ("o", 0.13, "#202020"), "v2t": ("s", -0.17, "#d1660a")}
+panels = {"sharey": True, "layout": "constrained", "width_ratios": [1.4, 1]}
+figure, (left, right_side) = plt.subplots(1, 2, figsize=(7, 3), **panels)
+looks = {"t2v": ("o", -0.16, "#202020"), "v2t": ("s", 0.16, "#b3261e")}
 for y, (name, result) in enumerate(results.items()):
     for way, (marker, shift, color) in looks.items():
-        value, low, high = result.summary(way)["R@10"]
-        bars = {"xerr": [[value - low], [high - value]], "capsize": 3, "color": color}
-        label = way if y == 0 else None
-        axes.errorbar(value, y + shift, fmt=marker, label=label, **bars)
-        words = f"{value:.0f}"
+        label = None if y else way
+        style = {"fmt": marker, "color": color, "capsize": 3, "label": label}
+        rows = {left: result.summary(way)["R@10"]}
         if name != "max margin":
-            delta = difference(result, results["max margin"], way)
-            words += "  ({:+.1f} [{:+.1f}, {:+.1f}])".format(*delta)
-        axes.text(high + 1, y + shift, words, va="center", fontsize=8)
-axes.axvline(2, color="#4a7fb5", linestyle=":")
-axes.text(2.5, 2.4, "chance (t2v)", fontsize=8)
-axes.set_yticks(range(len(results)), list(results))
-axes.set_ylim(-0.5, 2.7)
-axes.invert_yaxis()
-axes.set_xlim(0, 95)
-axes.set_xlabel("R@10, percent, with 95 % interval (in brackets: minus max margin)")
-axes.legend(loc="upper right")
+            rows[right_side] = difference(result, results["max margin"], way)
+        for axes, (value, low, high) in rows.items():
+            ends = [[value - low], [high - value]]
+            axes.errorbar(value, y + shift, xerr=ends, **style)
+left.axvline(2, color="#8a8f98", linestyle=":")
+left.text(3, -0.42, "chance", color="#5c6068", va="center")
+left.set_yticks(range(len(results)), list(results))
+left.set_ylim(2.5, -0.6)
+left.set_xlim(0, 65)
+left.set_xlabel("R@10 (percent)")
+right_side.axvline(0, color="#8a8f98", linestyle=":")
+right_side.text(-1, 0, "the baseline", ha="right", va="center", color="#5c6068")
+right_side.set_xlabel("minus max margin (points)")
+figure.legend(*left.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 show(
     figure,
-    "In both directions InfoNCE is several points above max margin, and the hardest "
-    "negative alone is far below. The intervals of the differences stay clear of 0.",
+    "Left: in both directions InfoNCE is several points above max margin, and the "
+    "hardest negative alone is far below. Right: the intervals of the differences to "
+    "max margin stay clear of 0, to the right for InfoNCE, far to the left for the "
+    "hardest negative.",
+    "In both directions InfoNCE ranks better than max margin here, and the hardest "
+    "negative alone ranks worse (95 % intervals).",
 )
 
 # %% tags=["hide-cell", "check"]
@@ -527,29 +554,28 @@ for way in ("t2v", "v2t"):
     assert difference(results["hardest negative"], paper, way)[2] < -5  # upper end
 
 # %% [markdown]
-# What this does not say is that InfoNCE is the better loss everywhere. These are small models, early in training, on
-# one kind of clip, with default settings. The hardest negative is known to start slowly: at first the hardest of 64
-# is hard by accident, and two pushes per clip are little to learn from. In the exercises you choose the temperature
-# on the validation split. Do the same for the margin before you believe in a winner on clips of your own.
+# This does not say that InfoNCE is the better loss everywhere. These are small models, early in training, on one kind
+# of clip, with default settings. The hardest negative is known to start slowly: at first the hardest of 64 is hard by
+# accident, and two pushes per clip are little to learn from. In the exercises you choose the temperature on the
+# validation split. Do the same for the margin before you believe in a winner on clips of your own.
 #
-# The book goes on with max margin, because that is the paper's.
+# The book goes on with max margin, because the paper does.
 #
 # ## Summary
 #
 # - Max margin asks that each right pair be above each wrong one by a margin, and then asks no more. Its gradient is
 #   counting: +1 for each wrong pair that is too near, −1 for its right pair.
 # - InfoNCE asks for the right pair's share of a softmax. Its gradient is shares, and the temperature says how much of
-#   it goes to the hardest negatives. Taken both ways, it is CLIP's loss.
+#   the push goes to the hardest negatives. Taken both ways, InfoNCE is CLIP's loss.
 # - Two captions of one clip, or the same caption twice, are no negatives. Pass the ids.
-# - With the diagonal in the mean, the loss has a floor of margin over batch size, and its gradient the same
-#   direction.
-# - On TinyClips, in our small setting, InfoNCE ranks better than max margin, and both better than the hardest
+# - With the diagonal in the mean, the loss has a floor of margin over batch size; its gradient keeps its direction.
+# - On TinyClips, in our small setting, InfoNCE ranks better than max margin, and both rank better than the hardest
 #   negative.
 #
 # ## Exercises
 #
-# 1. Matrices that surprise: ranked perfectly, with a loss; without a loss, and ranked badly.
-# 2. InfoNCE's gradient by hand, both directions.
+# 1. Build matrices that surprise: ranked perfectly, with a loss; without a loss, and ranked badly.
+# 2. Write InfoNCE's gradient by hand, in both directions.
 # 3. Choose a temperature on the validation split.
 #
 # Write them in the [exercise notebook](exercises/06_ranking_loss.ipynb); one way to do it is in the

@@ -4,8 +4,8 @@
 # **You will learn** to make ranks from a matrix of scores, and R@K, median and mean rank from ranks; what ties,
 # several captions and NaN do to them; and to say how sure you are, of one model and of a difference between two.
 #
-# **You need** tensors. Where scores come from is the subject of the lessons before; here they are given, or made in a
-# line.
+# **You need** tensors. Where scores come from is the subject of the lessons before; here scores are given, or made in
+# a line.
 #
 # **Minutes** 70
 
@@ -28,16 +28,19 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import matplotlib.pyplot as plt
 import torch
-from lesson import show
+from lesson import draw, play_with, show
 from torch.testing import assert_close
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
+# %% tags=["remove-input"]
+draw("here_07", "You are here: the ranks, and the metrics made of them.")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ranks, by hand
 #
-# Four sentences, four clips. Rows are sentences, columns are clips, and sentence *i* belongs to clip *i*: the right
-# scores stand on the diagonal.
+# Four sentences, four clips. Rows are sentences, columns are clips, and sentence *i* belongs to clip *i*, so the right
+# [scores](glossary.md#score) stand on the diagonal.
 
 # %%
 scores = torch.tensor(
@@ -51,7 +54,8 @@ scores = torch.tensor(
 print(scores)
 
 # %% [markdown]
-# The **rank** of a sentence is the place of its right clip: one more than the number of clips above it.
+# The **[rank](glossary.md#rank)** of a sentence is the place of its right clip: one more than the number of clips above
+# that clip.
 #
 # > **Predict.** For which sentences is the right clip first, and what is the rank of the others?
 
@@ -62,9 +66,17 @@ print(rank_by_hand)
 
 # %% [markdown]
 # The second sentence has one clip above its own, the last has three. Everything else is made of these four numbers.
-# **R@K** is the percentage of sentences with a rank of at most *K*.
-#
-# > **Predict.** What are R@1 and R@2 of these four ranks? And R@5, among four clips?
+# **[R@K](glossary.md#R@K)** is the percentage of sentences with a rank of at most *K*: it counts the right clips in a
+# prefix of each list, as in this example of four other sentences.
+
+# %% tags=["remove-input"]
+draw(
+    "07_prefixes",
+    "R@1, R@5 and R@10 look at the first 1, 5 and 10 places, and ignore the rest.",
+)
+
+# %% [markdown]
+# > **Predict.** Back to our own four ranks. What are their R@1 and R@2? And R@5, among four clips?
 
 # %%
 for k in (1, 2, 5):
@@ -73,12 +85,12 @@ print(f"median {rank_by_hand.double().quantile(0.5):.1f}", end=", ")
 print(f"mean {rank_by_hand.double().mean():.1f}")
 
 # %% [markdown]
-# R@5 among four clips is 100 % for every model. A number that cannot be wrong says nothing: always ask how many clips
-# there were to choose from. In the library, `ranks` makes ranks of scores and `summarise` makes these numbers of
-# ranks, with MdR and MnR for the median and the mean rank. (`bootstrap=0` leaves out the intervals, which come
-# later.)
+# R@5 among four clips is 100 % for every model. A number that cannot be wrong says nothing, so always ask how many
+# clips there were to choose from. In the library, `ranks` makes ranks of scores, and `summarise` makes these numbers
+# of ranks: MdR is the [median rank](glossary.md#median-rank), MnR the [mean rank](glossary.md#mean-rank).
+# `bootstrap=0` leaves out the intervals, which come later.
 #
-# In a larger gallery one sentence can get lost: let the last rank be 400 instead of 4.
+# In a larger [gallery](glossary.md#gallery) one sentence can get lost: let the last rank be 400 instead of 4.
 #
 # > **Predict.** Which of R@1, median and mean will notice?
 
@@ -94,29 +106,11 @@ for given in ([1, 2, 1, 4], [1, 2, 1, 400]):
 # The mean rank is moved by the few worst, the median by none of them, and R@1 sees only who is first. Report more
 # than one.
 #
-# ## Chance
-#
-# With *g* clips in a random order, each place is as likely as any other for the right one. So R@K is $100\,K/g$
-# percent, and the mean rank is $(g + 1)/2$. The library's `chance` has the formulas; here they are beside 2,000 rows
-# of random scores for 500 clips, as many as TinyClips has for testing.
-
-# %%
-from mee.metrics import chance
-
-noise = torch.rand(2000, 500, generator=torch.Generator().manual_seed(0))
-measured = summarise(ranks(noise, torch.arange(2000) % 500), bootstrap=0)
-for name, exact in chance(500).items():
-    print(f"{name:<5} chance {exact:6.1f}   random scores {measured[name][0]:6.1f}")
-
-# %% [markdown]
-# The simulation comes near; the formula is exact and costs nothing. An R@10 of 2 % among 500 clips is luck. The same
-# 2 % among 50,000 clips is a hundred times what luck gives.
-#
-# ## Both directions, and several captions
+# ## Two directions, and several captions
 #
 # Clips have several captions each, and one can also ask with a clip for its captions. Here are three clips and five
-# captions; `positive_clip` says whose caption each is. **Text to video** (t2v): each caption is a query, and its
-# right score is in the column of its clip.
+# captions; `positive_clip` says whose caption each is. **Text to video** ([t2v](glossary.md#t2v)): each caption is a
+# query, and its right score is in the column of its clip.
 
 # %%
 positive_clip = torch.tensor([0, 0, 1, 1, 2])
@@ -133,13 +127,25 @@ t2v = 1 + (scores > scores.gather(1, positive_clip[:, None])).sum(1)
 print("t2v", t2v)
 
 # %% [markdown]
-# The second caption fails: both other clips score better with it than its own.
+# The second caption fails: both other clips score better with it than its own clip.
 #
-# **Video to text** (v2t): each clip is a query, and several captions are right. The usual rule is that the **best**
-# of a clip's own captions counts, and that its other captions do not stand in the way. So compare the best own score
-# with all scores of foreign captions.
+# **Video to text** ([v2t](glossary.md#v2t)): each clip is a query, and several captions are right. The usual rule is
+# that the **best** of a clip's own captions counts, and that its other captions do not stand in the way:
+
+# %% tags=["remove-input"]
+draw(
+    "07_two_directions",
+    "A row of the score matrix is a search for a clip, "
+    "a column is a search for a caption.",
+)
+
+# %% [markdown]
+# So compare the best own score with all scores of foreign captions. The library's `ranks_both_ways` does both
+# directions at once, for a matrix that need not be square.
 
 # %%
+from mee.metrics import ranks_both_ways
+
 v2t = []
 for clip in range(3):
     own = positive_clip == clip
@@ -147,34 +153,44 @@ for clip in range(3):
     v2t.append(1 + int((column[~own] > column[own].max()).sum()))
 print("v2t", v2t)
 
-# %% [markdown]
-# All three clips find a caption of their own first, although the second caption scores low with its clip. The
-# library's `ranks_both_ways` does both directions at once, of a matrix that need not be square.
-
-# %%
-from mee.metrics import ranks_both_ways
-
 packaged_t2v, packaged_v2t, _ = ranks_both_ways(scores, positive_clip)
 assert_close(t2v.double(), packaged_t2v)
 assert_close(torch.tensor(v2t).double(), packaged_v2t)
 
 # %% [markdown]
-# With four right captions per clip there are four chances instead of one, but also four times as many captions to
-# beat. By luck alone:
+# All three clips find a caption of their own first, although the second caption scores low with its clip.
+#
+# ## Every number needs its chance level
+#
+# With *g* clips in a random order, each place is as likely as any other for the right one. So R@K is $100\,K/g$
+# percent, and the mean rank is $(g + 1)/2$. The library's `chance` gives the [level](glossary.md#chance-level)
+# exactly; here it stands below 2,000 rows of random scores for 500 clips, as many as TinyClips has for testing. In the
+# last line a clip has four right captions: four chances instead of one, but four times as many captions to beat.
 
 # %%
-for label, level in (("1 of 500", chance(500)), ("4 of 2,000", chance(2000, 4))):
+from mee.metrics import chance
+
+noise = torch.rand(2000, 500, generator=torch.Generator().manual_seed(0))
+measured = summarise(ranks(noise, torch.arange(2000) % 500), bootstrap=0)
+levels = {
+    "random scores": {name: value[0] for name, value in measured.items()},
+    "1 of 500": chance(500),
+    "4 of 2,000": chance(2000, 4),
+}
+for label, level in levels.items():
     row = "  ".join(f"{name} {value:5.1f}" for name, value in level.items())
-    print(f"{label:<12}{row}")
+    print(f"{label:<14}{row}")
 
 # %% [markdown]
-# R@10 is the same, 2 %, but the median and the mean rank are not, because they count captions now. So never set a v2t
-# median beside a t2v median without the chance level of each.
+# The simulation comes near; the formula is exact and costs nothing. An R@10 of 2 % among 500 clips is luck, and the
+# same 2 % among 50,000 clips is a hundred times what luck gives. With four right captions of 2,000, R@10 is still 2 %,
+# but the median and the mean rank are not the same, because they count captions now. So never set a v2t median beside
+# a t2v median without the chance level of each.
 #
-# ## Ties
+# ## Ties: one matrix, five answers
 #
-# A network that has broken down gives every clip the same score. Which rank is that? Five ways of counting are found
-# in public code. Each is one line; `right` holds the column of each row's right clip.
+# A network that has broken down gives every clip the same score. Which rank does the right clip get? Public
+# code counts such [ties](glossary.md#tie) in five ways. Each is one line; `right` holds the column of each row's right clip.
 
 
 # %%
@@ -198,26 +214,24 @@ def mean_of_ties(s, right):
     return (optimistic(s, right) + pessimistic(s, right)) / 2
 
 
+# %% tags=["remove-input"]
+draw(
+    "07_five_rules",
+    "A right clip that shares its score with three others gets rank 2, 3, 3.5 or 5, "
+    "or four ranks at once.",
+)
+
 # %% [markdown]
-# First without ties, on random scores for 100 clips: all five agree with the library.
+# Without ties all five agree. Now take three matrices with ties. In the first all scores are the same, and the right
+# clips are on the diagonal. In the second all scores are the same too, but the right clip is always in column 0, as a
+# test might store it. The third is a gallery in which each clip stands twice, so that the right one always has a twin;
+# there the model is fair, and about half of the queries put the right pair of twins first.
+#
+# > **Predict.** Write down one column of the table to come: R@1 of the constant scores, by each of the five rules.
 
 # %%
 rules = (optimistic, pessimistic, by_place, by_value, mean_of_ties)
 diagonal = torch.arange(100)[:, None]
-noise = torch.rand(100, 100, generator=torch.Generator().manual_seed(1))
-for rule in rules:
-    agree = torch.equal(rule(noise, diagonal).double(), ranks(noise))
-    print(f"{rule.__name__:<14}{agree}")
-
-# %% [markdown]
-# Now three matrices with ties. The same score for all, with the right clips on the diagonal. The same score for all,
-# with the right clip always in column 0, as a test might store it. And a gallery in which each clip stands twice, so
-# that the right one always has a twin; there the model is fair, and about half of the queries put the right pair of
-# twins first.
-#
-# > **Predict.** Write down one column of the table that comes: R@1 of the constant scores, by each of the five rules.
-
-# %%
 constant, first = torch.zeros(100, 100), torch.zeros(100, 1, dtype=torch.long)
 twins = torch.rand(100, 50, generator=torch.Generator().manual_seed(2))
 twins[torch.arange(100), torch.arange(100) // 2] += 0.5
@@ -236,39 +250,23 @@ for rule in rules:
     print(f"{rule.__name__:<14}{a:>10.0f}{b:>10.0f}{c:>8.0f}{count:>12,}")
 
 # %% [markdown]
-# One matrix, five answers.
-#
-# - *optimistic* calls the broken network perfect. If you meet an R@1 of 100 %, look for this first.
-# - *pessimistic* calls it hopeless, which is safe but not fair.
-# - *by place* gives chance on the diagonal, because a stable sort leaves equal scores in their order. With the right
-#   clip in column 0 the same order is a perfect score: the answer depends on where the truth is stored.
-# - *by value* gives 10,000 ranks for 100 queries, and 200 for the twins, where half of the hits vanish into the
-#   larger denominator. The [original code](references.md) of this model counts so.
-# - *the mean of ties* gives a constant network the mean rank of chance, and a shared first place is no first place.
+# - *Optimistic* calls the broken network perfect. If you meet an R@1 of 100 %, look for this rule first.
+# - *Pessimistic* calls it hopeless, which is safe but not fair.
+# - *By place* gives chance on the diagonal, because a stable sort leaves equal scores in their order. With the right
+#   clip in column 0 the same order is a perfect score: the answer depends on where the right clip is stored.
+# - *By value* gives 10,000 ranks for 100 queries, and 200 for the twins, where half of the hits vanish into the
+#   larger denominator. The original code of this model ([Miech et al., 2018](references.md#miech2018)) counts so.
+# - *The mean of ties* gives a constant network the mean rank of chance, and a shared first place is no first place.
 #
 # The library's default is the mean; `ties="best"` and `ties="worst"` are there to see how much ties matter. If the
 # two differ, say so.
-
-# %% tags=["hide-cell", "check"]
-assert r_at_1(optimistic(constant, diagonal)) == 100
-assert r_at_1(pessimistic(constant, diagonal)) == 0
-assert len(by_value(constant, diagonal)) == 10_000
-assert len(by_value(twins, diagonal)) == 200
-assert_close(r_at_1(by_value(twins, diagonal)), r_at_1(optimistic(twins, diagonal)) / 2)
-named = {"best": optimistic, "worst": pessimistic, "mean": mean_of_ties}
-for ties, rule in named.items():
-    assert_close(rule(twins, diagonal).double(), ranks(twins, ties=ties))
-assert summarise(ranks(constant), bootstrap=0)["MnR"][0] == chance(100)["MnR"] == 50.5
-assert_close(chance(500)["R@10"], 2.0)
-assert abs(measured["R@10"][0] - 2) < 1.5 and abs(measured["MnR"][0] - 250.5) < 20
-
-# %% [markdown] slideshow={"slide_type": "slide"}
+#
 # ## Two trained models
 #
-# Now scores from real models. `fit_clips` trains a model on a file of clips in a line: the data in, a trained network
-# out. We train with two losses, max margin and InfoNCE ([lesson 06](06_ranking_loss.ipynb)), three seeds each. The
-# models are small, so that it takes seconds; their numbers are no record. `embed` gives the vectors of the 500 test
-# clips and of all their captions, and `score` the matrix.
+# Now scores from real models. `fit_clips` trains a model on a file of clips in one line: data in, trained network
+# out. We train with two losses, max margin and InfoNCE ([lesson 06](06_ranking_loss.ipynb)), and three
+# [seeds](glossary.md#seed) each. The models are small, so that training takes seconds; their numbers are no record.
+# `embed` gives the vectors of the 500 test clips and of all their captions, and `score` the matrix.
 
 # %%
 from mee import fit_clips, read_clips
@@ -304,9 +302,26 @@ print(f"{len(captions):,} captions, {len(test)} clips, so chance is 2.0")
 # The three max-margin runs agree closely. The InfoNCE runs differ by several points, nearly as much as the losses do;
 # but each of them is above each max-margin run. All are far above chance.
 #
-# Do ties happen in such a model? In full precision hardly ever. But scores get rounded: to two digits to print them,
-# to eight bits to store an index. Here is one network's R@10 with ties counted the best and the worst way, after
-# rounding.
+# An R@10 of 40 % among 500 clips: would it be 40 % among 50? Take wrong clips out of the gallery at random, and see.
+
+# %% tags=["hide-input"]
+above = {
+    name: torch.bincount(ranks(each[0], positive_clip).long() - 1, minlength=500)
+    for name, each in scores.items()
+}
+play_with(
+    "gallery_size",
+    {"clips": 500, "above": {name: x.tolist() for name, x in above.items()}},
+    "A slider for the number of clips in the gallery, from 10 to 500, and a choice of "
+    "R@1, R@5 or R@10. Curves show the metric of one network per loss and that of "
+    "chance, which fall as the gallery grows; a sentence says the three values.",
+    "The same scores, a smaller gallery: R@10 rises, and so does chance.",
+)
+
+# %% [markdown]
+# Do [ties](glossary.md#tie) happen in such a model? In full precision they hardly ever do. But scores get rounded: to
+# two digits to print them, to eight bits to store an index. Here is one network's R@10 after rounding, with ties
+# counted the best and the worst way.
 
 # %%
 for digits in (7, 2, 1):
@@ -319,13 +334,24 @@ for digits in (7, 2, 1):
 # With seven digits it makes no difference how ties are counted. With two digits, R@10 lies anywhere between ≈ 38
 # and ≈ 41; with one digit it could be anything between ≈ 24 and ≈ 55. Nothing about the model has changed.
 #
-# ## How sure are we?
+# ## How sure are we of one number?
 #
 # R@10 was measured on 500 clips. Another 500 clips from the same source would have given another number; how far off
-# could ours be? The **bootstrap** takes our clips for the world. It draws 500 of them *with repetition*, computes
-# R@10, and does so a thousand times. A clip's captions come along together, because they succeed and fail together:
-# an unclear film is unclear to all of them. So we need, for each clip, how many captions it has and how many of them
-# found it.
+# could ours be? The **bootstrap** ([Efron, 1979](references.md#efron1979)) takes our clips for the world. It draws 500
+# of them *with repetition*, computes R@10, and does so a thousand times. Here it is with six clips:
+
+# %% tags=["remove-input"]
+draw(
+    "07_bootstrap",
+    "Each resample draws as many clips as there are, some of them several times, "
+    "and measures R@10 again.",
+)
+
+# %% [markdown]
+# A clip's captions come along together, because they succeed and fail together: an unclear film is unclear to all of
+# them. So we need, for each clip, how many captions it has and how many of them found the clip. The middle 95 % of the
+# thousand values are the **[interval](glossary.md#bootstrap-interval)**. `summarise` draws in the same order, so its
+# numbers are the same.
 
 # %%
 hit = hits["max margin"][0]
@@ -333,14 +359,9 @@ captions_of_clip = torch.bincount(positive_clip).double()
 hits_of_clip = torch.bincount(positive_clip, weights=hit)
 drawn = torch.randint(500, (1000, 500), generator=torch.Generator().manual_seed(0))
 resampled = 100 * hits_of_clip[drawn].sum(1) / captions_of_clip[drawn].sum(1)
-
-# %% [markdown]
-# A thousand values of R@10; the middle 95 % of them are the **interval**. `summarise` draws in the same order, so its
-# numbers are the same.
-
-# %%
 middle = torch.tensor([0.025, 0.975]).double()
 low, high = resampled.quantile(middle)
+
 t2v = ranks(scores["max margin"][0], positive_clip)
 packaged = summarise(t2v, positive_clip)["R@10"]
 by_hand = torch.stack([100 * hit.mean(), low, high])
@@ -348,16 +369,19 @@ assert_close(by_hand, torch.tensor(packaged).double())
 print("R@10 ≈ {:.1f}, interval from ≈ {:.1f} to ≈ {:.1f}".format(*packaged))
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots()
-axes.hist(resampled - 100 * hit.mean(), bins=30, color="#4a7fb5")
-for edge in (low, high):
-    axes.axvline(edge - 100 * hit.mean(), color="#202020", linestyle="--")
+figure, axes = plt.subplots(figsize=(7, 3))
+axes.hist(resampled - 100 * hit.mean(), bins=30, color="#b9bdc4", edgecolor="white")
+for edge, side in ((low, "right"), (high, "left")):
+    place = float(edge - 100 * hit.mean())
+    axes.axvline(place, color="#202020", linestyle="--")
+    axes.text(place, 82, f"  {place:+.1f}  ", ha=side)
 axes.set_xlabel("R@10 of a resample, less R@10 of the test clips (points)")
 axes.set_ylabel("resamples")
 show(
     figure,
     "A bell of a thousand resamples around 0, some 4 points wide to either side; "
     "dashed lines at about 2.5 points below and above hold 95 % of them.",
+    "With other clips of the same kind, R@10 could be some 2.5 points lower or higher.",
 )
 
 # %% [markdown]
@@ -377,11 +401,11 @@ print(f"clips with all captions: ≈ {width(packaged):.1f} points wide")
 print(f"caption by caption: ≈ {width(alone):.1f} points wide")
 
 # %% [markdown]
-# Narrower, and wrong: it takes the captions of one film for independent witnesses. If they always agreed, the true
-# interval would be twice as wide (four captions, and the root of 4). TinyClips' captions speak of different things,
-# so they agree only a little, and the difference is smaller.
+# Narrower, and wrong: drawing one by one takes the captions of one film for independent witnesses. If they always
+# agreed, the true interval would be twice as wide (four captions, and the root of 4). TinyClips' captions speak of
+# different things, so they agree only a little, and the difference is smaller.
 #
-# ## Which model is better?
+# ## Two models are compared query by query
 #
 # A toy first: 200 queries; B finds all that A finds, and ten more. The usual interval of a percentage is
 # $p \pm 1.96\sqrt{p(1-p)/n}$.
@@ -395,7 +419,7 @@ for name, found in (("A", a), ("B", b)):
 
 # %% [markdown]
 # The intervals overlap by most of their length. And yet B was never worse than A, on any query, and better on ten.
-# Both were asked the *same* queries, so look at the difference query by query, and bootstrap that.
+# Both were asked the *same* queries, so look at the difference query by query, and bootstrap that difference.
 #
 # > **Predict.** Can a resample of these differences come out below 0?
 
@@ -407,10 +431,14 @@ print(f"B - A: {100 * (b - a).mean():.0f} points [{low:.1f}, {high:.1f}]")
 print(f"smallest of 1,000 resamples: {values.min():.1f} points")
 
 # %% [markdown]
-# It cannot: no single difference is below 0. That is a **paired comparison**. What makes queries easy or hard for
-# both drops out; what is left is where the two differ. The same on our models, one seed each, with all captions of a
-# clip together. `difference` in `mee.compare` does it, on two `Result`s, which hold ranks. (It draws seeds as well as
-# clips; of one seed there is one choice, and its generator for clips has the seed 1.)
+# A resample cannot, as no single difference is below 0. This is a **[paired
+# comparison](glossary.md#paired-comparison)**, an idea as old as [McNemar, 1947](references.md#mcnemar1947). What makes
+# queries easy or hard for both models drops out; what is left is where the two differ. Now compare our models, one
+# seed each, with all captions of a clip together. `difference` in `mee.compare` takes two `Result`s, which hold ranks,
+# and draws seeds as well as clips.
+#
+# > **Aside.** With one seed there is one choice of seeds. The generator for clips has the seed 1, so that the draw by
+# > hand below is the same.
 
 # %%
 from mee.compare import Result, difference
@@ -434,30 +462,32 @@ assert_close(values.quantile(middle), torch.tensor(packaged[1:]).double())
 # How long would the interval be without pairing? Errors of independent measurements add like the sides of a right
 # triangle: two intervals of width 3 and 4 would give a difference of width 5. Ours are not independent.
 
-# %%
+# %% tags=["hide-input"]
 packaged_of = {name: result(name, [0]).summary("t2v")["R@10"] for name in losses}
 unpaired = sum(width(interval) ** 2 for interval in packaged_of.values()) ** 0.5
 print(f"paired:   ≈ {width(packaged):.1f} points wide")
 print(f"unpaired: ≈ {unpaired:.1f} points wide")
 
-# %% tags=["hide-input"]
-figure, (left, right_side) = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
 ends = (packaged[0], packaged[0] - unpaired / 2, packaged[0] + unpaired / 2)
 differences = {"paired": packaged, "unpaired": ends}
+figure, (left, right_side) = plt.subplots(1, 2, figsize=(7, 2.1), layout="constrained")
+figure.get_layout_engine().set(wspace=0.12)
 for axes, rows in ((left, packaged_of), (right_side, differences)):
-    for y, (value, low, high) in enumerate(rows.values()):
-        axes.plot([low, high], [y, y], "-|", color="#202020", lw=2, markersize=12)
-        axes.plot(value, y, "o", color="#d1660a", markersize=8)
+    for y, (name, (value, low, high)) in enumerate(rows.items()):
+        color = "#b3261e" if name == "paired" else "#202020"
+        axes.plot([low, high], [y, y], "-|", color=color, lw=2, markersize=12)
+        axes.plot(value, y, "o", color=color, markersize=8)
     axes.set_yticks(range(2), rows)
     axes.set_ylim(1.6, -0.6)
 left.set_xlabel("t2v R@10 (percent)")
-right_side.set_xlabel("InfoNCE - max margin (points)")
+right_side.set_xlabel("difference (points)")
 right_side.axvline(0, color="#202020", linestyle=":")
 show(
     figure,
     "Left: InfoNCE is some points better than max margin, each with an interval of "
     "about 2.5 points either way. Right: their difference; the paired interval is "
     "clear of 0 and about two thirds as long as the unpaired one.",
+    "Asked the same queries, two models are told apart by a shorter interval.",
 )
 
 # %% [markdown]
@@ -487,11 +517,32 @@ print(f"InfoNCE - max margin, three seeds each: {words}")
 # there were; three are few. And it does not say that InfoNCE is better with the paper's sizes, or on real films.
 
 # %% tags=["hide-cell", "check"]
+# ties
+noise = torch.rand(100, 100, generator=torch.Generator().manual_seed(1))
+assert all(torch.equal(rule(noise, diagonal).double(), ranks(noise)) for rule in rules)
+assert r_at_1(optimistic(constant, diagonal)) == 100
+assert r_at_1(pessimistic(constant, diagonal)) == 0
+assert len(by_value(constant, diagonal)) == 10_000
+assert len(by_value(twins, diagonal)) == 200
+assert_close(r_at_1(by_value(twins, diagonal)), r_at_1(optimistic(twins, diagonal)) / 2)
+named = {"best": optimistic, "worst": pessimistic, "mean": mean_of_ties}
+for ties, rule in named.items():
+    assert_close(rule(twins, diagonal).double(), ranks(twins, ties=ties))
+assert summarise(ranks(constant), bootstrap=0)["MnR"][0] == chance(100)["MnR"] == 50.5
+assert_close(chance(500)["R@10"], 2.0)
+assert_close(chance(2000, 4)["R@10"], 2.0, atol=0.05, rtol=0)
+assert chance(2000, 4)["MdR"] > 300 and chance(2000, 4)["MnR"] > 350
+assert abs(measured["R@10"][0] - 2) < 1.5 and abs(measured["MnR"][0] - 250.5) < 20
+
+# two trained models
 assert all(100 * x.mean() > 20 for x in hits.values())
 of_seeds = {name: 100 * x.mean(1) for name, x in hits.items()}
 assert of_seeds["InfoNCE"].min() > of_seeds["max margin"].max()
 assert of_seeds["InfoNCE"].max() - of_seeds["InfoNCE"].min() > 2.5
 assert of_seeds["max margin"].max() - of_seeds["max margin"].min() < 2
+few = positive_clip < 50  # a gallery of the first 50 clips
+of_few = ranks(scores["max margin"][0][few, :50], positive_clip[few])
+assert 100 * (of_few <= 10).double().mean() > 100 * hits["max margin"][0].mean() + 20
 
 
 def gap(digits):
@@ -512,25 +563,15 @@ assert two[1] > 0.5
 # %% [markdown]
 # ## How large must a test set be?
 #
-# From $p \pm 1.96\sqrt{p(1-p)/n}$, for one caption per clip and R@10 near 50 %:
-
+# From $p \pm 1.96\sqrt{p(1-p)/n}$, for one caption per clip and R@10 near 50 %, comes the width of an interval for
+# *n* clips. And a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to
+# about $\pm 1.96\sqrt{d/n}$. Solved for *n*, that says how many queries it takes to see a difference of one point.
 
 # %%
-def formula(n, p=0.5):
-    return 2 * 1.96 * 100 * (p * (1 - p) / n) ** 0.5
-
-
 for n in (100, 500, 1000, 10_000):
-    print(f"{n:>6,} clips: plus or minus {formula(n) / 2:.1f} points")
+    half = 1.96 * 100 * (0.5 * 0.5 / n) ** 0.5
+    print(f"{n:>6,} clips: plus or minus {half:.1f} points")
 
-# %% [markdown]
-# Four times the clips for half the width. With 1,000 clips, the size of the test sets that most papers use, a single
-# R@10 is known to about three points either way.
-#
-# And a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to about
-# $\pm 1.96\sqrt{d/n}$. So to see a difference of one point, one needs:
-
-# %%
 disagree = (hits["InfoNCE"] != hits["max margin"]).double().mean()
 print(f"our two models disagree on ≈ {100 * disagree:.0f} % of the captions")
 for share in (0.1, 0.2, 0.3):
@@ -538,7 +579,9 @@ for share in (0.1, 0.2, 0.3):
     print(f"disagreeing on {100 * share:.0f} %: {queries:,.0f} queries")
 
 # %% [markdown]
-# Thousands. A table that ranks methods by half a point on 1,000 clips, one seed each, ranks luck.
+# Half the width takes four times the clips. With 1,000 clips, the size of the test sets that most papers use, a single
+# R@10 is known to about three points either way, and one point of difference takes thousands of queries. A table that
+# ranks methods by half a point on 1,000 clips, one seed each, ranks luck.
 #
 # ## The trap: queries that vanish
 #
@@ -567,7 +610,7 @@ for rule in rules:
     print(f"{rule.__name__:<14}{len(given):>5} ranks, R@1 {r_at_1(given):5.0f} %")
 
 # %% [markdown]
-# Comparisons with NaN are False, so nothing is above and nothing beside: *optimistic* says perfect; *pessimistic*
+# Comparisons with NaN are False, so nothing is above and nothing beside. *Optimistic* says perfect; *pessimistic*
 # gives the rank 0, which does not exist and counts as perfect too. *By place* gives chance, and hides that anything
 # happened. *By value* has no rank left to take a mean of. The library refuses, and names the query.
 
@@ -594,9 +637,9 @@ except ValueError as error:
 #
 # ## Exercises
 #
-# 1. R@K of any matrix with any truth.
-# 2. How many clips does a claim need?
-# 3. The R@K that one expects when ties are broken by tossing coins.
+# 1. Write R@K of any matrix with any right clips.
+# 2. Compute how many clips a claim needs.
+# 3. Find the R@K that one expects when ties are broken by tossing coins.
 #
 # Write them in the [exercise notebook](exercises/07_retrieval_metrics.ipynb); one way to do it is in the
 # [solutions](solutions/07_retrieval_metrics.ipynb).

@@ -1,8 +1,8 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # What happens while a model trains, and when is it enough?
 #
-# **You will learn** to read `fit` and its curves, to see overfitting, to tell a result from a lucky seed, to stop a
-# run and resume it bit for bit, and what changes on a GPU.
+# **You will learn** to read `fit` and its curves, to recognise overfitting, to tell a result from a lucky seed, to stop
+# a run and resume it bit for bit, and what changes on a GPU.
 #
 # **You need** [lesson 08](08_build_mee.ipynb), where you wrote the loop, and [lesson 07](07_retrieval_metrics.ipynb)
 # for R@10 and its interval.
@@ -31,7 +31,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
-from lesson import show
+from lesson import draw, show
 
 from mee import TrainConfig, fit, fit_clips, read_clips
 
@@ -40,36 +40,55 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 clips = read_clips("data/tinyclips.h5")
 print({split: len(clips.clips_in(split)) for split in ("train", "val", "test")})
 
+# %% tags=["remove-input"]
+draw("here_09", "You are here: the loss, and all that it changes in training.")
+
 # %% [markdown]
-# Three splits, three purposes. From **train** the model learns. **Val** (validation) is looked at on the way, to
-# decide what to keep. **Test** is looked at once, at the end.
+# Each of the three splits has its purpose. The model learns from **train**. You look at **val**, the [validation
+# split](glossary.md#validation-split), on the way, to decide what to keep. You look at **test**, the [test
+# split](glossary.md#test-split), once, at the end.
 #
-# ## The loop, once more
+# ## fit is your loop with four additions
 #
 # In lesson 08 you wrote a loop: shuffle the clips, take 64, draw a caption for each, score all with all, compute the
-# loss and its gradients, step. In the library, `mee.train` has that as an epoch, and `fit` runs epoch after epoch.
-# This is the heart of `fit`, as it stands in the file:
+# loss and its gradients, step. The library has one [epoch](glossary.md#epoch) of that loop as `train_epoch`, and `fit`
+# runs epoch after epoch.
+
+# %% tags=["remove-input"]
+draw("09_fit_loop", "One turn of fit: your loop of lesson 08, and four additions.")
+
+# %% [markdown]
+# Each box is a line or two of the source, printed here with long lines cut:
 
 # %%
 import inspect
 
 source = inspect.getsource(fit)
-print(source[source.index("    while len(run.history)") :])
+loop = source[source.index("    while len(run.history)") :].split("    model.eval()")[0]
+for line in loop.splitlines():
+    print(line[4:80] + (" ..." if len(line) > 80 else ""))
 
 # %% [markdown]
-# `train_epoch` is your inner loop, and `scheduler.step()` lets the learning rate fall by 5 %. Around them `fit` adds
-# four things. It stops with an error as soon as a loss is not finite. It **validates** after each epoch. It **keeps
-# the best** epoch by validation and loads its weights at the end. And it tells **callbacks**, objects with methods
-# `begin`, `epoch_end` or `end`, what has happened; whatever you want to see or save on the way goes there.
+# `train_epoch` is your inner loop, and `scheduler.step()` lowers the learning rate by 5 %. `fit` stops with an error as
+# soon as a loss is not finite. It **validates** after each epoch, **keeps the best** epoch by validation, and loads its
+# weights at the end. And it tells **callbacks**, objects with methods `begin`, `epoch_end` or `end`, what has happened;
+# whatever you want to see or save on the way goes there.
+
+# %% tags=["remove-input"]
+draw("09_best_epoch", "The best epoch is kept; those after it cost only time.")
+
+# %% [markdown]
+# **Early stopping** ends a run some epochs after its best; `fit` has no such rule and runs all epochs, but what it
+# gives you is the same model.
 #
-# ## Before the first step
+# ## Before the first step, the loss is the margin
 #
 # `prepare` makes what `fit` needs for a set of clips: a model with random weights, batches, the loss. `batch_loss`
-# scores one batch and gives its loss. The model here is a small one, so that the lesson stays short: each expert
-# compares in 64 dimensions, and NetVLAD has 8 centres for words and 4 for sound.
+# scores one batch and gives its loss. To keep the lesson short, the model is small: each expert compares in 64
+# dimensions, and [NetVLAD](glossary.md#netvlad) has 8 centres for words and 4 for audio.
 #
-# > **Predict.** A random model scores right and wrong pairs alike, with small differences up and down. The margin is
-# > 0.2. What will the max-margin loss of its first batch be, about?
+# > **Predict.** A random model scores right and wrong pairs alike, with small differences up and down. The
+# > [margin](glossary.md#margin) is 0.2. Roughly what will the max-margin loss of its first batch be?
 
 # %%
 from mee.train import batch_loss, prepare
@@ -82,15 +101,41 @@ print(f"{sum(p.numel() for p in model.parameters()):,} numbers to learn")
 print(f"loss ≈ {first.item():.2f}")
 
 # %% [markdown]
-# About the margin: that is what knowing nothing costs. So a loss far above the margin at the start is a sign of a
-# mistake, and a loss that stays there says that nothing is learnt.
+# The loss is about the margin, which is what knowing nothing costs. So a loss far above the margin at the start is a
+# sign of a mistake, and a loss that stays at the margin says that nothing is being learnt.
 #
-# ## Two curves
+# ## Watch two curves and a map
 #
-# `fit_clips` does both, `prepare` and `fit`. All 2,000 films, 8 epochs; after each, `fit` ranks the 500 validation
-# clips. `Checkpoint` is a callback of the library: it writes what has been learnt into a folder.
-#
-# > **Predict.** A batch is 64 films. How many steps are 8 epochs?
+# `fit_clips` calls `prepare` and `fit`. It trains on all 2,000 films for 8 epochs, and ranks the 500 validation films
+# after each. We give it two callbacks. `Checkpoint`, the library's, writes what has been learnt into a folder.
+# `Snapshots`, ours, keeps the [embeddings](glossary.md#embedding) of a sentence and of the validation films at four
+# moments.
+
+# %%
+from mee.evaluate import eval_mode
+
+val, sentence = clips.clips_in("val"), "a bell rings in the city"
+
+
+class Snapshots:
+    """Embeddings of the sentence and of the validation films after some epochs."""
+
+    def __init__(self, *epochs):
+        self.epochs, self.kept = epochs, {}
+
+    def begin(self, run):
+        self.epoch_end(run)
+
+    def epoch_end(self, run):
+        if len(run.history) in self.epochs:
+            with eval_mode(run.model):
+                text = run.model.embed_text(*clips.words.batch([sentence]))
+                video = run.model.embed_video(*clips.video(val))
+            self.kept[len(run.history)] = text, video
+
+
+# %% [markdown]
+# > **Predict.** A batch is 64 films. How many steps do 8 epochs take?
 
 # %%
 from mee.storage import Checkpoint
@@ -98,7 +143,9 @@ from mee.storage import Checkpoint
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 options = {"device": device, "progress": False, **small}
-run = fit_clips(clips, epochs=8, callbacks=[Checkpoint(folder / "run")], **options)
+snapshots = Snapshots(0, 1, 4, 8)
+callbacks = [Checkpoint(folder / "run"), snapshots]
+run = fit_clips(clips, epochs=8, callbacks=callbacks, **options)
 steps = len(run.batches)
 seconds = sum(row["seconds"] for row in run.history)
 print(f"{steps} steps per epoch, {8 * steps} in all, took {seconds:.0f} s")
@@ -110,31 +157,95 @@ for row in run.history[::7]:
 
 # %% tags=["hide-input"]
 epochs = [row["epoch"] for row in run.history]
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
 left.plot(epochs, [row["loss"] for row in run.history], "o-")
-left.axhline(0.2, color="#808080", linestyle=":", label="margin")
-left.set(xlabel="epoch", ylabel="training loss", ylim=0)
-left.legend()
-for way, style in (("t2v", "o-"), ("v2t", "s--")):
+left.axhline(0.2, color="#808080", linestyle=":")
+left.text(8, 0.192, "the margin: nothing learnt", ha="right", va="top")
+left.set(xlabel="epoch", ylabel="training loss", ylim=0, xticks=epochs[1::2])
+right.axhline(2, color="#808080", linestyle=":")
+right.text(8, 4, "chance", ha="right")
+for way, style in (("v2t", "s--"), ("t2v", "o-")):
     recall = [row["val"][way]["R@10"][0] for row in run.history]
-    right.plot(epochs, recall, style, label=way)
-right.axhline(2, color="#808080", linestyle=":", label="chance (t2v)")
-right.set(xlabel="epoch", ylabel="R@10, validation (percent)", ylim=0)
-right.legend()
+    right.plot(epochs, recall, style)
+    right.text(8.3, recall[-1], way, va="center")
+right.set(xlabel="epoch", ylabel="R@10, validation (%)", ylim=(0, 100))
+right.set(xlim=(0.6, 9.4), xticks=epochs[1::2])
 show(
     figure,
     "Left: the training loss falls steeply at first, then ever more slowly, far below "
-    "the margin. Right: R@10 on the validation clips rises in both directions, from "
+    "the margin. Right: R@10 on the validation films rises in both directions, from "
     "far above chance after one epoch, and has not quite levelled off after eight.",
+    "The loss flattens early; retrieval of films not trained on still improves.",
 )
 
 # %% [markdown]
-# Both curves say that something is learnt, and they say different things. The loss is about batches of 64 and about
-# films that are trained on; it has the unit of the score. R@10 is about all 500 clips of a split that is not trained
-# on, and it is what you want in the end. When they disagree, believe the second.
+# Both curves say that something is learnt, but not the same thing. The loss concerns batches of 64 films that are
+# trained on, in the unit of the score. R@10, the percentage of queries with the right answer among the first ten,
+# concerns all 500 films of a split that is not trained on, and R@10 is what you want in the end. When loss and R@10
+# disagree, believe R@10.
 #
-# **Before and after**, on the test clips. This is the one time that they are looked at. `epochs=0` gives the model as
-# it was drawn; `evaluate` gives all metrics with their intervals.
+# What has moved? For *a bell rings in the city*, each validation film has a [similarity](glossary.md#similarity) by
+# appearance and one by audio. Use the two as coordinates, and training becomes a map on which the right films wander
+# to the top right.
+
+# %% tags=["hide-input"]
+import io
+
+in_city = torch.tensor([clips.facts[i]["place"] == "city" for i in val.tolist()])
+bells = torch.tensor([clips.facts[i]["sound"] == "bell" for i in val.tolist()])
+sounds = clips.present[val, list(clips.experts).index("audio")]
+groups = {
+    "city and bell": (in_city & bells, {"marker": "s", "s": 34, "color": "#b3261e"}),
+    "city only": (in_city & ~bells, {"marker": "^", "s": 20, "color": "#3b78b8"}),
+    "bell only": (bells & ~in_city, {"marker": "x", "s": 20, "color": "#202020"}),
+    "neither": (~in_city & ~bells, {"marker": ".", "s": 12, "color": "#b8b8b8"}),
+}
+both = in_city & bells & sounds
+figure = plt.figure(figsize=(7, 8))
+rows = figure.add_gridspec(4, 6, width_ratios=[2.3, 1, 1, 1, 1, 1], wspace=0.08)
+tops, centres = {}, {}
+for line, (epoch, (text, video)) in enumerate(snapshots.kept.items()):
+    look, hear = (
+        (video.vectors[e] @ text.vectors[e][0]).cpu() for e in ("appearance", "audio")
+    )
+    centres[epoch] = [(x[both].mean() - x[sounds].mean()).item() for x in (look, hear)]
+    axes = figure.add_subplot(rows[line, 0])
+    for name, (group, style) in reversed(groups.items()):
+        axes.scatter(look[group & sounds], hear[group & sounds], label=name, **style)
+    axes.set(xlim=(-0.6, 1), ylim=(-0.6, 1), xticks=[0, 1], yticks=[0, 1])
+    axes.set_ylabel(f"epoch {epoch}\naudio")
+    best = run.model.score(text, video)[0].topk(5).indices.cpu()
+    tops[epoch] = int((in_city & bells)[best].sum())
+    for place, i in enumerate(best.tolist(), 1):
+        picture = figure.add_subplot(rows[line, place])
+        jpeg = clips.storyboard(val[i].item())[1]
+        picture.imshow(plt.imread(io.BytesIO(jpeg), "jpg"))
+        picture.set_title(f"{place} {'✓' if (in_city & bells)[i] else '✗'}")
+        picture.axis("off")
+axes.set_xlabel("appearance")
+handles, labels = axes.get_legend_handles_labels()
+at = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.945)}
+figure.legend(handles[::-1], labels[::-1], ncols=4, columnspacing=1, **at)
+show(
+    figure,
+    "Four rows, for epochs 0, 1, 4 and 8: a map of the validation films, and the first "
+    "five films. At epoch 0 all films lie in one heap near zero. Later, films of the "
+    "city move to the right and films with a bell upwards; those with both end at the "
+    "top right, apart from the rest, and films of the city with a bell are found.",
+    "Training pulls the right films out of the heap. Ticks: a city and a bell.",
+)
+
+# %% tags=["hide-cell", "check"]
+assert tops[0] <= 1 and tops[8] >= 4, tops
+assert all(abs(x) < 0.1 for x in centres[0]) and min(centres[8]) > 0.3, centres
+assert min(centres[8]) > min(centres[1])
+
+# %% [markdown]
+# Before training all films lie in one heap, and the first five are a matter of luck. Then the heap is pulled apart: by
+# appearance the city moves right, by audio the bells move up, and the films with both are found.
+#
+# **Before and after, on the test films.** This is the one time that you look at them. `epochs=0` gives the untrained
+# model; `evaluate` gives all metrics with their [intervals](glossary.md#bootstrap-interval).
 
 # %%
 from mee.evaluate import evaluate
@@ -157,15 +268,15 @@ assert recalls[0] > 10 and recalls[-1] > recalls[0] + 15
 assert run.history[-1]["loss"] < run.history[0]["loss"] / 2
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Overfitting
+# ## Overfitting opens a gap
 #
-# What if there is little to learn from? Take 200 films, and rank two galleries of 200 after each epoch: the films
-# that are trained on, and others from the validation split. That takes a callback of our own.
+# What if there is little to learn from? Take 200 films, and rank two [galleries](glossary.md#gallery) of 200 after each
+# epoch: the films that are trained on, and others from the validation split. A callback of our own does the ranking.
 
 # %%
 from mee.evaluate import compute_ranks
 
-few, others = clips.clips_in("train")[:200], clips.clips_in("val")[:200]
+few, others = clips.clips_in("train")[:200], val[:200]
 
 
 class Watch:
@@ -181,8 +292,8 @@ class Watch:
 
 
 # %% [markdown]
-# > **Predict.** Where will R@10 be after 30 epochs, among the 200 films that were trained on, and among the 200
-# > others? Chance is 5 %. Draw the two curves before you look.
+# > **Predict.** Chance is 5 %. Where will R@10 be after 30 epochs, among the 200 films that were trained on, and among
+# > the 200 others? Draw the two curves before you look.
 
 # %%
 watch = Watch(seen=few, unseen=others)
@@ -192,68 +303,98 @@ for name, curve in watch.curves.items():
     print(f"epoch 30 ≈ {curve[29]:.1f}")
 
 # %% tags=["hide-input"]
+seen, unseen = watch.curves["seen"], watch.curves["unseen"]
 figure, axes = plt.subplots()
-axes.plot(range(1, 31), watch.curves["seen"], "-", label="the 200 films trained on")
-axes.plot(range(1, 31), watch.curves["unseen"], "--", label="200 others")
-axes.axhline(5, color="#808080", linestyle=":", label="chance")
-axes.set(xlabel="epoch", ylabel="t2v R@10 (percent)", ylim=(0, 100))
-axes.legend(loc="upper left")
+axes.fill_between(range(1, 31), unseen, seen, color="#e8e8e8", linewidth=0)
+axes.plot(range(1, 31), seen, "-")
+axes.plot(range(1, 31), unseen, "--")
+axes.axhline(5, color="#808080", linestyle=":")
+for y, words in ((seen[-1], "trained on"), (unseen[-1], "others"), (5, "chance")):
+    axes.text(30.5, y, words, va="center")
+axes.text(22, 57, "the gap")
+axes.set(xlabel="epoch", ylabel="t2v R@10 (%)", ylim=(0, 100), xlim=(0, 36))
+axes.set_xticks(range(0, 31, 5))
 show(
     figure,
     "R@10 on the films trained on climbs to about 90 percent; on others it rises with "
     "it at first, then flattens far below. The gap between the curves keeps growing. "
     "Chance is 5 percent.",
+    "On 200 films the two curves part early: what is learnt helps little with others.",
 )
 
 # %% [markdown]
-# The model knows its 200 films by heart, and that helps little with others: the curves part early, and the gap grows.
-# That is **overfitting**. In textbooks the lower curve bends down again. Here it flattens, so going on is wasted time
-# rather than harm. Only a curve of *other* films can tell you which of the two you have. More films help: with 2,000
-# of them the model was better among 500 clips (≈ 61 on validation) than this one is among 200 (≈ 38).
+# The model knows its 200 films by heart, which helps little with others: the curves part early, and the gap grows. That
+# is [overfitting](glossary.md#overfitting). In textbooks the lower curve bends down again. Here the lower curve
+# flattens, so going on wastes time but does no harm. Only a curve of *other* films can tell you which case you have.
+# More films help: trained on 2,000 of them, the model was better among 500 films (≈ 61 on validation) than this one is
+# among 200 (≈ 38).
 
 # %% tags=["hide-cell", "check"]
-seen, unseen = watch.curves["seen"], watch.curves["unseen"]
 assert seen[-1] > 70 and seen[-1] - unseen[-1] > 30
 assert unseen[-1] > unseen[9] - 4, "it flattens, and hardly bends down"
 assert recalls[-1] > unseen[-1] + 3
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Seeds
+# ## Another seed gives another number
 #
-# The seed draws the first weights, the order of the films and the captions. Nothing else changes in the next runs:
-# four seeds, the same 200 films, 15 epochs.
+# The [seed](glossary.md#seed) decides the first weights, the order of the films and the captions that are drawn.
+# Nothing else changes in the next runs: four seeds, the same 200 films, 15 epochs.
 #
-# > **Predict.** By how many points will the best and the worst of four seeds differ in R@10, among the 200 others?
+# > **Predict.** By how many points of R@10 will the best and the worst of four seeds differ, among the 200 others?
 
 # %%
 from mee.metrics import summarise
 
-found = []
+measured, ranks = [], []
 for seed in range(4):
     model = fit_clips(clips, train=few, val=[], epochs=15, seed=seed, **options).model
     t2v, _, clip_of_caption = compute_ranks(model, clips, others)
-    found.append(summarise(t2v, clip_of_caption)["R@10"])
-    print("seed {}: R@10 ≈ {:.1f} [≈ {:.1f}, ≈ {:.1f}]".format(seed, *found[-1]))
-values = [value for value, _, _ in found]
+    ranks.append(t2v)
+    measured.append(summarise(t2v, clip_of_caption)["R@10"])
+    print("seed {}: R@10 ≈ {:.1f} [≈ {:.1f}, ≈ {:.1f}]".format(seed, *measured[-1]))
+values = [value for value, _, _ in measured]
 print(f"best minus worst: ≈ {max(values) - min(values):.1f} points")
 
+# %% tags=["hide-input"]
+g = torch.Generator().manual_seed(0)
+_, film = clip_of_caption.unique(return_inverse=True)
+each = torch.bincount(film)  # captions of each film
+picks = torch.randint(len(each), (400, len(each)), generator=g)
+figure, axes = plt.subplots(figsize=(7, 3))
+for seed, t2v in enumerate(ranks):
+    hit = torch.bincount(film, (t2v <= 10).double())
+    drawn = 100 * hit[picks].sum(1) / each[picks].sum(1)
+    height = seed + 0.5 * torch.rand(len(drawn), generator=g) - 0.25
+    axes.scatter(drawn, height, s=7, color="#b8b8b8", linewidth=0)
+    axes.plot(measured[seed][1:], [seed, seed], color="#202020", linestyle="-")
+    axes.plot(values[seed], seed, "D", color="#b3261e", markersize=9)
+axes.set_yticks(range(4), [f"seed {seed}" for seed in range(4)])
+axes.set(xlabel="t2v R@10 among 200 others (%)", ylim=(3.5, -0.5))
+show(
+    figure,
+    "Four rows, one per seed. In each a diamond for the measured R@10 lies in the "
+    "middle of a wide cloud of 400 dots, what other draws of the films would give, and "
+    "of its interval of nine or ten points. The four diamonds are nearly in a column.",
+    "Diamonds: four seeds. Dots: the same model on other draws of the 200 films.",
+)
+
 # %% [markdown]
-# There are two kinds of doubt. The **interval** (lesson 07) says what other *clips* would have given, the **spread
-# over seeds** what other *luck in training* would have given. Neither contains the other. Here the intervals are
-# wide, because there are only 200 films, and the seeds differ little; in lesson 07 two seeds of one loss were further
-# apart than other clips could explain. A difference between two methods that is smaller than either needs more seeds,
-# more clips, or silence.
+# A result can be doubted in two ways. The **interval** (lesson 07) says what other *films* would have given, the
+# **spread over seeds** what other *luck in training* would have given. Neither contains the other. Here the intervals
+# are wide, because there are only 200 films, and the seeds differ little; in lesson 07 two seeds of one loss were
+# further apart than other clips could explain. A difference between two methods that is smaller than either needs
+# more seeds, more clips, or silence.
 
 # %% tags=["hide-cell", "check"]
 assert max(values) - min(values) > 0.1
-assert all(high - low > 4 for _, low, high in found)
+assert all(high - low > 4 for _, low, high in measured)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Stop and resume
+# ## Stop and resume, bit for bit
 #
-# Long runs get interrupted. `Checkpoint` writes a file `last.pt` after each epoch; with `resume=True` training goes
-# on from there. Here are ten epochs in one go, and then five, a stop, and five more in new objects. The CPU computes
-# the same numbers each time it is asked, so we can compare bit for bit.
+# Long runs get interrupted. `Checkpoint` writes a file `last.pt` after each epoch, a
+# [checkpoint](glossary.md#checkpoint) from which `resume=True` continues. Compare ten epochs in one go with five, a
+# stop, and five more in new objects. The CPU computes the same numbers each time, so we can compare bit for bit.
 #
 # > **Predict.** How many of the numbers in the two models will differ?
 
@@ -274,17 +415,18 @@ def differing(a, b):
 print(f"numbers that differ: {differing(whole.model, resumed.model):,}")
 
 # %% [markdown]
-# None. What has to be in the file for that?
+# None differ. What has to be in the file for that?
 
 # %%
 for key, value in at_stop.items():
     print(f"{key:<11}{type(value).__name__}")
 
 # %% [markdown]
-# The weights, of course (`model`). But also Adam's running means of the gradients (`optimizer`), how far the learning
-# rate has fallen (`scheduler`), where the random numbers stand (`generator`), the best weights so far (`best_state`),
-# the rows of the curves (`history`), and what was chosen (`choices`). A run with other choices is another run, so
-# `Checkpoint` refuses to go on with it:
+# The file holds the weights (`model`). But it also holds the running means of the gradients that Adam
+# ([Kingma and Ba, 2015](references.md#kingma2015)) keeps (`optimizer`), how far the learning rate has fallen
+# (`scheduler`), where the random numbers stand (`generator`), the best weights so far (`best_state`), the curves
+# (`history`) and the options (`choices`). A run with other options is another run, so `Checkpoint` refuses to continue
+# it:
 
 # %%
 from mee.storage import CheckpointError
@@ -297,13 +439,19 @@ except CheckpointError as error:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The trap: weights are not a run
 #
-# The code that was published with the paper saves no checkpoint at all. It ranks after each epoch, and the best line
-# of its log belongs to a model that the next epoch has overwritten. A common repair saves the weights, and only
-# those, and starts from them when the run was interrupted. Adam is new then, the learning rate is back at its start,
-# and so are the random numbers: the first films come in the same order, with the same captions, once more.
+# The code published with the paper ([Miech et al., 2018](references.md#miech2018)) saves no checkpoint at all. It ranks
+# after each epoch, and the best line of its log belongs to a model that the next epoch has overwritten. A common fix
+# saves the weights, and only those, and starts from them after an interruption.
+
+# %% tags=["remove-input"]
+draw("09_resume", "Four things have to cross a stop; weights alone make another run.")
+
+# %% [markdown]
+# From weights alone, Adam is new, the learning rate is back at its start, and so are the random numbers: the first
+# films come once more, in the same order, with the same captions.
 #
-# > **Predict.** Five epochs more, from the weights alone. Will the loss of the sixth epoch be above or below that of
-# > the run that was never stopped?
+# > **Predict.** Train five epochs more from the weights alone. Will the loss of the sixth epoch be above or below
+# > that of the run that was never stopped?
 
 # %%
 model = fit_clips(clips, epochs=0, **short).model
@@ -316,10 +464,10 @@ for name, each in (("never stopped", whole), ("weights alone", alone)):
     print(f"{name}: loss {losses}, R@10 of the others ≈ {recall:.1f}")
 
 # %% [markdown]
-# Below, at once, and R@10 of the 200 others is higher as well: ≈ 32 instead of ≈ 28, a larger difference than between
-# the four seeds above. So the stop has not spoilt this run; it has made another one of it, with larger steps, a new
-# Adam and the first batches once more. That is a change of method which happened by accident, and no line of the log
-# tells. Compare a model that was interrupted with one that was not, and you measure the interruption.
+# The loss is below at once, and R@10 of the 200 others is higher as well: ≈ 32 instead of ≈ 28, a larger difference
+# than between the four seeds above. So the stop has not spoilt the run, but made another run of it, with larger
+# steps, a new Adam and the first batches once more. The method has changed by accident, and no line of the log tells.
+# Compare a model that was interrupted with one that was not, and you measure the interruption.
 
 # %% tags=["hide-cell", "check"]
 assert differing(whole.model, resumed.model) == 0
@@ -331,8 +479,8 @@ assert 100 * (both[0].double().mean() - both[1].double().mean()) > 1
 assert max(values) - min(values) < 2.5
 
 # %% [markdown]
-# The other file of a checkpoint, `model.pt`, holds the best model with its vocabulary and its shape: what you give
-# away. It belongs to a line of the log, and so that line can be checked. Here is the run of 2,000 films:
+# `Checkpoint` writes a second file. `model.pt` holds the best model with its vocabulary and its shape, all that others
+# need. The file belongs to one line of the log, so that line can be checked, here for the run of 2,000 films:
 
 # %%
 from mee.storage import load_model
@@ -344,16 +492,17 @@ print(f"best epoch: {run.best}, {len(words):,} words in the vocabulary")
 print(f"validation R@10: the log says ≈ {reported:.1f}, the file gives ≈ {again:.1f}")
 
 # %% [markdown]
-# The best epoch was chosen by validation. Whoever chooses it by the *test* clips, as that code does, reports a number
+# The best epoch was chosen by validation. Choosing it by the *test* clips, as the published code does, reports a number
 # that is too good; [lesson 10](10_leaks.ipynb) measures by how much.
 #
-# ## Fewer bits, and a GPU
+# ## Fewer bits and a GPU change the time, not the method
 #
-# **Mixed precision** computes the large products with 16 bits instead of 32. `bfloat16` has three digits at best; in
-# exchange it needs half the memory, and GPUs and some CPUs are faster with it. `torch.autocast` does it for a block
-# of code, while weights and gradients stay at 32 bits; in training, `amp=True` turns it on.
+# [Mixed precision](glossary.md#mixed-precision) computes the large products with 16 bits instead of 32. `bfloat16`
+# has three digits at best; in exchange it needs half the memory, and GPUs and some CPUs are faster with it.
+# `torch.autocast` uses it for a block of code, while weights and gradients stay at 32 bits; in training, `amp=True`
+# turns it on.
 #
-# > **Predict.** Scores lie between −1 and 1. How far will the largest change of a score be, among 64 × 64?
+# > **Predict.** Scores lie between −1 and 1. How large will the largest change of a score be, among 64 × 64?
 
 # %%
 batch = next(iter(run.batches)).to(device)
@@ -367,14 +516,20 @@ print(f"largest change of a score ≈ {(mixed - full).abs().max():.3f}")
 print(f"validation R@10 ≈ {r_at_10:.1f}, with 32 bits ≈ {again:.1f}")
 
 # %% [markdown]
-# Enough for two films to change places now and then, too little to change R@10 by much.
+# Such a change makes two films swap places now and then, but is too small to move R@10 by much.
 #
-# **On a GPU**, a step of this model is some hundred small operations, and the GPU is done with each before the CPU
-# has asked for the next. So the library trains in another way there (`mee.resident`; `fast=True`, or `--fast` on the
-# command line, is the default where there is a GPU). All clips, captions and word vectors are moved to the GPU once.
-# A batch is made there, from numbers of clips and captions. And since all batches have the same shape, a whole step
-# is recorded once, as a *CUDA graph*, and then replayed without the CPU. The price is padding: an ordinary batch is
-# as long as its longest caption, a resident one as long as the longest caption of all.
+# **On a GPU**, a step of this model is a few hundred small operations, and the GPU finishes each before the CPU has
+# asked for the next. So the library trains in another way there (`mee.resident`; `fast=True`, or `--fast` on the
+# command line, is the default with a GPU). All clips, captions and word vectors move to the GPU once, and batches are
+# made there. Since all batches have the same shape, a whole step is recorded once, as a *CUDA graph*, and then
+# replayed without the CPU.
+
+# %% tags=["remove-input"]
+draw("09_waiting", "Recording a step removes the waiting (a sketch, not measured).")
+
+# %% [markdown]
+# The price is [padding](glossary.md#padding): an ordinary batch is as long as its longest caption, a resident batch as
+# long as the longest caption of all.
 
 # %%
 from mee.resident import ResidentClips
@@ -386,11 +541,11 @@ print("words, ordinary:", tuple(ordinary.words.shape))
 print("words, resident:", tuple(resident.words.shape))
 
 # %% [markdown]
-# Padding is masked, so it changes nothing but time. On a CPU there is no graph to replay, but the rest of `fast=True`
-# runs there as well, on the same films and captions:
+# Padding is masked, so it changes nothing but time. A CPU has no graph to replay, but the rest of `fast=True` runs
+# there as well, on the same films and captions:
 
 # %%
-fast = fit_clips(clips, epochs=10, fast=True, **short)
+fast = fit_clips(clips, epochs=5, fast=True, **short)
 for name, rows in (("ordinary", whole.history), ("fast", fast.history)):
     print(f"{name:<9}" + "  ".join(f"≈ {row['loss']:.3f}" for row in rows[:5]))
 
@@ -398,30 +553,30 @@ for name, rows in (("ordinary", whole.history), ("fast", fast.history)):
 assert abs(again - reported) < 0.5
 assert 0 < (mixed - full).abs().max() < 0.05
 assert abs(r_at_10 - again) < 2
-for a, b in zip(fast.history, whole.history, strict=True):
+for a, b in zip(fast.history, whole.history[:5], strict=True):
     assert abs(a["loss"] - b["loss"]) < 0.01
 temporary.cleanup()
 
 # %% [markdown]
-# The same losses, up to rounding. How much faster it is on a GPU, we do not know: when this page was written, it had
-# not been measured on one ([benchmarks](benchmarks.md) says what has been measured, and has the command). What you
-# can expect from the argument is that a small model gains most, because there the waiting is the largest part.
+# The losses are the same, up to rounding. How much time the recording saves on a GPU had not been measured when this
+# page was written ([benchmarks](benchmarks.md) has the command). A small model should gain most, because waiting is
+# the largest part of its time.
 #
 # ## Summary
 #
-# - `fit` is the loop of lesson 08 with validation, the best epoch, and callbacks around it.
-# - The loss alone says little: watch R@10 on clips that are not trained on, with chance beside it. When the two
-#   curves part, the model is learning its films by heart.
+# - `fit` is the loop of lesson 08 with validation, the best epoch and callbacks around it.
+# - The loss alone says little: watch R@10 on films that are not trained on, with chance beside it. When the two curves
+#   part, the model is learning its films by heart.
 # - Another seed gives another number. So do other clips.
-# - A checkpoint holds weights, optimiser, learning rate and random numbers; then a resumed run is the same run, bit
-#   for bit. Weights alone are not a run.
+# - A checkpoint holds weights, optimiser, learning rate and random numbers, so a resumed run is the same run, bit for
+#   bit. Weights alone are not a run.
 # - Fewer bits and a GPU change the time, not the method.
 #
 # ## Exercises
 #
 # 1. How many steps does a run take, and with which learning rates?
 # 2. Stop and resume a loop written by hand.
-# 3. How large is the luck of the best of many?
+# 3. How much luck is in the best of many results?
 #
 # Write them in the [exercise notebook](exercises/09_training.ipynb); one way to do it is in the
 # [solutions](solutions/09_training.ipynb).

@@ -6,9 +6,9 @@
 # here.
 #
 # **You need** [lesson 04](04_mixture_weights.ipynb) for the parts of the model and
-# [lesson 07](07_retrieval_metrics.ipynb) for intervals. Lessons 02, 03 and 06 made the parts that we now take away.
+# [lesson 07](07_retrieval_metrics.ipynb) for intervals. Lessons 02, 03 and 06 built the parts that we now take away.
 #
-# **Minutes** 65
+# **Minutes** 60
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/12_ablations.ipynb)
@@ -36,19 +36,31 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 from IPython.display import Markdown
-from lesson import show
+from lesson import draw, show
 
 from mee import VideoTextMEE, fit_clips, read_clips
 from mee.compare import Result, compare, difference
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
+# %% tags=["remove-input"]
+draw("here_12", "You are here: every part of the model, each taken out in turn.")
+
 # %% [markdown]
-# ## A row is a dict
+# ## Write a row as a dict
 #
-# An **ablation** takes a part of a model away, trains the rest again, and looks at what is lost. The table of a paper
-# is made of such rows: all parts, without the gate, without the weights, and so on. A *row* of ours is a dict with the
-# choices that differ from the full model. The full model is the empty dict.
+# An [ablation](glossary.md#ablation) takes a part of a model away, trains the rest again, and looks at what is lost.
+# The table of a paper is made of such rows: all parts, without the gate, without the weights, and so on. The crosses in
+# the next figure are the rows of this lesson.
+
+# %% tags=["remove-input"]
+draw(
+    "12_what_is_taken_out",
+    "Each cross is a row: the part that it takes out, and the row's name.",
+)
+
+# %% [markdown]
+# A *row* of ours is a dict with the choices that differ from the full model. The full model is the empty dict.
 
 # %%
 rows = {
@@ -58,10 +70,10 @@ rows = {
 }
 
 # %% [markdown]
-# What has to happen to a row? Train it, with several seeds; rank the same clips each time; keep all ranks. Here it is
-# by hand, on little: two rows, two seeds, 100 films, two epochs. `fit_clips` trains a model in one line, and
-# `compute_ranks` gives the rank of each caption's film, the rank of each film's best caption, and whose caption each
-# is.
+# What has to happen to a row? Train it, with several [seeds](glossary.md#seed); rank the same clips each time; keep all
+# ranks. Here it is by hand, on a small scale: two rows, two seeds, 100 films, two epochs. `fit_clips` trains a model in
+# one line, and `compute_ranks` gives the rank of each caption's film, the rank of each film's best caption, and whose
+# caption each is.
 
 # %%
 from mee.evaluate import compute_ranks
@@ -79,21 +91,13 @@ for label in ("all parts", "no gate"):
     print(label, tuple(by_hand[label].shape), "(seeds, captions)")
 
 # %% [markdown]
-# That is all that `mee.compare.compare` does, for both directions. It is the runner behind every comparison of this
-# book. Its ranks are ours, one by one (a folded cell below checks that).
-
-# %%
-two_rows = {label: rows[label] for label in by_hand}
-by_library = compare(clips, two_rows, (0, 1), "val", **tiny)
-for label, result in by_library.items():
-    print(label, "t2v", tuple(result.t2v.shape), "v2t", tuple(result.v2t.shape))
-
-# %% [markdown]
-# ## Rows that need another network
+# That is all that `mee.compare.compare` does, in both directions. A folded cell below checks that its ranks are ours.
+#
+# ## Add rows that need another network
 #
 # Not every row is an option. The opposite of a *mixture* of experts is to put the features of all experts side by side
-# in one long vector, and to compare once: **concatenation**. Take two experts with unit vectors of two numbers. The
-# second film is silent, so it has zeros there.
+# in one long vector, and to compare once: **concatenation**. Take two experts with vectors of two numbers. The second
+# film is silent, so it has zeros there.
 #
 # > **Predict.** Sentence and film agree perfectly by appearance. What is the cosine of the sentence with the silent
 # > film?
@@ -105,27 +109,27 @@ silent = torch.tensor([1.0, 0.0, 0.0, 0.0])
 print(f"with sound {sentence @ with_sound:.2f}, silent {sentence @ silent:.2f}")
 
 # %% [markdown]
-# 0.71: the film pays for its silence, as with zeros in [lesson 05](05_missing_faces.ipynb). And *how much* each expert
-# counts is a matter of lengths, the same for all sentences: the model cannot trust sound more when a sentence speaks of
-# a bell.
+# The film pays for its silence with a cosine of 0.71, as with zeros in [lesson 05](05_missing_faces.ipynb). And *how
+# much* each expert counts is a matter of lengths, the same for all sentences: the model cannot trust sound more when a
+# sentence speaks of a bell.
 #
 # Three more rows need a network of their own: a **plain mean** of the words' vectors instead of
-# [NetVLAD](02_words_and_netvlad.ipynb), a mean of the audio rows, and **one set of weights for all sentences**, which
-# is learnt and does not see the sentence. They stand in the repository's folder `experiments`, beside the command that
-# made the large table below. Here is the last one in full: a function that takes the description of a network, and
-# gives a network.
+# [NetVLAD](glossary.md#netvlad), a mean of the audio rows, and **one set of weights for all sentences**, which is
+# learnt without seeing the sentence. They stand in the folder `experiments`. The last one takes the description of a
+# network and gives a network:
 
 # %%
 sys.path.append("../experiments")
 import tinyclips
 from tinyclips import constant_weights
 
-print(inspect.getsource(constant_weights))
+source = inspect.getsource(constant_weights).splitlines()
+print(*(line.partition("  #")[0] for line in source if '"""' not in line), sep="\n")
 rows["concatenation"] = {"network": tinyclips.Concatenation}
 rows["mean of words"] = {"network": partial(tinyclips.mean_pooled, words=True)}
 
 # %% [markdown]
-# Is it what it says? Train it for two epochs, and look at the weights of two sentences.
+# Does it do what it says? Train it for two epochs, and look at the weights of two sentences.
 #
 # > **Predict.** Will they be equal to each other? Will they be 1/4 each?
 
@@ -141,9 +145,11 @@ for label, network in networks.items():
         print(f"{label:<16}" + "  ".join(f"≈ {weight:.3f}" for weight in one))
 
 # %% [markdown]
-# With one set for all they are equal, and they have left 1/4: not seeing the sentence is not the same as being uniform.
+# With one set for all they are equal, and no longer 1/4: not seeing the sentence is not the same as being uniform.
 
 # %% tags=["hide-cell", "check"]
+two_rows = {label: rows[label] for label in by_hand}
+by_library = compare(clips, two_rows, (0, 1), "val", **tiny)
 for label, result in by_library.items():
     assert torch.equal(by_hand[label], result.t2v)
 same, own = weights.values()
@@ -152,7 +158,7 @@ assert (own[0] - own[1]).abs().max() > 2e-3
 
 # %% [markdown]
 # Look at sizes, too, before you believe a row. Taking a part away often takes numbers away, and then it is open which
-# of the two was missed.
+# of the two was missed: the part, or its size.
 
 # %%
 for label in ("all parts", "no gate", "concatenation", "mean of words"):
@@ -164,9 +170,12 @@ for label in ("all parts", "no gate", "concatenation", "mean of words"):
 # *Mean of words* hands 50 numbers per sentence to the rest of the model, where NetVLAD hands over 400. We will come
 # back to that.
 #
-# ## A paired test, by hand
+# ## Test in pairs, by hand
 #
-# Two methods, the same 24 queries. Here are the ranks that they gave; a query is *found* if its rank is at most 10.
+# Two methods, A and B, get the same 24 [queries](glossary.md#query). Here are the [ranks](glossary.md#rank) that they
+# gave; a query is *found* if its rank is at most 10. Is A better? First as if the queries had been different ones for
+# each: each share $p$ is known to $\pm 1.96\sqrt{p(1-p)/24}$, and their difference to the root of the sum of the
+# squares.
 
 # %%
 a = [1, 3, 2, 8, 40, 5, 90, 120, 7, 60, 2, 300]
@@ -175,20 +184,14 @@ b = [2, 9, 1, 25, 70, 5, 60, 150, 12, 80, 3, 210]
 b = torch.tensor(b + [31, 6, 44, 9, 1, 95, 4, 30, 18, 40, 11, 28])
 found_a, found_b = a <= 10, b <= 10
 print(f"A found {found_a.sum()}, B found {found_b.sum()} of {len(a)}")
-
-# %% [markdown]
-# Is A better? First as if the queries had been different ones for each. A's share is 15/24 and B's 9/24, each known to
-# $\pm 1.96\sqrt{p(1-p)/24}$, and their difference to the root of the sum of the squares.
-
-# %%
 p_a, p_b = found_a.double().mean(), found_b.double().mean()
 half = 1.96 * ((p_a * (1 - p_a) + p_b * (1 - p_b)) / 24) ** 0.5
 low, mean, high = (100 * (p_a - p_b + x) for x in (-half, 0, half))
 print(f"unpaired: {mean:.0f} points, from {low:.0f} to {high:.0f}")
 
 # %% [markdown]
-# The interval contains 0. But both methods met the *same* queries. Those that both found, and those that neither found,
-# say nothing about which is better. Look at the rest.
+# The interval contains 0. But both methods were given the *same* queries. Those that both found, and those that neither
+# found, say nothing about which method is better. Look at the rest.
 #
 # > **Predict.** 15 against 9. How many queries did only A find, and how many only B?
 
@@ -198,8 +201,8 @@ print(delta.tolist())
 print(f"only A: {(delta == 1).sum()}, only B: {(delta == -1).sum()}")
 
 # %% [markdown]
-# Six against none. If A and B were equally good, a coin would have decided for each of these six which of the two found
-# it. Six coins fall in $2^6 = 64$ ways; here are all of them.
+# Six against none. If A and B were equally good, a coin would have decided for each of these six queries which method
+# found it. Six coins fall in $2^6 = 64$ ways; here are all of them.
 #
 # > **Predict.** How many of the 64 give a difference of 6 or more, in either direction?
 
@@ -212,24 +215,32 @@ p_value = (coins.sum(1).abs() >= 6).double().mean()
 print(f"p = {p_value:.3f}")
 
 # %% [markdown]
-# Two of 64. Coins alone do that in 3 % of cases: **p = 0.03**. The usual bar is 5 %, so the paired test says what the
-# unpaired interval could not. It is called a *sign test*, and for found-or-not also McNemar's test. Note what it used:
-# six of 24 queries.
+# Two of 64: coins alone do that in 3 % of cases, so **p = 0.03**. The usual bar is 5 %, and the paired test says what
+# the unpaired interval could not. It is called a *sign test*, and for found-or-not also McNemar's test ([McNemar,
+# 1947](references.md#mcnemar1947)). It used only six of the 24 queries.
 #
-# `difference` asks the same in another way, by drawing queries again and again
-# ([lesson 07](07_retrieval_metrics.ipynb)). It takes two `Result`s, which hold ranks. Its interval does not contain 0
-# either:
+# `difference` makes the same [paired comparison](glossary.md#paired-comparison) in another way, by drawing queries
+# again and again ([lesson 07](07_retrieval_metrics.ipynb)). It takes two `Result`s, which hold ranks. Its interval does
+# not contain 0 either:
 
 # %%
 one_seed = a[None].double(), b[None].double()
 pair = [Result(ranks, ranks, torch.arange(24), 0.0) for ranks in one_seed]
 print("paired: {:.0f} points, from {:.0f} to {:.0f}".format(*difference(*pair)))
 
+# %% tags=["remove-input"]
+draw(
+    "12_paired_and_unpaired",
+    "Only the queries on which A and B differ count in the paired interval, so it is "
+    "narrower.",
+)
+
 # %% [markdown]
-# ## A small table, live
+# ## Make a small table
 #
-# Now five rows: 1,000 films, six epochs, three seeds, ranked on validation. And a sixth row that most papers leave out:
-# **the full model again, with three other seeds**. It shows what a table says when nothing has been changed.
+# Now five rows are trained on 1,000 films, for six epochs, with three seeds, and ranked on validation. A sixth row is
+# one that most papers leave out: **the full model again, with three other seeds**. It shows what a table says when
+# nothing has been changed.
 #
 # > **Predict.** How large will the difference between the full model and itself be?
 
@@ -263,11 +274,10 @@ for label in (repeated, "uniform weights", "no gate"):
     assert abs(against[label][0]) < 5
 
 # %% [markdown]
-# ## The careful table
+# ## Read the careful table
 #
-# For them one needs more clips, more training, and the patience of an hour of computing. That was done once, by the
-# command below, with the same `compare` and more rows. Its numbers are in a small file. All that follows in this
-# section was **read**, not computed here.
+# Those two parts need more clips, more training, and an hour of computing. That was done once, by the command below,
+# with the same `compare` and more rows. All that follows in this section is **read** from its record.
 
 # %%
 record = json.loads(Path("data/ablations.json").read_text())
@@ -293,23 +303,13 @@ lines.append("| chance | " + " | ".join(cells) + " | |")
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# Does our small table agree with it? Not in size, as our models are small and hardly trained. But where a difference is
-# large, both tables should have it.
-
-# %%
-print("R@10, text to video, against the full model: here, and in the careful run")
-for label in list(rows)[1:]:
-    careful = differences[label]["t2v"]["R@10"][0]
-    print(f"{label:<16} ≈ {against[label][0]:+.1f}   ≈ {careful:+.1f}")
-
-# %% [markdown]
-# They agree about the two large ones. About the small ones only the careful run can say anything, and whether it can is
-# the next question.
+# Both tables agree about the two large differences. About the small ones only the careful run can say anything, and
+# whether it can is the next question.
 #
-# ## Many rows, much luck
+# ## Ask more when there are many rows
 #
 # The record compares 17 rows with the full model, in both directions: 34 intervals. Each misses the truth one time in
-# twenty, by construction. Let us play a paper in which **nothing** makes a difference: 20 rows, 500 queries each; a
+# twenty, by construction. Let us simulate papers in which **nothing** makes a difference: 20 rows, 500 queries each; a
 # tenth of the queries is found by the row alone, another tenth by the full model alone. A thousand such papers.
 #
 # > **Predict.** How many *rows* will have an interval that leaves out 0? How many *papers* have at least one such row?
@@ -323,9 +323,9 @@ rate = clear.float().mean(), clear.any(1).float().mean()
 print(f"rows: {rate[0]:.0%}; papers with at least one: {rate[1]:.0%}")
 
 # %% [markdown]
-# $1 - 0.95^{20} = 64\,\%$. Two papers of three have something to report, and there is nothing. The plainest remedy:
-# with $m$ comparisons, ask of each not 5 % but $5/m$ % (*Bonferroni*). The intervals get wider, and in 95 of 100 papers
-# all of them are right together.
+# $1 - 0.95^{20} = 64\,\%$: two papers of three have something to report, and nothing differs. The plainest remedy is to
+# ask of each of $m$ comparisons not 5 % but $5/m$ % (*Bonferroni's* correction, [Dunn, 1961](references.md#dunn1961)).
+# The intervals get wider, and in 95 of 100 papers all of them are right together.
 
 # %%
 normal = torch.distributions.Normal(0, 1)
@@ -338,9 +338,18 @@ assert abs(rate[0] - 0.05) < 0.01 and abs(rate[1] - (1 - 0.95**20)) < 0.06
 assert strict < 0.1
 
 # %% [markdown]
-# From 1.96 standard errors to 3.0: each interval half as wide again. In `mee.compare` that is
-# `difference(..., level=1 - 0.05 / m)`. The record has both. These of its 34 comparisons leave out 0 at 95 %, and no
-# longer when all are to hold together:
+# From 1.96 standard errors to 3.0: each interval is half as wide again.
+
+# %% tags=["remove-input"]
+draw(
+    "12_a_family_of_intervals",
+    "Among twenty ordinary intervals one leaves out 0 by luck; of the wider ones none.",
+)
+
+# %% [markdown]
+# In `mee.compare` the wider interval is `difference(..., level=1 - 0.05 / m)`, and the record has both. Here are those
+# of its comparisons that leave out 0 at 95 %, and no longer when all are to hold together; then the row in which
+# nothing was changed.
 
 # %%
 doubtful = []
@@ -352,25 +361,20 @@ for label, row in differences.items():
             print(f"{label}, {way}: ≈ {gain:+.1f}, strictly from", end=" ")
             print("≈ {:+.1f} to ≈ {:+.1f}".format(*strictly))
 print(f"{len(doubtful)} of {2 * len(differences)}")
-
-# %% [markdown]
-# That does not make them wrong. If several rows point in one direction, or if the same was found on other clips, a
-# finding can be likely. But it is a claim that this table alone cannot carry. And the row in which nothing was changed?
-
-# %%
 for way in ("t2v", "v2t"):
-    for name in ("R@1", "R@10"):
-        words = in_words(differences[repeated][way][name])
-        print(f"{repeated}, {way} {name}: {words}")
+    words = in_words(differences[repeated][way]["R@10"])
+    print(f"{repeated}, {way}: {words}")
 
 # %% [markdown]
-# That is what other random numbers do. In a table without this row, the largest of these four could have been reported
-# as a finding. Three seeds are few, and an interval's ends are no walls.
+# Losing the wider interval does not make a finding wrong. If several rows point in one direction, or if the same was
+# found on other clips, it can be likely; but this table alone cannot carry the claim. The last lines are what other
+# random numbers do, and a table without that row would not say so. Three seeds are few, and an interval's ends are no
+# walls.
 #
-# ## One figure for all rows
+# ## See all rows in one figure
 #
-# A **forest plot**: for each row its difference to the full model, the 95 % interval (thick) and the strict one (thin).
-# A filled circle is clear of 0 even strictly. The axis is squeezed beyond 5 points, as some rows lose fifty.
+# A [forest plot](glossary.md#forest-plot) shows for each row its difference to the full model, the 95 % interval
+# (thick) and the strict one (thin). A filled circle is clear of 0 even strictly.
 #
 # > **Predict.** Cover the labels of the figure. Which row lies furthest to the right of 0?
 
@@ -384,12 +388,12 @@ groups = {
     "control": [repeated],
 }
 groups["mixture"].append("one set of weights for all sentences")
-dark = "#202020"
-size = {"figsize": (9.5, 6.6), "sharey": True, "layout": "constrained"}
-figure, panels = plt.subplots(1, 2, **size)
+dark, edge = "#202020", -28
+figure, panels = plt.subplots(1, 2, figsize=(7, 7.8), sharey=True)
+figure.subplots_adjust(left=0.34, right=0.92, top=0.99, bottom=0.15, wspace=0.34)
 places, names, said, y = [], [], [], 0
 left = {"xycoords": panels[0].get_yaxis_transform(), "textcoords": "offset points"}
-left |= {"ha": "right", "va": "center", "weight": "bold", "fontsize": 9}
+left |= {"ha": "right", "va": "center", "weight": "bold", "fontsize": 11}
 for group, labels in groups.items():
     panels[0].annotate(group, (0, y), (-6, 0), **left)
     for label in labels:
@@ -400,29 +404,39 @@ for group, labels in groups.items():
             row = differences[label][way]
             (mean, low, high), (_, *strictly) = row["R@10"], row["R@10, strict"]
             fill = dark if strictly[0] * strictly[1] > 0 else "white"
-            axes.plot(strictly, [y, y], color=dark, linestyle="-", linewidth=0.8)
-            axes.plot([low, high], [y, y], color=dark, linestyle="-", linewidth=3)
-            axes.plot(mean, y, "o", markersize=7, markeredgecolor=dark, color=fill)
-            axes.annotate(f"{mean:+.1f}", (75, y), ha="right", va="center", fontsize=9)
+            mark, at = ("o", mean) if mean > edge else ("<", edge)
+            if mark == "o":
+                axes.plot(strictly, [y, y], color=dark, linestyle="-", linewidth=1)
+                axes.plot([low, high], [y, y], color=dark, linestyle="-", linewidth=3.5)
+            axes.plot(at, y, mark, markersize=5.5, markeredgecolor=dark, color=fill)
+            value = {"xycoords": axes.get_yaxis_transform(), "va": "center"}
+            axes.annotate(f"{mean:+.1f}", (1.02, y), fontsize=10, **value)
             if way == "t2v":
                 said.append(f"{label} ≈ {mean:+.0f}")
     y += 1.5
 for axes, way in zip(panels, ("t2v", "v2t"), strict=True):
     axes.axvline(0, color="#4a7fb5", linestyle="--", linewidth=1)
-    axes.set_xscale("symlog", linthresh=5, linscale=1.2)
-    axes.set_xticks([-60, -20, -5, 0, 5], ["-60", "-20", "-5", "0", "5"])
-    axes.minorticks_off()
-    axes.set(xlim=(-100, 80), ylim=(y - 1, -0.8))
-    axes.set_xlabel(f"{way} R@10 against all parts (points)")
-panels[0].set_yticks(places, names, fontsize=9)
-for axes in panels:
+    axes.set_xticks([-20, -10, 0, 10])
+    axes.tick_params(axis="x", labelsize=10)
+    axes.set(xlim=(edge - 2, 15), ylim=(y - 1, -0.8))
+    axes.set_xlabel(f"{way} R@10 (points)", fontsize=11)
     axes.tick_params(axis="y", length=0)
+panels[0].set_yticks(places, names, fontsize=10)
+key = {"color": dark, "linestyle": "-"}
+handles = [
+    plt.Line2D([], [], linewidth=3, label="95 % for each", **key),
+    plt.Line2D([], [], linewidth=0.8, label="95 % for all together", **key),
+    plt.Line2D([], [], marker="o", color=dark, lw=0, label="clear of 0, strictly"),
+    plt.Line2D([], [], marker="<", color=dark, lw=0, label="off the scale"),
+]
+figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=10)
 alone = "Single experts lie far to the left of 0, InfoNCE to the right of it. From "
 alone += "text to video, the differences in R@10 to the full model are: "
-show(figure, alone + "; ".join(said) + ".")
+claim = "No expert is enough alone; among the rows of the loss InfoNCE gains most."
+show(figure, alone + "; ".join(said) + ".", claim)
 
 # %% [markdown]
-# ## Reading it
+# ## Say what the figure allows
 #
 # What may be said, for TinyClips and these settings?
 #
@@ -430,9 +444,9 @@ show(figure, alone + "; ".join(said) + ".")
 #   missed least: appearance sees beards and glasses too ([lesson 04](04_mixture_weights.ipynb)). An expert may be good
 #   and still be dispensable.
 # - **The mixture** beats one long vector.
-# - **The words** need NetVLAD badly; **the audio rows** do as well with a mean. Why, we look at below.
-# - **InfoNCE** gains most, and is no part of the paper. The paper is from 2018; most of what came after it trains with
-#   this loss ([lesson 17](17_from_mee_to_today.ipynb)).
+# - **The words** need NetVLAD badly; **the audio rows** do as well with a mean. We look at the reason below.
+# - [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) gains most, and is no part of
+#   the paper. Most of what came after 2018 trains with this loss ([lesson 17](17_from_mee_to_today.ipynb)).
 
 # %% tags=["hide-cell", "check"]
 
@@ -459,12 +473,13 @@ assert clear_of_0("InfoNCE") == 1 and max(differences, key=points) == "InfoNCE"
 for label in ("concatenation", "mean of words"):
     assert against[label][0] * points(label) > 0
 assert sorted(sum(groups.values(), [])) == sorted(differences)
+assert len(differences) == 17
 for label in groups["mixture"][1:]:
     assert points(label, "v2t", "R@1") > 1 and points(label) < 1
 
 # %% [markdown]
-# And the weights? From sentence to film they help, probably. Now look at the *other* direction, and at R@1, where each
-# film ranks sentences:
+# And the weights? From sentence to film they help, probably. Now look at the *other* direction, where each film ranks
+# sentences, and at R@1, the share of films whose own caption comes first:
 
 # %%
 for label in ("uniform weights", "one set of weights for all sentences"):
@@ -472,24 +487,24 @@ for label in ("uniform weights", "one set of weights for all sentences"):
         print(f"{label}, {way} R@1: {in_words(differences[label][way]['R@1'])}")
 
 # %% [markdown]
-# There it is *better* to have no weights. [Lesson 04](04_mixture_weights.ipynb) found the reason: a clip has no
-# weights, and each sentence that it ranks brings its own, and with them a scale of its own. The last row supports that.
-# With **one set of weights for all**, *learnt* like the others, the points are there as well. So it is not learning
-# that costs them; it is that sentences differ. (The calibrated score of [lesson 05](05_missing_faces.ipynb) puts
-# sentences on a common scale.)
+# There it is *better* to have no weights of one's own. [Lesson 04](04_mixture_weights.ipynb) found the reason: a clip
+# has no weights, and each sentence that it ranks brings its own, and so its own scale. The last row supports that: with
+# **one set of weights for all**, *learnt* like the others, the points are gained as well. So it is not learning that
+# costs them; it is that sentences differ. The [calibrated score](glossary.md#calibrated-score) of [lesson
+# 05](05_missing_faces.ipynb) puts sentences on a common scale.
 #
-# What an ablation cannot say is that a part is worth so many points, full stop. It is worth them *beside the other
-# parts*, with these settings, on these clips. Even the careful models had twelve epochs only: all rows rise with more,
-# and [lesson 11](11_images_and_videos.ipynb) showed that an answer may turn round on the way. And the settings were
-# chosen for the full model, not for its rivals, which is a small injustice to all of them.
+# An ablation cannot say that a part is worth so many points, full stop. The part is worth them *beside the other
+# parts*, with these settings, on these clips. All rows rise with more training, and [lesson
+# 11](11_images_and_videos.ipynb) showed that an answer may turn round on the way. And the settings were chosen for the
+# full model, not for its rivals, which is a small injustice to all of them.
 
 # %% [markdown]
-# ## A row of your own
+# ## Add a row of your own
 #
-# Why does the mean of words lose so much? Three suspects: a mean is too poor; its 50 numbers are too few beside
-# NetVLAD's 400; or a layer that learns is missing. Two rows can tell. **NetVLAD with one centre** gives 50 numbers,
-# too, and learns. A **wide mean** is the mean, then a layer that learns, to 400 numbers. The first is an option; the
-# second is a small class and a function.
+# Why does the mean of words lose so much? There are three suspects: a mean is too poor; its 50 numbers are too few
+# beside NetVLAD's 400; or a layer that learns is missing. Two rows can tell. **NetVLAD with one centre** gives 50
+# numbers, too, and learns. A **wide mean** is the mean, then a layer that learns, to 400 numbers. The first row is an
+# option; the second is a small class and a function.
 
 
 # %%
@@ -523,9 +538,9 @@ for label in ("mean of words", *own):
         print(f"{label:<14}{way}  {in_words(gain)}")
 
 # %% [markdown]
-# Neither is good. Learning with one centre does not do it, and width alone does not either. What is left is what
-# NetVLAD is about: *several* centres, so that words go to different places of the vector before they are added up. The
-# audio rows of a film all come from one sound, so there is less to keep apart in them.
+# Neither is good: learning with one centre does not do it, and width alone does not either. What is left is what
+# NetVLAD is about: *several* [centres](glossary.md#centre), so that words go to different places of the vector before
+# they are added up. The audio rows of a film all come from one sound, so there is less to keep apart in them.
 
 # %% [markdown]
 # ## The trap: a switch that cannot be switched off
@@ -560,9 +575,11 @@ for label, result in (("wrong switch", wrong), ("right switch", right)):
         print(f"{label}: {in_words(gain)} points")
 
 # %% [markdown]
-# *The gate buys nothing*, and with no doubt at all. In a table without intervals, or with other seeds for each row, the
-# mistake would not show. Here it does: **no two trainings that differ in anything agree on every rank**. A difference
-# of exactly 0 is a bug. The fix is a switch that takes no value, and a look at what was built:
+# > **Trap.** *The gate buys nothing*, says the row, and with no doubt at all. In a table without intervals, or with
+# > other seeds for each row, the mistake would not show. Here it does: **no two trainings that differ in anything agree
+# > on every rank**. A difference of exactly 0 is a bug.
+#
+# The fix is a switch that takes no value, and a look at what was built:
 
 # %%
 from mee.cli import parse
@@ -587,8 +604,8 @@ assert not gates
 # - A row is a dict: what differs from the full model. One runner trains all rows with the same seeds and ranks the same
 #   clips, so that differences are paired. A row with nothing changed belongs in every table.
 # - A paired test looks only at the queries on which two methods disagree. Coins say how often luck alone does as much.
-# - Twenty rows in which nothing differs give two papers of three something to report. Ask more of each when there are
-#   many.
+# - Twenty rows in which nothing differs give two papers of three something to report. Ask more of each row when there
+#   are many.
 # - On TinyClips the experts, their mixture and NetVLAD over words are worth much, the face and NetVLAD over sound
 #   little; InfoNCE, which is not in the paper, gains most.
 # - A part is worth what it is worth beside the others. And a difference of exactly 0 is a bug.

@@ -2,16 +2,16 @@
 # # Does it hold on the paper's own videos?
 #
 # **You will learn** to read a public collection before you train on it: which list of clips a table
-# belongs to, which experts a clip lacks, what twenty people say about it; what the paper's recipe
-# is, number by number; whether the mixture beats its best expert and photographs help, on real
-# videos; and which published numbers cannot stand side by side.
+# belongs to, which experts a clip lacks, what twenty people say about it; whether the mixture beats
+# its best expert and photographs help, on real videos; and which published numbers cannot stand side
+# by side.
 #
 # **You need** [lesson 05](05_missing_faces.ipynb) for the mask and the calibrated score,
 # [lesson 07](07_retrieval_metrics.ipynb) for intervals; and the clips, which this book may not pass
 # on. Three commands fetch and convert them (below). Without them you can read everything that came
 # out here.
 #
-# **Minutes** 60
+# **Minutes** 50
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/14_msrvtt.ipynb)
@@ -35,14 +35,13 @@ import math
 import os
 import sys
 from collections import Counter
-from itertools import combinations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lesson import show
+from lesson import EXPERTS, draw, show
 
 from mee import fit_clips, read_clips
 from mee.compare import Result, difference
@@ -52,14 +51,17 @@ from mee.metrics import chance, ranks, summarise
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
+# %% tags=["remove-input"]
+draw("here_14", "You are here: real clips, their experts, and the ranks.")
+
 # %% [markdown]
 # ## Get what can be had
 #
-# MSR-VTT, on which the paper measured, has 10,000 videos from YouTube, some of them gone. The
-# archive of the paper's features has been hard to reach for years. Public repositories do hold
-# **frames of 4,827 of the videos, and all captions**. No repository holds their sound, their
-# speech, or enough neighbouring frames for a good look at motion. So this lesson sees half of
-# MSR-VTT, through a keyhole. In the folder of this repository:
+# MSR-VTT ([Xu et al., 2016](references.md#xu2016)), on which the paper measured, has 10,000 videos
+# from YouTube, some of them gone by now. The archive of the paper's features has been hard to reach
+# for years. Public repositories do hold **frames of 4,827 of the videos, and all captions**, but no
+# sound, no speech, and too few neighbouring frames for a good look at motion. Run these commands in
+# the repository's folder:
 #
 # ```bash
 # pip install -e '.[extract,words,text]'
@@ -69,15 +71,15 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # ```
 #
 # The second command shows size (282 MB) and terms, and asks before it begins. The third takes about
-# 40 minutes of a core. The variable `MEE_MSRVTT` names a file that lies elsewhere. The frames
-# belong to their uploaders and the captions to Microsoft, so keep them to yourself. This lesson
-# prints numbers, and nobody's frame or caption.
+# 40 minutes of a core. The variable `MEE_MSRVTT` names a file that lies elsewhere. The frames belong
+# to their uploaders and the captions to Microsoft, so keep them to yourself; this lesson prints
+# numbers, and nobody's frame or caption.
 
 # %%
 path = os.environ.get("MEE_MSRVTT", "data/msrvtt.h5")
 if not os.path.exists(path):
     raise FileNotFoundError(
-        f"{path} is not there. To get it, run in the repository's folder:\n"
+        f"{path} is missing. To get it, run in the repository's folder:\n"
         "    pip install -e '.[extract,words,text]'\n"
         "    python data_scripts/download.py msrvtt-frames\n"
         "    python data_scripts/convert_msrvtt_frames.py data/msrvtt-frames"
@@ -89,16 +91,30 @@ print(f"{clips.title}: {len(clips):,} videos, {len(clips.texts):,} captions")
 print(f"train {len(train):,}, val {len(val)}, test {len(test)}")
 print({name: expert.dim for name, expert in clips.experts.items()})
 
+# %% tags=["remove-input"]
+draw(
+    "14_kept",
+    "Frames exist for half of the videos, and one in ten of our clips is complete.",
+)
+
 # %% [markdown]
 # Four experts look at the frames. **Appearance** is a row of an image network for each of two to
-# eight frames. **Face** is dlib's descriptor of the largest face. **Motion** is optical flow
-# between two frames about half a second apart, a poor stand-in for the paper's motion network.
-# **Text** is what can be read on the screen: a sequence of word vectors. The paper had sound, and
-# no text.
+# eight frames. **Motion** is [optical flow](glossary.md#optical-flow) between two frames about half
+# a second apart, a poor stand-in for the paper's motion network. **Face** is dlib's descriptor of the
+# largest face ([King, 2009](references.md#king2009)). **Text** is what can be read on the screen: a
+# sequence of word vectors. The paper had sound, and no text.
+
+# %% tags=["remove-input"]
+draw(
+    "14_four_experts",
+    "Each expert reads other frames of a video, and two of them may find nothing.",
+)
+
+# %% [markdown]
+# ## Keep three lists apart
 #
-# ## Three lists make three tables
-#
-# MSR-VTT is divided in three ways, and papers report numbers on each:
+# MSR-VTT is divided in three ways, and papers report numbers on each. The table counts the videos
+# that have frames, of all on the list:
 #
 # | list | train | validation | test | queries |
 # | --- | --- | --- | --- | --- |
@@ -106,12 +122,10 @@ print({name: expert.dim for name, expert in clips.experts.items()})
 # | 1k-A | 4,351 of 9,000 | | 476 of 1,000 | one chosen caption of each |
 # | full | 3,151 of 6,513 | 244 of 497 | 1,432 of 2,990 | all 20 captions |
 #
-# So many videos of each list have frames. Our file follows 1k-B, and the converter has set 300 of
-# its training videos aside for validation. The facts of a clip also say what the clip is in the
-# other two lists.
-#
-# A model must not be tested on what it was trained on: that is a **leak**. We count, for the videos
-# in our file, those that one list trains on and another list tests with.
+# Our file follows 1k-B, and the converter has set 300 of its training videos aside for
+# [validation](glossary.md#validation-split). Each clip's facts also say what it is in the other two
+# lists. A model must not be tested on what it was trained on: that is a [leak](glossary.md#leak). We
+# count the videos of our file that one list trains on and another list tests with.
 #
 # > **Predict.** Which of the nine counts have to be 0?
 
@@ -131,38 +145,20 @@ for one in lists:
 print(f"1k-A tests with {use['1k-A'].count('test')} of the videos in this file")
 
 # %% [markdown]
-# Inside a list the count is 0. Between lists it mostly is not: 210 of the 356 videos that 1k-A
-# tests with are among those that 1k-B trains on. (Of all 1,000 it is 453.) A published network is
-# therefore a network *and a list*. If you fetch one that was trained on 1k-B and test it on 1k-A,
-# it has seen nearly every second answer. Once we have a model, we shall measure what that is worth.
-#
-# ### Frames exist for an uneven half
-#
-# Whoever chose the frames probably wanted pairs that differ, so a video in which little changes was
-# chosen less often. A random half would hold half of every category.
+# Inside a list the count is 0. Between lists it mostly is not: of the 356 videos that 1k-A tests
+# with, 210 are among those that 1k-B trains on. (With all 10,000 videos it is 453 of 1,000.)
 
-# %% tags=["hide-input"]
-by_category = Counter(fact["category"] for fact in clips.facts)
-figure, axes = plt.subplots(figsize=(7, 4.2))
-names, counts = zip(*by_category.most_common(), strict=True)
-bars = axes.barh(names, counts, color="0.75", edgecolor="black")
-axes.bar_label(bars, padding=3)
-axes.invert_yaxis()
-axes.set(xlabel="videos in our file", xlim=(0, 490))
-show(
-    figure,
-    "Videos per category: sports and actions 439, vehicles 367, food and drink 331, "
-    "music 288, films and comedy 271, and so on, down to education 66, animation 60, "
-    "advertisement 59 and documentary 44.",
+# %% tags=["remove-input"]
+draw(
+    "14_two_lists",
+    "What one list trains on, the other tests with: the crossing bands are leaks.",
 )
 
 # %% [markdown]
-# Compared with the annotations of all 10,000 videos, the half is uneven. Frames exist for 26 % of
-# *education*, 31 % of *animation* and 34 % of *science/technology*, and for 60 % of *food/drink*
-# and 62 % of *cooking*. Blackboards are rare here, and frying pans are common. Keep that in mind
-# when we ask what a number on this half says about the whole.
+# A published network is therefore a network *and a list*. If you fetch one that was trained on 1k-B
+# and test it on 1k-A, it has seen nearly every second answer. We measure below what that is worth.
 #
-# ## Who lacks what
+# ## See who lacks what
 #
 # [Lesson 05](05_missing_faces.ipynb) ended with a question to ask of any collection: *why* is
 # something missing? First, how much is.
@@ -179,51 +175,48 @@ print(f"videos with all four: {int(all_four.sum())} of {len(clips):,}")
 
 # %% [markdown]
 # This is the incomplete data of the paper's title. A quarter of the videos show a face, nearly four
-# in ten show text, one in ten both. Nobody has deleted anything: the gaps come with the videos. If
-# the gaps mean something, then *which* experts a video has tells what the video is about. The
-# figure shows the share of faces and of texts in each category.
+# in ten show text, one in ten both. Nobody has deleted anything: the gaps come with the videos.
 #
-# > **Predict.** Where do you expect the most faces, and where the most text?
+# > **Predict.** In which categories do you expect the most faces, and in which the most text?
 
 # %% tags=["hide-input"]
 category = [fact["category"] for fact in clips.facts]
+by_category = Counter(category)
 of = {name: torch.tensor([c == name for c in category]) for name in by_category}
 share = {name: 100 * clips.present[rows].double().mean(0) for name, rows in of.items()}
 order = sorted(share, key=lambda name: float(share[name][face]))
-figure, axes = plt.subplots(figsize=(7, 4.2))
-for column, marker, colour in ((face, "o", "#202020"), (text, "s", "#d1660a")):
+figure, axes = plt.subplots(
+    1, 2, figsize=(7, 6), sharey=True, width_ratios=(1, 1.6), layout="constrained"
+)
+counts = [by_category[name] for name in order]
+bars = axes[0].barh(order, counts, color="0.8", edgecolor="black")
+axes[0].bar_label(bars, padding=3, fontsize=10)
+axes[0].set(xlabel="videos", xlim=(0, 580))
+for column, marker in ((face, "o"), (text, "s")):
     values = [float(share[name][column]) for name in order]
-    axes.plot(values, range(len(order)), marker, color=colour, label=experts[column])
-axes.set_yticks(range(len(order)), order)
-axes.set(xlabel="videos that have the expert, percent", xlim=(0, 75))
-axes.grid(axis="y", color="0.9")
-axes.legend(loc="lower right")
+    look = {"color": EXPERTS[experts[column]]["color"], "markeredgecolor": "black"}
+    axes[1].plot(values, order, marker, markersize=9, label=experts[column], **look)
+axes[1].set(xlabel="of them have the expert, percent", xlim=(0, 75))
+axes[1].grid(axis="y", color="0.85")
+axes[1].set_axisbelow(True)
+axes[1].legend(loc="lower right")
 show(
     figure,
-    "Share of videos with a face, from 3 percent of animation and 9 percent of vehicles"
-    " and of cooking to 49 percent of beauty and 51 percent of television shows; "
-    "with text, "
-    "from 25 percent of howto to 50 percent of sports and 65 percent of news.",
+    "Videos per category, from 439 of sports and 367 of vehicles down to 44 of "
+    "documentaries; and the share of videos with a face, from 3 percent of animation "
+    "and 9 percent of vehicles and of cooking to 49 percent of beauty and 51 percent "
+    "of television shows; with text, from 25 percent of howto to 50 percent of sports "
+    "and 65 percent of news.",
+    "Which experts a video has depends on what it is about.",
 )
 
 # %% [markdown]
-# The news has headlines burnt in, and sport has scoreboards. Cooking shows hands. So a gap does say
-# something, and the next cell measures how much. Without looking, the best guess of a video's
-# category is the largest category. If we know whether the video has a face and whether it has text,
-# the best guess is the largest category among the videos that are alike in both.
-
-# %%
-alike = {}
-for name, has in zip(category, clips.present[:, [face, text]].tolist(), strict=True):
-    alike.setdefault(tuple(has), Counter())[name] += 1
-knowing = sum(max(group.values()) for group in alike.values()) / len(clips)
-print(f"right without looking     {max(by_category.values()) / len(clips):.0%}")
-print(f"knowing what is missing   {knowing:.0%}")
-
-# %% [markdown]
-# The gaps say next to nothing about the category: one guess in a hundred more is right. Do they say
-# something about people? We count how many of a video's 20 captions name a person, by a list of
-# words of our own, and in how many of these videos a face was found.
+# The news has headlines burnt in, and sport has scoreboards. Cooking shows hands. The half is uneven,
+# too: frames exist for 26 % of all *education* videos, and for 62 % of *cooking*, probably because
+# whoever chose the frames wanted pairs that differ.
+#
+# Do the gaps say something about people? We count how many of a video's 20 captions name a person,
+# by a list of words of our own, and in how many of these videos a face was found.
 
 # %%
 tokens = [tokenize(caption) for caption in clips.texts]
@@ -239,15 +232,10 @@ for low, high in ((0, 1), (2, 9), (10, 17), (18, 20)):
 # %% [markdown]
 # They do. But even where nearly every caption names a person, the detector finds no face in six
 # videos of ten. dlib wants a face from the front, at least 40 pixels wide, in one of a few small
-# frames. So a missing face has two reasons: *no face is there*, or *the detector missed it*. The
+# frames. So a missing face has two reasons: *no face is present*, or *the detector missed it*. The
 # mask cannot tell the two apart.
 #
-# That puts MSR-VTT between the two collections of lesson 05. In TinyClips a gap always means
-# something, because no caption speaks of a face that the film lacks. In the MeMAD clips of the
-# [results](results.md) a gap means nothing: one file of features was never published. Most
-# collections are like MSR-VTT, a bit of both.
-#
-# ## What people say
+# ## Read what people say
 #
 # Each video has 20 captions that people wrote. We count their words, and print none of them.
 # TinyClips' captions, which a grammar made, stand beside them.
@@ -268,53 +256,19 @@ share = shared.double().mean()
 print(f"MSR-VTT's captions that another video has too, word for word: {share:.0%}")
 
 # %% [markdown]
-# Short sentences, many words, and four in ten of the words occur a single time. Nothing can be
-# learnt about such a word from these captions; all that the model has of it is its word vector.
-#
-# The last line lowers the ceiling. One caption in ten was written, word for word, about another
-# video too. Whoever asks with such a sentence has at least two right answers, and we count one.
-#
-# ### Two people share a tenth of their words
-#
-# Two people describe one video. Of the words that either uses, how many do both use? Words such as
-# *a* and *the* would spoil the count, so we leave out the 50 most frequent ones. We take all pairs
-# of captions of the same test video, and pairs from two test videos drawn at random.
-
-# %%
-captions, positive_clip = clips.captions_of(test)  # 20 per video, video by video
-frequent = {word for word, _ in count.most_common(50)}
-content = [set(tokens[i]) - frequent for i in captions.tolist()]
-
-
-def overlap(one, other):
-    """The words that two captions share, as a part of all their words."""
-    return len(one & other) / max(len(one | other), 1)
-
-
-videos = [content[i : i + 20] for i in range(0, len(content), 20)]
-same = [overlap(a, b) for video in videos for a, b in combinations(video, 2)]
-
-# %%
-drawn = torch.randint(9700, (5000, 2), generator=torch.Generator().manual_seed(0))
-drawn = drawn[positive_clip[drawn[:, 0]] != positive_clip[drawn[:, 1]]]
-foreign = [overlap(content[a], content[b]) for a, b in drawn.tolist()]
-for name, values in (("same video", same), ("two videos", foreign)):
-    values = torch.tensor(values)
-    print(f"{name}: {values.mean():.3f} of the words shared;", end=" ")
-    print(f"none by {(values == 0).double().mean():.0%} of the pairs")
-
-# %% [markdown]
-# A tenth it is. More than half of the pairs share no word beyond the frequent ones. For two
-# different videos the mean is a third of a percent. A tenth against a third of a percent: that may
-# be enough to search by.
+# The sentences are short, and four in ten of the words occur a single time: all that the model has of
+# such a word is its [word vector](glossary.md#word-vector). The last line lowers the ceiling. One
+# caption in ten was written, word for word, about another video too. Whoever asks with such a
+# sentence has at least two right answers, and we count one.
 #
 # ### Let a person be the search engine
 #
 # For each test video, its first caption stands for the video; each of the other 19 is a query. Two
-# captions are compared word by word, and a rare word counts more: a word $w$ has the weight
-# $\log(\text{captions} / \text{captions with } w)$, and a caption's weights are scaled to length 1.
+# captions are compared by the words that they share, and a rare word counts more: it has the weight
+# $\log(\text{captions} / \text{captions with the word})$.
 
 # %%
+captions, positive_clip = clips.captions_of(test)  # 20 per video, video by video
 used = Counter(word for words in tokens for word in set(words))
 in_test = sorted({word for i in captions.tolist() for word in tokens[i]})
 column = {word: i for i, word in enumerate(in_test)}
@@ -331,47 +285,16 @@ for name in ("R@1", "R@10"):
     print(f"{name:<5} ≈ {by_person[name][0]:.1f}, chance {chance(485)[name]:.1f}")
 
 # %% [markdown]
-# Keep these two numbers. One sentence by a person who has watched the video, compared by nothing
-# but its words, puts the video first for one query in six, and among the first ten of 485 for four
-# queries in ten. That is no ceiling, since a video holds more than one sentence. It is a yardstick
-# from the same data.
+# Keep these two numbers. One sentence by a person who has watched the video, compared by nothing but
+# its words, puts the video first for one query in six, and among the first ten of 485 for four
+# queries in ten. That is no ceiling, and it is a yardstick from the same data.
 #
-# ## The paper's network and recipe
+# ## Compare two recipes
 #
-# The paper has four experts: appearance (2,048 numbers per clip), motion (1,024), sound (a sequence
-# of rows of 128), and face (128). Captions are word vectors of 300 numbers. Each embedding is as
-# large as the expert's features.
-#
-# How many parameters is that? A linear layer from $i$ to $o$ numbers has $io + o$. A gated unit has
-# one from $i$ to $o$, one from $o$ to $o$, and a batch norm with $2o$. NetVLAD with $K$ centres in
-# $D$ dimensions has two sets of $DK$ numbers, and a batch norm with $2K$. Words are pooled with 32
-# centres, so a sentence is $300 \cdot 32$ numbers; sound is pooled with 16. Every expert has a unit
-# for clips and one for sentences, and one more linear layer gives the weights.
-#
-# > **Predict.** Where are most of the parameters?
-
-
-# %%
-def unit(i, o):
-    return (i * o + o) + (o * o + o) + 2 * o
-
-
-embedding = {"appearance": 2048, "audio": 128, "face": 128, "motion": 1024}
-features = {**embedding, "audio": 128 * 16}
-parameters = {
-    "NetVLAD": 2 * (300 * 32 + 32) + 2 * (128 * 16 + 16),
-    "clip units": sum(unit(features[name], o) for name, o in embedding.items()),
-    "sentence units": sum(unit(300 * 32, o) for o in embedding.values()),
-    "weights": 300 * 32 * 4 + 4,
-}
-for name, number in {**parameters, "together": sum(parameters.values())}.items():
-    print(f"{name:<15}{number / 1e6:6.2f} million")
-
-# %% [markdown]
-# Three quarters sit in the units that read sentences, because a pooled sentence is so wide. The sum
-# is the paper's 48.1 million, and the library's network has exactly as many.
-#
-# The rest of the recipe is a handful of numbers. Beside them is our recipe for this half:
+# In the paper, each embedding is as large as its expert's features (`dim None` below). That makes 48.1
+# million parameters, three quarters of them in the units that read sentences; Exercise 1 counts them.
+# The rest of the [recipe](glossary.md#recipe) is a handful of numbers, and ours for this half of the
+# videos, and for a processor, stands beside them:
 
 # %%
 sys.path.append("../experiments")
@@ -389,19 +312,15 @@ print(f"the paper's rate falls from {rate[0]:.0e} to {rate[-1]:.0e};", end=" ")
 print(f"half of its sum is spent in {half} epochs")
 
 # %% [markdown]
-# `dim None` means embeddings as large as the features. The paper's learning rate falls by 5 % per
-# epoch, to less than a hundredth, and the second half of its 100 epochs only polishes.
-#
-# Our recipe is for half of the videos and a processor. It was chosen on the 300 validation clips.
-# Longer training gained nothing there. Most other settings that were tried differ by a point or two
-# of R@10, which 300 clips cannot tell from luck. One change is large: InfoNCE
-# ([lesson 06](06_ranking_loss.ipynb)) found 49 % within ten where max margin found 43, and the test
-# below says whether that holds.
+# Ours was chosen on the 300 validation clips. Most other settings that were tried differ by a point or
+# two of R@10, which 300 clips cannot tell from luck. One change is large:
+# [InfoNCE](glossary.md#infonce) found 49 % within ten where max margin found 43
+# ([lesson 06](06_ranking_loss.ipynb)), and the test below says whether that holds.
 #
 # ## Train and rank
 #
-# We train two models, so that there is something to compare: all four experts, and appearance
-# alone. Fewer epochs and smaller embeddings than the recipe's keep your wait short.
+# We train two models: all four experts, and appearance alone. Fewer epochs and smaller embeddings
+# than the recipe's keep your wait short.
 
 # %%
 settings = {**RECIPE, "epochs": 6, "dim": 256, "text_clusters": 16, "progress": False}
@@ -416,8 +335,8 @@ for name, each in (("all four", model), ("appearance alone", simple)):
 
 # %% [markdown]
 # The paper asks with the first caption of each test video. We can ask with all 20, in the same
-# gallery of 485 videos and with the same network. Guess what twenty captions do to the width of the
-# interval from text to video, and to the number from video to text.
+# [gallery](glossary.md#gallery) of 485 videos and with the same network. Guess what twenty captions
+# do to the width of the interval from text to video, and to the number from video to text.
 
 # %%
 text_of, video_of = embed(model, clips, captions, test)
@@ -436,15 +355,14 @@ by_chance = chance(485)["R@10"], chance(9700, 20)["R@10"]
 print("chance: R@10 {:.1f}, v2t with all captions {:.1f}".format(*by_chance))
 
 # %% [markdown]
-# From text to video, both numbers measure the same network, and their intervals overlap. The second
-# interval is narrower, though not by as much as twenty times the queries promise, because the
-# captions of a video succeed and fail together ([lesson 07](07_retrieval_metrics.ipynb)). From
-# video to text the number itself moves: with 20 captions a video has 20 tries, among twenty times
-# as many sentences. Chance hardly moves; the model's number does. **A table has to say how many
-# captions per clip were used.**
+# From text to video, both numbers measure the same network, and their
+# [intervals](glossary.md#bootstrap-interval) overlap. The second interval is narrower, though not by
+# as much as twenty times the queries promise, because the captions of a video succeed and fail
+# together. From video to text the number itself moves: with 20 captions each, a video has 20 tries, among
+# twenty times as many sentences. Chance hardly moves; the model's number does. **A table has to say
+# how many captions per clip were used.**
 #
-# Compare the rows with the yardstick. At R@10 the model comes close to another person's sentence.
-# At R@1, where that sentence is right for one query in six, the model is far below.
+# At R@10 the model comes close to the yardstick, another person's sentence; at R@1 it is far below.
 #
 # ### What a leak is worth
 #
@@ -467,31 +385,44 @@ for name, known in (("seen in training", train), ("not seen", test)):
 #
 # ### One caption per clip is a draw
 #
-# Take the same network and the same 485 videos, and draw one of each video's 20 captions, a
-# thousand times. The right-hand panel does the same with the *difference* between our two models,
-# both asked with the same captions.
+# Suppose that twelve videos have 20 captions each, and that a filled dot marks a caption which finds
+# its video. The paper's protocol looks at one dot per column.
+
+# %% tags=["remove-input"]
+draw(
+    "14_a_draw_of_captions",
+    "The same model and the same videos: only the chosen captions differ.",
+)
+
+# %% [markdown]
+# Now take our network and the 485 videos, and draw one of each video's 20 captions, a thousand times.
+# The right-hand panel does the same with the *difference* between our two models, both asked with the
+# same captions.
 #
 # > **Predict.** How many points lie between the luckiest draw and the unluckiest?
 
 # %% tags=["hide-input"]
 hit = {name: (result.t2v[0] <= 10).double() for name, result in results.items()}
-draw = torch.Generator().manual_seed(0)
-picked = first + torch.randint(20, (1000, len(test)), generator=draw)
+generator = torch.Generator().manual_seed(0)
+picked = first + torch.randint(20, (1000, len(test)), generator=generator)
 recall = 100 * hit["all four"][picked].mean(1)
 change = 100 * (hit["all four"] - hit["appearance alone"])[picked].mean(1)
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True)
-for axis, values in zip(axes, (recall, change), strict=True):
-    label = "R@10" if values is recall else "difference"
+figure, axes = plt.subplots(
+    1, 2, figsize=(7, 3), sharey=True, sharex=True, layout="constrained"
+)
+titles = "R@10 of one model", "difference of two models"
+for axis, values, title in zip(axes, (recall, change), titles, strict=True):
     axis.hist(values - values.mean(), bins=20, color="#4a7fb5", edgecolor="white")
     axis.axvline(0, color="#202020", linestyle="--")
-    axis.set(xlabel=f"{label} of a draw, minus the mean (points)", xlim=(-6, 6))
+    axis.set(title=title, xlim=(-6, 6))
+figure.supxlabel("a draw, minus the mean of all (points)", fontsize=12)
 axes[0].set_ylabel("draws")
-figure.tight_layout()
 show(
     figure,
     "Two bells around 0, from about -5 to 5 points: R@10 of one network over a "
     "thousand draws of captions, and the difference between two networks over the same "
     "draws, which is nearly as wide.",
+    "A draw of captions moves R@10 and a difference alike.",
 )
 wide = recall.max() - recall.min()
 print(f"R@10 from ≈ {recall.min():.1f} to ≈ {recall.max():.1f}: ≈ {wide:.1f} points")
@@ -506,21 +437,18 @@ for name in ("first captions", "all captions"):
     print(f"all four minus appearance alone, {name}: {words}")
 
 # %% [markdown]
-# Nothing but the choice of a sentence has changed, and R@10 moves by several points. The difference
-# moves too, because the two models fail on different sentences. The last two lines show what that
-# means for the question *is it better*: with the first captions alone, the interval of the
-# difference is a good deal wider. From here on we ask with all 20 captions, 9,700 queries, and draw
-# whole videos for the intervals.
-
-# %% [markdown]
+# R@10 moves by several points, and the difference moves too, because the two models fail on different
+# sentences. So with the first captions alone, the interval of the difference is a good deal wider.
+# From here on we ask with all 20 captions, 9,700 queries, and draw whole videos for the intervals.
+#
 # ## Is the mixture better than its best expert?
 #
 # Now the careful runs: the whole recipe, five seeds each (three where photographs come in and where
-# experts are deleted), calibrated after training as in [lesson 05](05_missing_faces.ipynb). Nothing
-# was chosen by the test split.
+# experts are deleted), [calibrated](glossary.md#calibrated-score) after training as in
+# [lesson 05](05_missing_faces.ipynb). Nothing was chosen by the test split.
 #
 # ```bash
-# make msrvtt                 # fetches, converts, trains: some hours of two cores; or only
+# make msrvtt      # fetches, converts, trains: hours of two cores; or only
 # python experiments/msrvtt.py notebooks/data/msrvtt.h5 \
 #     --images notebooks/data/flickr8k.h5 --json build/msrvtt.json
 # ```
@@ -545,14 +473,12 @@ queries = record["captions"]["all"]
 print(f"{seeds} seeds, {record['clips']} videos, {queries:,} queries")
 
 # %% [markdown]
-# There are fourteen models. All four experts; each expert alone; all without one of them; one gated
+# There are fourteen models: all four experts; each expert alone; all without one of them; one gated
 # pair over the concatenation of all features, which is no mixture; a mixture with uniform weights.
 # The last three have all four experts and were trained in another way: by max margin, by the
-# calibrated score, and on the complete clips alone, for as many steps. Round marks are the paper's
-# score, squares the calibrated one, and the dotted line is chance.
+# calibrated score, and on the complete clips alone, for as many steps.
 #
 # > **Predict.** Which expert alone comes near the mixture?
-
 
 # %% tags=["hide-input"]
 names = {"paper": "the paper's score", "calibrated": "calibrated score"}
@@ -561,8 +487,8 @@ names = {"paper": "the paper's score", "calibrated": "calibrated score"}
 def forest(axis, rows, metric, xlim):
     """A line per label: the paper's score (round), the calibrated one (square)."""
     for score, marker, colour, shift in (
-        ("paper", "o", "#202020", 0.16),
-        ("calibrated", "s", "#d1660a", -0.16),
+        ("paper", "o", "#202020", 0.17),
+        ("calibrated", "s", "#d1660a", -0.17),
     ):
         for y, (label, experiment) in enumerate(reversed(rows.items())):
             mean, low, high = number(experiment, label, metric, score)
@@ -573,7 +499,8 @@ def forest(axis, rows, metric, xlim):
     axis.axvline(record["chance"]["all"][metric[:3]]["R@10"], color="#4a7fb5", ls=":")
     axis.set_yticks(range(len(rows)), reversed(rows))
     axis.set(xlabel=f"{metric}, percent", xlim=xlim)
-    axis.grid(axis="y", color="0.92")
+    axis.grid(axis="y", color="0.88")
+    axis.set_axisbelow(True)
 
 
 def in_words(rows, metric):
@@ -588,13 +515,17 @@ def in_words(rows, metric):
 models = dict.fromkeys(record["experiments"]["experts"], "experts")
 by_training = ("max margin", "trained calibrated", "complete clips only")
 models |= dict.fromkeys(by_training, "training")
-figure, axes = plt.subplots(1, 2, figsize=(10, 5.2), sharey=True)
-forest(axes[0], models, "t2v R@10", (0, 52))
-forest(axes[1], models, "v2t R@10", (0, 56))
-axes[0].legend(loc="center", bbox_to_anchor=(0.5, 0.72))
-figure.tight_layout()
+figure, axes = plt.subplots(1, 2, figsize=(7, 6.4), sharey=True, layout="constrained")
+forest(axes[0], models, "t2v R@10", (0, 55))
+forest(axes[1], models, "v2t R@10", (0, 55))
+handles, labels = axes[0].get_legend_handles_labels()
+figure.legend(handles, labels, loc="outside upper right", ncols=2)
 ways = [in_words(models, metric) for metric in ("t2v R@10", "v2t R@10")]
-show(figure, f"Paper's and calibrated score of fourteen models. {'. '.join(ways)}.")
+show(
+    figure,
+    f"Paper's and calibrated score of fourteen models. {'. '.join(ways)}.",
+    "Appearance alone stands beside the mixture; the dotted line is chance.",
+)
 print("t2v R@10, calibrated score; points against all four experts")
 for label, experiment in models.items():
     mean = number(experiment, label)[0]
@@ -605,89 +536,89 @@ for label, experiment in models.items():
 # Here is what is beyond doubt, with intervals so far from 0 that thirteen comparisons
 # ([lesson 12](12_ablations.ipynb)) do not change it:
 #
-# - **Appearance does the work.** Face, motion and text alone find 4 to 8 % within ten, more than
-#   chance and little. All three together, without appearance, find 8.5 %.
-# - **Uniform weights lose 5.4 points** [3.8, 7.0]: they listen to the weak experts as much as to
-#   the strong one. Learned weights earn their keep here by telling the mixture whom to ignore.
+# - **Appearance does the work.** All others together, without appearance, find 8.5 % within ten.
+# - **Uniform weights lose 5.4 points** [3.8, 7.0]: they listen to the weak experts as much as to the
+#   strong one. Learnt [weights](glossary.md#mixture-weight) earn their keep here by telling the
+#   mixture whom to ignore.
 # - **InfoNCE is 4.4 points ahead of max margin** [3.2, 5.6].
-# - **Dropping incomplete clips loses 23 points**, for only a tenth of the training clips is
-#   complete. Sixteen of these points go with the number: 300 videos drawn at random find 27.7 %.
-#   The other seven go with the choice: complete clips show a face and text, and the test asks about
-#   all. The paper is right that incomplete clips must not be thrown away.
-# - **Training by the calibrated score loses 14 points** ([What we found](found.md) saw it lose 4
-#   with another recipe). Calibrating afterwards gains 1.5 [0.9, 2.2] from text to video.
+# - **Dropping incomplete clips loses 23 points**, for only a tenth of the training clips is complete.
+#   Sixteen of these points go with the number: 300 videos drawn at random find 27.7 %. The other
+#   seven go with the choice: complete clips show a face and text, and the test asks about all.
+# - **Training by the calibrated score loses 14 points** ([What we found](found.md) saw it lose 4 with
+#   another recipe). Calibrating afterwards gains 1.5 [0.9, 2.2] from text to video.
 #
-# And what is not: **the mixture is not better than its best expert.** Appearance alone stands 0.4
-# points below it [-0.2, 0.9], with five seeds and 9,700 queries; from video to text it is 0.5
-# points above [-1.5, 2.4]. Without the face, without motion, without text: no difference that we
-# can see. Concatenation loses 0.8 points [-0.5, 2.0], so on this half of MSR-VTT it cannot be told
-# from the mixture either.
+# One thing we do not find: **the mixture is not better than its best expert.** Appearance alone
+# stands 0.4 points below the mixture [-0.2, 0.9], with five seeds and 9,700 queries; from video to
+# text it stands 0.5 points above [-1.5, 2.4]. Leaving out the face, motion or text makes no difference
+# that we can see. Concatenation loses 0.8 points [-0.5, 2.0], so it cannot be told from the mixture
+# either.
 #
-# That disappoints, and it has a plain reason. A still frame shows most of what people write about.
-# Our motion is two frames half a second apart, a face is found in a quarter of the videos, and
-# sound and speech are absent. Whether the paper's own motion and sound add more, this half cannot
-# say.
+# The reason is plain: a still frame shows most of what people write about. Whether the paper's own
+# motion and sound add more, this half cannot say.
 #
-# Remember the yardstick: another person's sentence puts 40 % of the videos within ten and 18 %
-# first. The full recipe is beyond that at R@10, and at R@1, with 10.8 %, it is not.
+# The full recipe passes the yardstick at R@10, with 43.4 % against ≈ 40, and not at R@1, with 10.8 %
+# against ≈ 18.
 #
 # ## Do photographs help?
 #
-# A still photograph is a clip without sound, motion and text. So a mixture can learn from
-# photographs, too, and the paper mixed COCO's images in. We have the 8,091 photographs of Flickr8k,
-# five captions each, with appearance and some with a face or text. They join at the paper's rate,
-# one photograph for every two videos. A photograph should be worth more where videos are few, so we
-# also train on 300 and on 1,000 of the 2,938 videos, for as many steps. An epoch with photographs
-# has half as many steps again, so the videos alone get that many, too.
+# A [still](glossary.md#still) photograph is a clip without sound and motion. So a mixture can learn
+# from photographs, too, and the paper mixed COCO's images in. We have the 8,091 photographs of
+# Flickr8k ([Hodosh et al., 2013](references.md#hodosh2013)), five captions each, with appearance and
+# some with a face or text. They join at the paper's rate, one photograph for every two videos. A
+# photograph should be worth more where videos are few, so we also train on 300 and on 1,000 of the
+# 2,938 videos. An epoch with photographs has half as many steps again, so the videos alone get that
+# many, too.
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 3), width_ratios=(1, 1.2))
+figure, axes = plt.subplots(
+    2, 1, figsize=(7, 6), height_ratios=(1.3, 1), layout="constrained"
+)
 sizes = {"300 videos": 300, "1,000 videos": 1000, "all": len(train)}
 longer, mixed = ", as many steps", ", and stills"
-styles = ((longer, "o", "-", "none"), (mixed, "s", "--", "one for two videos"))
+styles = ((mixed, "s", "--", "with photographs"), (longer, "o", "-", "videos alone"))
 for way, marker, line, name in styles:
     values = torch.tensor([number("stills", label + way) for label in sizes])
     mean, error = values[:, 0], (values[:, 1:] - values[:, :1]).abs().T
-    x = [n * (1.03 if way == mixed else 0.97) for n in sizes.values()]
+    x = [n * (1.02 if way == mixed else 0.98) for n in sizes.values()]
     style = {"marker": marker, "linestyle": line, "capsize": 3, "label": name}
     axes[0].errorbar(x, mean, yerr=error, **style)
 axes[0].set(xscale="log", xlabel="videos to learn from", ylabel="t2v R@10, percent")
 axes[0].set_xticks(list(sizes.values()), [f"{n:,}" for n in sizes.values()])
 axes[0].minorticks_off()
-axes[0].set_ylim(0, None)
-axes[0].legend(title="photographs", loc="lower right")
+axes[0].set_ylim(0, 52)
+axes[0].legend(loc="lower right")
 labels = [*sizes, "max margin"]
 for y, label in enumerate(reversed(labels)):
     mean, low, high = number("stills", f"{label}, and stills", "t2v R@10 against")
     style = {"fmt": "o", "color": "#202020", "capsize": 3}
     axes[1].errorbar(mean, y, xerr=[[mean - low], [high - mean]], **style)
 axes[1].axvline(0, color="#4a7fb5", linestyle=":")
-axes[1].set_yticks(range(len(labels)), [labels[i] for i in (3, 2, 1, 0)])
+ticks = ["300 videos", "1,000 videos", "all videos", "all, max margin"]
+axes[1].set_yticks(range(len(labels)), ticks[::-1])
 axes[1].set_ylim(-0.5, 3.5)
 axes[1].set_xlabel("points of t2v R@10 that the photographs add")
-figure.tight_layout()
 against = "t2v R@10 against"
 gains = [points("stills", f"{label}, and stills", against) for label in labels]
 words = "; ".join(f"{label} {gain}" for label, gain in zip(labels, gains, strict=True))
 show(
     figure,
-    "Left: R@10 with and without photographs, for 300, 1,000 and all videos. Right, "
+    "Above: R@10 with and without photographs, for 300, 1,000 and all videos. Below, "
     f"what photographs add: {words}.",
+    "Photographs help where videos are few.",
 )
 print("what photographs add, points of t2v R@10")
 for label, gain in zip(labels, gains, strict=True):
     print(f"  {label:<14}{gain:>22}")
 
 # %% [markdown]
-# With 300 videos, photographs help beyond doubt: 6.9 points [5.2, 8.8]. These few videos are learnt
-# by heart, so that training them longer harms: alone they find 27.7 % after fewer steps and 25.9 %
-# after as many. Against the better of the two, photographs still add 5 points. With 1,000 videos
-# the gain is 2.1 points [-0.3, 4.7], with all 1.4 [-0.0, 2.8], and with max margin, the paper's
-# loss, 0.9 [-0.8, 2.5]. So **the paper's claim holds where videos are few**. Where they are many,
-# its gain of 2.8 points of R@10 is about the most that these intervals allow, and they do not prove
-# that there is one.
+# With 300 videos, photographs help beyond doubt: 6.9 points [5.2, 8.8]. So few videos are learnt by
+# heart; trained for fewer steps they find 27.7 %, and photographs still add 5 points. With 1,000
+# videos the gain is 2.1 points [-0.3, 4.7], with all 1.4 [-0.0, 2.8], and with max margin, the paper's
+# loss, 0.9 [-0.8, 2.5]. So **the paper's claim holds where videos are few**. Where they are many, its
+# gain of 2.8 points is about the most that these intervals allow, and they do not prove that there is
+# one.
 #
-# ### What if more is missing?
+# ### Delete more
 #
 # Now 30, 50 and 70 % of the test videos' experts are deleted at random; each video keeps one. Two
 # models are ranked by both scores: one was trained on the videos, the other on videos and
@@ -698,7 +629,7 @@ for label, gain in zip(labels, gains, strict=True):
 
 # %% tags=["hide-input"]
 shares = ("", ", 30 % deleted", ", 50 % deleted", ", 70 % deleted")
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(7, 4.2), sharey=True, layout="constrained")
 trained = {"all": "trained on videos", "all, and stills": "on videos and photographs"}
 marks = {"paper": ("o", "-", "#202020"), "calibrated": ("s", "--", "#d1660a")}
 curves, x = [], [0, 30, 50, 70]
@@ -710,15 +641,20 @@ for axis, (label, title) in zip(axes, trained.items(), strict=True):
         axis.plot(x, mean, label=names[score], **style)
         axis.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
         curves.append(f"{title}, {score}: " + ", ".join(f"{m:.1f}" for m in mean))
-    axis.set(title=title, xlabel="experts deleted, percent", ylim=(0, 60))
+    axis.set(title=title, ylim=(0, 55), xticks=x)
     axis.axhline(record["chance"]["all"]["t2v"]["R@10"], color="#4a7fb5", linestyle=":")
 values = [number("deleted", "appearance alone" + share)[0] for share in shares]
 axes[0].plot(x, values, "^:", color="0.55", label="appearance alone, calibrated")
 curves.append("appearance alone, calibrated: " + ", ".join(f"{m:.1f}" for m in values))
 axes[0].set_ylabel("t2v R@10, percent")
-axes[0].legend(loc="upper right", fontsize=8)
-figure.tight_layout()
-show(figure, f"R@10 with 0, 30, 50 and 70 percent deleted. {'; '.join(curves)}.")
+figure.supxlabel("experts deleted, percent", fontsize=12)
+handles, labels = axes[0].get_legend_handles_labels()
+figure.legend(handles, labels, loc="outside upper center", ncols=2)
+show(
+    figure,
+    f"R@10 with 0, 30, 50 and 70 percent deleted. {'; '.join(curves)}.",
+    "After photographs, the paper's score cannot rank clips that lack experts.",
+)
 print("calibrated minus paper's score, points of t2v R@10")
 for label in trained:
     for share in shares:
@@ -726,26 +662,25 @@ for label in trained:
         print(f"  {label + share:<30}{gain:>22}")
 
 # %% [markdown]
-# Trained on videos, the paper's score falls from 42 % to 29 when 30 % of the experts are missing,
-# and the calibrated score from 44 to 36. **Trained with photographs, the paper's score falls from
-# 44 % to 16**, and the calibrated score from 46 to 37. It is the same model and the same gallery;
-# 21.5 points [18.9, 23.9] lie in the score alone.
+# Trained on videos, the paper's score falls from 42 % to 29 when 30 % of the experts are missing, and
+# the calibrated score from 44 to 36. **Trained with photographs, the paper's score falls from 44 % to
+# 16**, and the calibrated score from 46 to 37. It is the same model and the same gallery; 21.5 points
+# [18.9, 23.9] lie in the score alone.
 #
 # So the promise of incomplete data has two halves. *Learning* from incomplete clips works with the
 # paper's score. *Ranking* clips that lack different experts does not, and photographs in training
-# make it worse: they teach appearance to be scored alone, on a scale that the other experts do not
-# share. (The last clause is our reading; the record shows the fall, and not its cause.) The
-# calibrated score costs nothing here when nothing is deleted, and keeps what the photographs bring.
+# make it worse. Our reading is that they teach appearance to be scored alone, on a scale that the
+# other experts do not share; the record shows the fall, and not its cause. The
+# calibrated score costs nothing here when nothing is deleted, and keeps what the photographs bring;
+# from video to text it gains nothing. And the grey line is a caution: appearance alone, where it is
+# left, does as well as the mixture by its calibrated score.
 #
-# From video to text it gains nothing: all eight differences contain 0. And the grey line is a
-# caution: appearance alone, where it is left, does as well as the mixture by its calibrated score,
-# and 7 points better than the mixture by the paper's.
-#
-# ### Are the words or the pictures the bottleneck?
+# ### Read sentences better
 #
 # So far each word is a vector of 50 numbers that knows nothing of its neighbours. Now a sentence
-# encoder, trained on a billion pairs of sentences, gives one vector per caption. The videos'
-# features stay as they are. If the pictures were the bottleneck, nothing would change.
+# encoder, trained on a billion pairs of sentences ([Reimers and Gurevych,
+# 2019](references.md#reimers2019)), gives one vector per caption. If the pictures were the only
+# bottleneck, nothing would change.
 
 # %%
 print(f"{'R@10, calibrated':<26}   t2v   v2t   t2v against")
@@ -757,17 +692,14 @@ for label, row in record["experiments"]["sentences"].items():
     print(f"{label:<26}{ways[0]:>6.1f}{ways[1]:>6.1f}   {gain}")
 
 # %% [markdown]
-# The encoder gains 5.2 points [3.8, 6.8] from text to video, with the same pictures. So 50 numbers
-# per word *are* a bottleneck, and with all videos the largest gain of this lesson is on the side of
-# the sentence. The pictures are another: still only half of the queries find their video within
-# ten. And with the encoder, too, appearance alone does as well as the mixture (0.0 [-0.6, 0.6]),
-# and uniform weights lose (6.6 points).
+# The encoder gains 5.2 points [3.8, 6.8] from text to video, with the same pictures: with all videos,
+# the largest gain of this lesson is on the side of the sentence. With the encoder, too, appearance
+# alone does as well as the mixture (0.0 [-0.6, 0.6]), and uniform weights lose (6.6 points).
 #
 # ### Does a second list agree?
 #
-# One test split is one draw of videos. So the most important rows were trained and ranked once
-# more, on 1k-A. It has 4,051 videos to learn from, and 330 of its 476 test videos are not in the
-# test of 1k-B.
+# One test split is one draw of videos. So the most important rows were trained and ranked once more,
+# on 1k-A, where 330 of the 476 test videos are not in the test of 1k-B.
 
 # %%
 second = measured["1k-A"]
@@ -782,23 +714,19 @@ for label in second["experiments"]["main"]:
     print(f"{label:<22}{each[0]:>6.1f}{each[1]:>6.1f}   {gain}")
 
 # %% [markdown]
-# The second list agrees, with two seeds: appearance alone is 0.4 points below the mixture [-0.4, 1.1],
-# uniform weights lose 3.5 [1.8, 5.3], max margin 3.4 [2.3, 4.6], and the encoder gains 5.1 [3.5, 6.6].
-# What was beyond doubt on one draw of videos is beyond doubt on another, and what was not is not.
+# The second list agrees, with two seeds. What was beyond doubt on one draw of videos is beyond doubt
+# on another, and what was not is not.
 #
 # ## Numbers that cannot stand side by side
 #
-# The paper's R@10 on 1k-B is 51.0. Ours cannot stand beside it. The first reason is the gallery:
-# the paper's has 1,000 videos. What size does is easy to see: take our network and hide some of the
-# 485 videos.
+# The paper's R@10 on 1k-B is 51.0. Ours cannot stand beside it. The first reason is the gallery: the
+# paper's has 1,000 videos. To see what size does, take our network and hide some of the 485 videos.
 #
-# R@10 can also be computed without hiding anything. A query whose right video has rank $r$ among
-# $N$ has $r - 1$ videos above it. Keep the right one and $n - 1$ of the others at random. The right
-# one is within $K$ if fewer than $K$ of those above it were kept, and that is drawing without
-# putting back:
+# R@10 can also be computed without hiding anything. A query whose right video has rank $r$ among $N$
+# has $r - 1$ videos above it. Keep the right one and $n - 1$ of the others at random. The right one
+# is within $K$ if fewer than $K$ of those above it were kept:
 #
 # $$P(\text{rank} \le K) = \sum_{j<K} \binom{r-1}{j} \binom{N-r}{n-1-j} \Big/ \binom{N-1}{n-1}.$$
-
 
 # %%
 def stays(r, N, n, K):
@@ -812,7 +740,6 @@ def smaller_gallery(found_ranks, N, n, K):
     """R@K, in percent, that ranks among N become among n."""
     chances = torch.tensor([stays(r, N, n, K) for r in range(1, N + 1)])
     return 100 * float(chances[found_ranks.ceil().long() - 1].mean())
-
 
 # %%
 scores = model.score(text_of.rows(first), video_of).detach()
@@ -829,38 +756,11 @@ for size in (50, 100, 250, 485):
 # %% [markdown]
 # One network made every row. From 50 videos to 485, chance falls by nine tenths and R@10 by about
 # half. **An R@10 without its gallery says nothing**, and a *full* number (2,990 videos) looks worse
-# than a *1k* number of the same model for this reason alone.
+# than a *1k* number of the same model for this reason alone. The formula cannot be run backwards: a
+# query with rank 1 of 485 may have no absent video above it, or fifty.
 #
-# The formula cannot be run backwards, to a gallery of 1,000. It needs the ranks among 1,000, and a
-# query with rank 1 of 485 may have no absent video above it, or fifty. If the absent videos are
-# like ours, two things can be said. More videos never improve a rank, so R@10 among 1,000 is *at
-# most* R@10 among 485. And a query that is *not* within ten among 1,000 has ten others above it at
-# least, so it comes within $k$ among 485 with a chance of at most $q_k$, the formula for rank 11.
-# If a share $f$ is within ten among 1,000, then $\text{R@}k \le f + (1 - f)\,q_k$ for every $k$,
-# and solving for $f$ gives a lower bound. The first line tests the bounds where the answer is
-# known: from 235 of our videos to all 485.
-
-
-# %%
-def bounds(found_ranks, n, N):
-    """(low, high), in percent: R@10 among N, from ranks among a random n of them."""
-    r_at = [float((found_ranks <= k).double().mean()) for k in range(1, 11)]
-    q_of = [stays(11, N, n, k) for k in range(1, 11)]
-    low = max((r - q) / (1 - q) for r, q in zip(r_at, q_of, strict=True))
-    return 100 * low, 100 * r_at[-1]
-
-
-some = torch.randperm(485, generator=drawing)[:235]
-known = bounds(ranks(scores[some][:, some]), 235, 485)
-print("from 235 to 485: between ≈ {:.0f} and ≈ {:.0f};".format(*known), end=" ")
-print(f"it is ≈ {hidden[485][1]:.0f}")
-unknown = bounds(found, 485, 1000)
-print("from 485 to 1,000: between ≈ {:.0f} and ≈ {:.0f}".format(*unknown))
-
-# %% [markdown]
-# Our number says no more than that about 1,000 videos, and even that assumes a random half, which
-# this is not. Nor are the features the paper's. So our numbers stand in a table of their own, and
-# the published ones in another ([sources](references.md)):
+# Nor are the features the paper's. So our numbers stand in a table of their own, and the published
+# ones in another ([sources](references.md)):
 #
 # | MEE, published, text to video | R@1 | R@5 | R@10 | median rank |
 # | --- | --- | --- | --- | --- |
@@ -870,16 +770,14 @@ print("from 485 to 1,000: between ≈ {:.0f} and ≈ {:.0f}".format(*unknown))
 # | MSR-VTT full | 9.6 | 28.0 | 39.7 | 17.7 |
 # | LSMDC | 9.3 | 25.1 | 33.4 | 27 |
 #
-# The paper's gallery is twice ours, which makes R@10 harder to reach. The paper had sound, a motion
-# network, larger image features, twice the videos to learn from and word vectors of 300 numbers,
-# which make it easier. Nobody can say how far these cancel. What does carry over is what was
-# measured *inside* a table: one model against another, on the same queries.
+# What does carry over is what was measured *inside* a table: one model against another, on the same
+# queries.
 #
 # ### How wide is a published number?
 #
-# One caption per video and 1,000 videos are 1,000 queries. Lesson 07 had the width of such a
-# percentage: about $1.96 \sqrt{p(1-p)/n}$ to either side. The cell compares COCO's published gain
-# with that width, and below it learned with uniform weights on five collections.
+# One caption per video and 1,000 videos are 1,000 queries. The width of such a percentage is about
+# $1.96 \sqrt{p(1-p)/n}$ to either side ([lesson 07](07_retrieval_metrics.ipynb)). The cell compares
+# COCO's published gain with that width, and below it learnt with uniform weights on five collections.
 
 # %%
 published = {"MEE": (13.6, 37.9, 51.0), "MEE + COCO": (14.2, 39.2, 53.8)}
@@ -888,84 +786,52 @@ for name, numbers in published.items():
     pairs = zip(("R@1", "R@5", "R@10"), numbers, widths, strict=True)
     print(f"{name:<12}" + "   ".join(f"{k} {p:.1f} ± {w:.1f}" for k, p, w in pairs))
 sets = ("MSR-VTT full", "LSMDC", "MSVD", "DiDeMo", "ActivityNet")
-learned, uniform = (9.6, 11.2, 18.9, 15.4, 18.3), (8.5, 9.7, 16.8, 14.8, 17.4)
-for name, a, b in zip(sets, learned, uniform, strict=True):
-    print(f"{name:<14}R@1 with learned weights {a:>4}, uniform {b:>4}: {a - b:+.1f}")
+learnt, uniform = (9.6, 11.2, 18.9, 15.4, 18.3), (8.5, 9.7, 16.8, 14.8, 17.4)
+for name, a, b in zip(sets, learnt, uniform, strict=True):
+    print(f"{name:<14}R@1 with learnt weights {a:>4}, uniform {b:>4}: {a - b:+.1f}")
 print(f"five coins that all show heads: {0.5**5:.0%}")
 
 # %% [markdown]
-# None of COCO's gains reaches beyond the width of a single number. A paired comparison would be
-# narrower, but it needs both models' ranks, and those were not published. (Ours, above, has ranks
-# and 9,700 queries, and leaves a gain of 1.4 points at the edge of doubt.) The five gains of
-# learned weights are small as well, and all have the same sign. If learned weights did nothing,
-# that would happen once in 32 times. Five small gains in a row say more than one.
+# None of COCO's gains reaches beyond the width of a single number. A
+# [paired comparison](glossary.md#paired-comparison) would be narrower, but it needs both models'
+# ranks, and those were not published. The five gains of learnt weights are small as well, and all
+# have the same sign. If learnt weights did nothing, that would happen once in 32 times. Five small
+# gains in a row say more than one.
 #
-# ### Multiple choice
+# ### Choosing among five is easy
 #
-# LSMDC has a second task: a clip, five sentences, one of them right. That is a gallery of five
-# *sentences* with $K = 1$, so the formula predicts the accuracy. We check it by drawing: each test
-# video with its own first caption and those of four other videos. The last two lines are the
-# original's way to count right answers, under Python 3.
+# LSMDC has a second task, [multiple choice](glossary.md#multiple-choice): a clip, five sentences, one
+# of them right. That is a gallery of five *sentences* with $K = 1$, so the formula predicts the
+# accuracy. The last line is the original's way to count right answers, under Python 3.
 
 # %%
 predicted = smaller_gallery(ranks(scores.T), 485, 5, 1)
-right, wins = scores.diagonal()[:, None], []
-for _ in range(20):
-    lottery = torch.rand(485, 485, generator=drawing).fill_diagonal_(2)  # never itself
-    four = lottery.topk(4, 1, largest=False).indices
-    wins.append((right > scores.T.gather(1, four)).all(1).double())
-accuracy = 100 * torch.cat(wins).mean()
-print(f"predicted ≈ {predicted:.0f} %, drawn ≈ {accuracy:.0f} %, chance 20 %")
+print(f"right among five: ≈ {predicted:.0f} %, chance 20 %")
 guesses, answers = np.array([3, 1, 5]), np.array(map(int, ["3", "1", "5"]))
 print("three right answers, by the original's line:", np.sum(guesses == answers))
 
 # %% [markdown]
-# A network that puts a video's own caption first for few of 485 answers most questions of five.
-# Choosing among five is easy, and the two numbers do not contradict each other. As for the
-# original: in Python 2 `map` gave a list. In Python 3 it gives an iterator, which equals no number.
-# There is no error and no warning, and the accuracy is 0.
+# A network that puts a video's own caption first for few of 485 answers most questions of five. As
+# for the original: in Python 2 `map` gave a list. In Python 3 it gives an iterator, which equals no
+# number. There is no error and no warning, and the accuracy is 0.
 #
 # ### What came after
 #
-# These are published R@1 on MSR-VTT, text to video. The two panels are different lists.
-
-# %% tags=["hide-input"]
-full = {"MEE": 9.6, "CE": 10.0, "MMT": 10.7, "TT-CE+": 14.9}
-full |= {"MDMMT": 23.1, "CAMoE + DSL": 32.9}
-one_k_a = {"HowTo100M": 12.1, "CE": 20.9, "MMT": 24.6}
-one_k_a |= {"Frozen": 31.0, "MDMMT": 38.9, "CLIP4Clip": 44.5}
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharex=True)
-titles = "full: 2,990 videos", "1k-A: 1,000 videos"
-for axis, table, title in zip(axes, (full, one_k_a), titles, strict=True):
-    bars = axis.barh(list(table), list(table.values()), color="0.75", edgecolor="black")
-    axis.bar_label(bars, fmt="%.1f", padding=3)
-    axis.invert_yaxis()
-    axis.set(title=title, xlabel="R@1, percent", xlim=(0, 52))
-figure.tight_layout()
-show(
-    figure,
-    "Published R@1 on MSR-VTT. Full list: MEE 9.6, CE 10.0, MMT 10.7, TT-CE+ 14.9, "
-    "MDMMT 23.1, CAMoE with DSL 32.9. List 1k-A: HowTo100M 12.1, CE 20.9, MMT 24.6, "
-    "Frozen 31.0, MDMMT 38.9, CLIP4Clip 44.5.",
-)
-
-# %% [markdown]
-# **CE** kept the experts and lets them modulate each other before they are weighted. **MMT** lets a
-# transformer look at all experts at once. Those architectures are worth about a point on the full
-# list. **HowTo100M**, **Frozen** and **CLIP4Clip** changed what is learnt from: narrated videos,
-# web videos with their alt texts, hundreds of millions of images with captions. The large steps
-# came from there. What has stayed is a weight for each expert that depends on the sentence, and a
-# score that lives with missing experts. Whoever joins CLIP with a speech recogniser and a sound
-# network meets the questions of this lesson again.
+# On the *full* list, MEE's R@1 from text to video is 9.6. Works that changed how the experts are put
+# together gained about a point: CE 10.0 ([Liu et al., 2019](references.md#liu2019)), MMT 10.7
+# ([Gabeur et al., 2020](references.md#gabeur2020)). Works that learnt from more gained far more:
+# MDMMT 23.1 ([Dzabraev et al., 2021](references.md#dzabraev2021)). On 1k-A, a third as large, R@1 is
+# 24.6 for MMT and 44.5 for CLIP4Clip ([Luo et al., 2021](references.md#luo2021)), which began with
+# hundreds of millions of images with captions. [Lesson 17](17_from_mee_to_today.ipynb) tells the
+# story.
 #
 # ## The trap: choosing by the test
 #
-# The original code looked at the test split after every epoch, and had no other split. Whoever then
-# reports the best epoch has chosen it *by the test*. We measure how much that flatters: four small
-# models (appearance alone, 500 videos, 12 epochs), and after every epoch the first captions of the
-# validation videos and of the test videos. The honest choice is the epoch that is best on
-# validation.
-
+# The original code looked at the [test split](glossary.md#test-split) after every epoch, and had no
+# other split. Whoever then reports the best epoch has chosen it *by the test*. We measure how much
+# that flatters: four small models (appearance alone, 500 videos, 12 epochs), and after every epoch
+# the first captions of the validation videos and of the test videos. The honest choice is the epoch
+# that is best on validation.
 
 # %%
 def first_recall(model, ids):
@@ -981,7 +847,6 @@ class Watch:
 
     def epoch_end(self, run):
         self.curve.append([first_recall(run.model, ids) for ids in (val, test)])
-
 
 # %%
 few = {"train": train[:500], "val": [], "experts": ["appearance"], "epochs": 12}
@@ -1000,39 +865,19 @@ print(f"epoch and seed chosen on the test:   test R@10 ≈ {on_test.max():.1f}")
 # %% [markdown]
 # Choosing the epoch by the test gives a point or two of R@10, and the best of four seeds a little
 # more. COCO's published gains were 0.6, 1.3 and 2.8 points. Nothing has been learnt in return. This
-# library chooses by validation and looks at the test split once. For 1k-B, which has no validation
-# list, the converter sets training videos aside.
-#
-# ## Search it
-#
-# The numbers above are means over 9,700 sentences of other people. Here are four of our own, asked
-# of the small model among the 485 test videos. No caption says which videos are right, so we count
-# how many of the first ten belong to the category that the sentence is about.
+# library chooses by validation and looks at the test split once.
 
-# %%
-questions = {
-    "a man is cooking in a kitchen": ("cooking", "food/drink"),
-    "a car drives along a road": ("vehicles/autos",),
-    "players run across a football field": ("sports/actions",),
-    "a woman puts on lipstick": ("beauty/fashion", "howto"),
-}
-fits = {}
-for question, wanted in questions.items():
-    with torch.no_grad():
-        asked = model.embed_text(*clips.words.batch([question]))
-        best = model.score(asked, video_of)[0].topk(10).indices
-    right = torch.tensor([category[i] in wanted for i in test.tolist()])
-    fits[question], share = int(right[best].sum()), right.double().mean()
-    print(f"≈ {fits[question]} of ten ({share:.0%} of the gallery)  {question}")
-
-# %% tags=["hide-input"]
+# %% tags=["hide-cell", "check"]
 # ranges of what was printed with ≈; the numbers themselves differ between processors
 from mee import ModelConfig, VideoTextMEE
 
-of_paper = {name: (o if name != "audio" else 128, o) for name, o in embedding.items()}
+of_paper = {"appearance": (2048, 2048), "motion": (1024, 1024)}
+of_paper |= {"audio": (128, 128), "face": (128, 128)}
 shape = ModelConfig(of_paper, word_dim=300, text_clusters=32, clusters={"audio": 16})
-counted = sum(p.numel() for p in VideoTextMEE(shape).parameters())
-assert counted == sum(parameters.values()) and round(counted / 1e6, 1) == 48.1
+network = VideoTextMEE(shape)
+counted = sum(p.numel() for p in network.parameters())
+reading = sum(p.numel() for p in network.mee.text_GU.parameters())
+assert round(counted / 1e6, 1) == 48.1 and 0.75 < reading / counted < 0.8
 assert 16 < by_person["R@1"][0] < 20 and 37 < by_person["R@10"][0] < 43
 r_at_10 = [row["R@10"] for row in asked_with.values()]
 assert all(25 < value < 50 for value, _, _ in r_at_10)
@@ -1045,10 +890,8 @@ assert 5 < wide < 15 and 0.6 < change.std() < 2.5
 assert width["first captions"] > 1.15 * width["all captions"]
 assert all(abs(drawn - computed) < 4 for drawn, computed in hidden.values())
 assert hidden[50][0] > 1.5 * hidden[485][0] and hidden[100][0] < 5 * hidden[485][0]
-assert known[0] < hidden[485][1] < known[1] and 5 < unknown[0] < unknown[1] < 50
-assert abs(accuracy - predicted) < 5 and predicted > 60
+assert 60 < predicted < 85
 assert 10 < honest < lucky < 30 and 0.5 < on_test.max() - honest < 6
-assert sum(fits.values()) >= 20
 assert number("stills", "300 videos, and stills", "t2v R@10 against")[1] > 4
 assert number("stills", "all, and stills", "t2v R@10 against")[1] < 0.5
 assert number("deleted", "all, and stills, 30 % deleted", "t2v R@10 gain")[1] > 15
@@ -1058,6 +901,8 @@ assert number("experts", "uniform weights", "t2v R@10 against")[2] < -3
 assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 
 # %% [markdown]
+# ## Search it
+#
 # The page of [the next lesson](15_wrong_answers.ipynb) shows the frames themselves, and takes every
 # score apart:
 #
@@ -1067,41 +912,38 @@ assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 # mee demo run/model.pt msrvtt.h5
 # ```
 #
-# We asked it ten sentences, chosen before any answer was seen, and judged the first five videos of
-# 785 (validation and test) by eye:
+# We asked it ten sentences, chosen before any answer was seen, and judged by eye the first five of
+# 785 videos (validation and test):
 #
 # | sentence | fit, of five | why |
 # | --- | --- | --- |
-# | a man is cooking in a kitchen | 5 | one frame is enough; nearly all of the score is appearance |
-# | a car drives along a road | 5 | one is from a computer game, one is filmed from inside |
-# | a football player runs very fast with the ball | 3 | field and crowd; *very fast* hardly counts |
+# | a man is cooking in a kitchen | 5 | one frame is enough |
+# | a car drives along a road | 5 | one frame is enough |
+# | a football player runs very fast with the ball | 3 | *very fast* hardly counts |
 # | a close up of a smiling face | 2 | the expert knows whose face it is, not what it does |
 # | a dog barks loudly | 2 | nothing here hears; the rest are other animals |
-# | the words game over appear on the screen | 0 | all show writing; text is no search for letters |
-# | barack obama gives a speech | 0 | ten training videos have the name: too few to learn a face |
+# | the words game over appear on the screen | 0 | all show some writing |
+# | barack obama gives a speech | 0 | ten training videos are too few to learn a face |
 # | a beach without any people | 0 | nearly the same answers as for *with many people* |
-# | three women sing on a stage | 0 | singers, and one of each; *two women* finds the same five |
+# | three women sing on a stage | 0 | *two women* finds the same five |
 # | people wear masks because of the coronavirus | 0 | a newer word; here alone the page warns |
 #
-# The paper's score finds as many, except for three smiling faces instead of two, and one dog
-# instead of two. Two scores that differ beyond doubt over 9,700 sentences look alike over ten.
-#
-# What can be seen at a glance in one frame is found. A count, a *without*, a name, a sound or the
-# letters on a screen is not. One reason stands in the weights. Over all 14,101 captions of the
-# gallery, appearance has a mean weight of 0.69, with a standard deviation of 0.03; face has 0.14,
-# text 0.10, motion 0.08. The model has learnt to trust its one strong expert, whatever is asked.
+# What one frame shows at a glance is found. A count, a *without*, a name, a sound or the letters on a
+# screen is not. One reason stands in the weights: over all captions of the gallery, appearance has a
+# mean weight of 0.69, with a standard deviation of 0.03. The model has learnt to trust its one strong
+# expert, whatever is asked.
 #
 # ## Summary
 #
-# - A number on MSR-VTT belongs to a list, a gallery, and a choice of captions. 210 of the 356
-#   videos that one list tests with, another trains on, and a model finds those it has seen far more
-#   often. One caption per clip is a draw that moves R@10 by several points.
+# - A number on MSR-VTT belongs to a list, a gallery, and a choice of captions. 210 of the 356 videos
+#   that one list tests with, another trains on, and a model finds those it has seen far more often.
+#   One caption per clip is a draw that moves R@10 by several points.
 # - Half of MSR-VTT can be had, and it is not a random half. A face is found in a quarter of the
 #   videos, text in nearly four of ten, and a missing face may be absent or missed.
-# - Here the mixture is not better than appearance alone, and far better than with uniform weights:
-#   it has learnt whom to ignore. A better reading of the sentence gains 5 points.
-# - Photographs help where videos are few. But the paper's score cannot rank clips that lack
-#   different experts, least of all after photographs; the calibrated score can.
+# - Here the mixture is not better than appearance alone, and far better than with uniform weights: it
+#   has learnt whom to ignore. A better reading of the sentence gains 5 points.
+# - Photographs help where videos are few. But the paper's score cannot rank clips that lack different
+#   experts, least of all after photographs; the calibrated score can.
 # - Choosing epoch and seed by the test gives a point or two of R@10 for nothing.
 #
 # ## Exercises
@@ -1110,8 +952,8 @@ assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 # 2. From a rank in a small gallery to one in a large gallery: what can be guessed, and what can't?
 # 3. How many seeds does a gain of one point need?
 #
-# None of them needs the clips. Write them in the [exercise notebook](exercises/14_msrvtt.ipynb);
-# one way to do it is in the [solutions](solutions/14_msrvtt.ipynb).
+# None of them needs the clips. Write them in the [exercise notebook](exercises/14_msrvtt.ipynb); one
+# way to do it is in the [solutions](solutions/14_msrvtt.ipynb).
 #
 # ## Where next
 #

@@ -2,8 +2,8 @@
 # # What became of the idea?
 #
 # **You will learn** to read the weighted mean as attention; to write a transformer layer over experts by hand; to
-# compare the two fairly; what modality dropout does; why InfoNCE both ways is CLIP's loss; and three things that
-# people call a *mixture of experts*.
+# compare the two fairly; what modality dropout does; why InfoNCE both ways is CLIP's loss; and what people mean by a
+# *mixture of experts*.
 #
 # **You need** [missing faces](05_missing_faces.ipynb), [losses](06_ranking_loss.ipynb) and [the whole
 # model](08_build_mee.ipynb).
@@ -36,17 +36,21 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from lesson import show
+from lesson import draw, show
 from torch import nn
 from torch.testing import assert_close
 
 torch.set_printoptions(precision=2, sci_mode=False)
 
+# %% tags=["remove-input"]
+draw("here_17", "You are here: weights and score, for which attention can stand in.")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A weighted mean is attention
 #
-# **Attention** looks things up softly. There are keys with values, and a query. The query's inner products with the
-# keys, divided by the root of their dimensions, go through a softmax; the result is the mean of the values with these
+# [Attention](glossary.md#attention) looks things up softly ([Vaswani et al., 2017](references.md#vaswani2017)). There
+# are keys, each with a value, and there is a query. The query's inner products with the keys, divided by the root of
+# their dimension $d$, go through a [softmax](glossary.md#softmax). The result is the mean of the values with these
 # weights:
 #
 # $$
@@ -66,8 +70,8 @@ print("result ", result)
 assert_close(F.scaled_dot_product_attention(query[None], keys, values)[0], result)
 
 # %% [markdown]
-# The second key: its inner product with the query is 4, the others have 2 and -1. PyTorch's function for it,
-# `scaled_dot_product_attention`, takes many queries at once; the last line has checked that it gives the same.
+# The second key does: its inner product with the query is 4, and the others have 2 and -1. PyTorch's
+# `scaled_dot_product_attention` takes many queries at once; the last line checks that it agrees.
 #
 # Now look at MEE again. Its weights are a softmax of a linear layer on the sentence:
 # $w(t) = \mathrm{softmax}(W x + b)$. Read a row of $W$, with its entry of $b$ appended, as the *key* of an expert, and
@@ -85,11 +89,11 @@ print(torch.softmax(query @ keys.T, 1))
 print(mee.embed_text(sentences).weights.detach())
 
 # %% [markdown]
-# The same weights. The values are the similarities that the experts find. If an expert is missing, attention masks
-# its key: the score becomes minus infinity before the softmax. MEE takes the softmax first, and divides by the sum of
-# the weights that are left.
+# The weights agree. The values are the similarities that the experts find. If an expert is missing, attention masks its
+# key: the key's product becomes minus infinity before the softmax. MEE takes the softmax first, and divides by the sum
+# of the weights that are left.
 #
-# > **Predict.** Do the two ways give the same weights?
+# > **Predict.** Do the two orders give the same weights?
 
 # %%
 present = torch.tensor([True, False, True])  # no face
@@ -100,8 +104,8 @@ print("masked before the softmax:", masked_first)
 print("divided by what is left:  ", softmax_first / softmax_first.sum())
 
 # %% [markdown]
-# They do: the softmax's own denominator cancels. So the masked score of [lesson 04](04_mixture_weights.ipynb) *is*
-# attention, with one query per sentence, one key per expert, and similarities as values.
+# They do, because the softmax's own denominator cancels. So the masked score of [lesson 04](04_mixture_weights.ipynb)
+# *is* attention, with one query per sentence, one key per expert, and similarities as values.
 
 # %%
 similarity = torch.tensor([0.8, 0.1, 0.4])
@@ -113,34 +117,30 @@ print(f"attention {attention.item():.3f}, MEE {by_mee:.3f}")
 assert_close(attention[0, 0], by_mee)
 
 # %% [markdown]
-# What do the keys not see? The clip. They are learnt once and are the same for every clip, so a film whose sound is
-# noise cannot lower the weight of its sound: the sentence decides alone. *A weight says how useful an expert is
-# beside the others, not what the sentence is about*; and it says so about experts in general, not about those of this
-# film.
+# What do the keys not see? They do not see the clip. They are learnt once and are the same for every clip, so a film
+# whose sound is noise cannot lower the weight of its sound: the sentence decides alone. *A weight says how useful an
+# expert is beside the others, not what the sentence is about*; and the weight says so of the expert in general, not of
+# the expert in this film.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Let the experts of a clip look at each other
 #
-# A **transformer** takes both queries and keys from the clip. Each expert becomes a *token*, a vector of some common
-# width. Each token asks all tokens of its clip, itself included, and adds the answer to itself. MMT ([the multi-modal
-# transformer](references.md), 2020) put such layers on top of a model like MEE.
+# A **transformer** takes both queries and keys from the clip. Each expert becomes a [token](glossary.md#token), a
+# vector of some common width. Each token asks all tokens of its clip, itself included, and adds the answer to itself.
+# MMT, the multi-modal transformer ([Gabeur et al., 2020](references.md#gabeur2020)), put such layers on top of a model
+# like MEE.
 #
-# Here are two clips with three tokens each. The second clip has no face.
+# Here are two clips with three tokens each; the second clip has no face. Queries, keys and values are three linear
+# layers of the tokens, which PyTorch keeps in one matrix.
 
 # %%
 torch.manual_seed(1)
 tokens = torch.randn(2, 3, 4)  # clips, experts, width
 present = torch.tensor([[True, True, True], [True, False, True]])
-layer = nn.TransformerEncoderLayer(
-    4, nhead=1, dim_feedforward=8, dropout=0.0, batch_first=True, norm_first=True
-)
+options = {"dropout": 0.0, "batch_first": True, "norm_first": True}
+layer = nn.TransformerEncoderLayer(4, nhead=1, dim_feedforward=8, **options)
 
 
-# %% [markdown]
-# Queries, keys and values are three linear layers of the tokens, which PyTorch keeps in one matrix.
-
-
-# %%
 def attend(x, present, attention):
     projected = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
     q, k, v = projected.chunk(3, -1)
@@ -148,7 +148,6 @@ def attend(x, present, attention):
     scores = scores.masked_fill(~present[:, None, :], -torch.inf)
     weights = torch.softmax(scores, -1)
     return attention.out_proj(weights @ v), weights.detach()
-
 
 # %% [markdown]
 # > **Predict.** Rows are who asks, columns are who answers: audio, face, motion. Where are the zeros of the second
@@ -159,33 +158,20 @@ _, weights = attend(tokens, present, layer.self_attn)
 print(weights)
 
 # %% [markdown]
-# In the face's column: no expert gets an answer from it. The face's own row is filled all the same, as an absent
-# token still asks. What comes out of that row has to be dropped, and is.
+# The zeros stand in the face's column: no expert gets an answer from the face. The face's own row is filled all the
+# same, as an absent token still asks. What comes out of that row has to be dropped, and is. Here is the second clip
+# beside what a sentence does in MEE:
 
-# %% tags=["hide-input"]
-names = ["audio", "face", "motion"]
-figure, panels = plt.subplots(1, 2, figsize=(6.4, 2.9), layout="constrained")
-for axes, x, title in zip(panels, weights, ("all there", "no face"), strict=True):
-    axes.imshow(x, cmap="cividis", vmin=0, vmax=1)
-    for i in range(3):
-        for j in range(3):
-            colour = "black" if x[i, j] > 0.5 else "white"
-            axes.text(j, i, f"{x[i, j]:.2f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(3), names)
-    axes.set_yticks(range(3), names)
-    axes.set_title(title)
-    axes.set_xlabel("answers")
-panels[0].set_ylabel("asks")
-show(
-    figure,
-    "Two tables of attention weights, each row summing to 1. In the clip with all "
-    "experts every cell is filled; without a face, the face's column is zero.",
+# %% tags=["remove-input"]
+draw(
+    "17_two_attentions",
+    "In MEE a sentence asks the experts; in a transformer the experts ask each other.",
 )
 
 # %% [markdown]
-# The rest of the layer: the answers are added to the tokens, and then a small network does the same to each token by
-# itself. A **layer norm** (each token to mean 0 and variance 1 over its own dimensions) stands before both.
-
+# The rest of the [transformer layer](glossary.md#transformer-layer) adds the answers to the tokens, and then a small
+# network does the same to each token by itself. A **layer norm**, which brings each token to mean 0 and variance 1 over
+# its own dimensions, stands before both.
 
 # %%
 def transformer_layer(x, present, layer):
@@ -197,14 +183,16 @@ def transformer_layer(x, present, layer):
 by_hand = transformer_layer(tokens, present, layer)
 packaged = layer(tokens, src_key_padding_mask=~present)
 assert_close(by_hand[present], packaged[present])
-print("by hand and packaged: equal on", int(present.sum()), "tokens that are there")
+print("by hand and packaged: equal on", int(present.sum()), "present tokens")
 
 # %% [markdown]
 # > **Trap.** PyTorch has two opposite conventions. In the `attn_mask` of `scaled_dot_product_attention`, True means
-# > *takes part*. In the `key_padding_mask` of attention and transformer layers, True means *is ignored*. Above you
-# > have seen both.
+# > *takes part*. In the `key_padding_mask` of attention and transformer layers, True means *is ignored*. You have seen
+# > both above.
 #
-# > **Predict.** Give the layer the mask the wrong way round. Will the second clip give an error, NaN, or numbers?
+# Now give the layer the mask the wrong way round.
+#
+# > **Predict.** Will the second clip give an error, NaN, or numbers?
 
 # %%
 wrong = layer(tokens, src_key_padding_mask=present)
@@ -212,15 +200,15 @@ print("right:", packaged[1, 0].detach())
 print("wrong:", wrong[1, 0].detach())
 
 # %% [markdown]
-# Numbers, and of a similar size. The audio of the second clip has now listened to the face that is not there. No
-# shape is wrong, nothing is NaN; only a comparison with a second implementation tells.
+# It gives numbers, and of a similar size. The audio of the second clip has now listened to an absent face. No
+# shape is wrong and nothing is NaN; only a comparison with a second implementation tells.
 #
-# ## A model of experts that look at each other
+# ## Build a model whose experts look at each other
 #
-# The smallest change of MEE: on the side of the clip, each gated unit becomes a plain linear layer, and a transformer
-# layer sees all tokens. Its outputs have length 1, as before. The text side, the weights and the masked score stay. A
-# learnt vector is added to each token, as nothing else in the layer knows which expert is which.
-
+# This is the smallest change of MEE: on the side of the clip, each [gated unit](glossary.md#gated-embedding-unit)
+# becomes a plain linear layer, and a transformer layer sees all tokens. Its outputs have length 1, as before. The text
+# side, the weights and the masked score stay. A learnt vector is added to each token, as nothing else in the layer
+# knows which expert is which.
 
 # %%
 from mee import VideoEmbedding, VideoTextMEE
@@ -230,7 +218,6 @@ class Projection(nn.Linear):
     def forward(self, x, mask):
         x = torch.where(mask[:, None], x, 0)
         return super().forward(x) * mask[:, None]
-
 
 # %%
 class ExpertTransformer(VideoTextMEE):
@@ -251,11 +238,10 @@ class ExpertTransformer(VideoTextMEE):
         vectors = {name: out[:, i] for i, name in enumerate(self.experts)}
         return VideoEmbedding(vectors, video.mask)
 
-
 # %% [markdown]
-# It has the three methods that the library's training and evaluation ask for: `embed_text`, `embed_video`, `score`.
-# So `fit_clips` trains it like any other; this function prepares batches, loss and model, and runs the loop of
-# [lesson 09](09_training.ipynb). Two small models, 8 epochs each:
+# The class has the three methods that the library's training and evaluation ask for: `embed_text`, `embed_video` and
+# `score`. So `fit_clips` trains it like any other model: the function prepares batches, loss and network, and runs the
+# loop of [lesson 09](09_training.ipynb). We train two small models, 8 epochs each.
 
 # %%
 from mee import fit_clips, read_clips
@@ -283,9 +269,10 @@ for name, x in packaged.embed_video(*few).vectors.items():
     assert_close(x, models["transformer"].embed_video(*few).vectors[name])
 
 # %% [markdown]
-# Now search the test films. `rank_embeddings` is the ranking of [lesson 07](07_retrieval_metrics.ipynb): it gives the
-# rank of the right clip for each caption. To take experts away, `keep_some` of [lesson 05](05_missing_faces.ipynb)
-# chooses which stay: here each is deleted with probability one half, and every clip keeps at least one.
+# Now search the test films. `rank_embeddings` gives the rank of the right clip for each caption, as in
+# [lesson 07](07_retrieval_metrics.ipynb). To take experts away, `keep_some` of [lesson 05](05_missing_faces.ipynb)
+# chooses which stay: here each is deleted with probability one half, and every clip keeps at least one. R@10 is the
+# percentage of captions whose clip is among the first ten.
 
 # %%
 from mee.evaluate import rank_embeddings
@@ -299,17 +286,15 @@ kept = keep_some(mask, 0.5, seed=0)
 fewer = {name: kept[:, i] for i, name in enumerate(clips.experts)}
 
 
-# %%
 @torch.no_grad()
 def recall(model, video):
-    """R@10: the percentage of captions whose clip is among the first ten."""
+    """R@10 of all captions of the test films."""
     text = model.embed_text(*clips.text(captions))
     t2v, _, _ = rank_embeddings(model, text, video, right)
     return 100 * (t2v <= 10).double().mean().item()
 
-
 # %% [markdown]
-# A first look, whole and with half of the experts deleted:
+# Here is a first look, at whole clips and with half of the experts deleted:
 
 # %%
 for name, model in models.items():
@@ -319,14 +304,14 @@ for name, model in models.items():
     print(f"{name:13} whole: R@10 ≈ {whole:.1f}, half deleted: ≈ {half:.1f}")
 
 # %% [markdown]
-# The weighted mean is ahead on whole clips, R@10 ≈ 65 against ≈ 60. With half of the experts deleted both fall to
-# about half of that.
+# The weighted mean is ahead on whole clips, R@10 ≈ 65 against ≈ 60. With half of the experts deleted both fall to about
+# half of that.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The trap: a deleted expert that still speaks
 #
 # In MEE, an expert's vector comes from that expert alone. So you may embed the clips once and take experts away
-# later, as `video.keep(kept)` does, and as the curves of [lesson 05](05_missing_faces.ipynb) were made.
+# afterwards, as `video.keep(kept)` does, and as the curves of [lesson 05](05_missing_faces.ipynb) were made.
 #
 # > **Predict.** What if the transformer's clips are embedded whole, and experts deleted from the embeddings?
 
@@ -341,20 +326,21 @@ for name, model in models.items():
 assert after - before > 0.5  # of the transformer, the last of the loop
 
 # %% [markdown]
-# The weighted mean gives the same both ways. The transformer seems better than it is: ≈ 32 instead of ≈ 29. The
-# deleted experts had been heard by the others before they went, and those still carry what they heard. A film that
-# never had the expert cannot do that. So for such a model experts are deleted first and clips embedded afterwards, as
-# in all that follows. (`mee.robustness` deletes from the embeddings. That is right for MEE, and only for models like
-# it.)
+# The weighted mean gives the same both ways. The transformer seems better than it is: ≈ 32 instead of ≈ 29. The other
+# experts had listened to the deleted ones before those went, and still carry what they heard. A film that never had the
+# expert cannot do that. So for such a model experts are deleted first and clips embedded afterwards, as in all that
+# follows.
+#
+# > **Aside.** `mee.robustness` deletes from the embeddings. That is right for MEE, and only for models like it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## A fair comparison
+# ## Compare the two fairly
 #
 # Two small models and one seed say little. The command `experiments/attention.py` compares with more care, and its
 # record is among the book's data. Both networks get the same films, text side, loss and batches, and 12 epochs. For
-# each, one learning rate out of the same six is chosen on the validation films. Then five seeds are trained, and meet
-# the test films once. The transformer had a little more help: that it does without dropout inside the layer, and that
-# its tokens are not scaled to length 1, was chosen on validation, too.
+# each, one learning rate out of the same six is chosen on the [validation films](glossary.md#validation-split). Then
+# several seeds are trained, and meet the test films once. The transformer had a little more help: that it does without
+# dropout inside the layer, and that its tokens are not scaled to length 1, was chosen on validation, too.
 
 # %%
 record = json.loads(Path("data/attention.json").read_text())["tinyclips"]
@@ -366,26 +352,26 @@ for name in ("weighted mean", "transformer"):
     print(f"{name:13} {shown}   ({rows[name]['parameters']:,} parameters)")
 
 # %% [markdown]
-# > **Predict.** Who is ahead on the test films: the transformer, whose experts may talk to each other, or the
-# > weighted mean? Is it the same after 30 epochs?
+# Both networks were also trained for 30 epochs. The next cell prints how many seeds each number rests on.
+#
+# > **Predict.** Who is ahead on the test films: the transformer, whose experts may look at each other, or the weighted
+# > mean? Is it the same after 30 epochs?
 
 # %%
 for name in ("weighted mean", "transformer"):
     for row in (rows[name], rows[name + ", longer"]):
-        value = row["paper 0.0"]["t2v R@10"][0]
+        value, number = row["paper 0.0"]["t2v R@10"][0], len(row["seeds"])
         print(f"{name:13} {row['epochs']} epochs: R@10 ≈ {value:.1f}", end=", ")
-        print("seeds", *row["seeds"])
+        print(f"seeds: {number}")
 print(f"chance: {record['chance']['t2v']['R@10']:.1f}")
 
 # %% [markdown]
-# The weighted mean, both times. After 12 epochs it has ≈ 72.8 and the transformer ≈ 66.8. With 30 epochs both gain a
-# few points more and the order is the same. (The 30 epochs are one run each, with different seeds: take them as a
-# look, not as a measurement.)
+# The weighted mean is ahead both times. After 12 epochs it has ≈ 72.8 and the transformer ≈ 66.8. With 30 epochs both
+# gain a few points, and the order is the same.
 #
-# How sure is the difference? All rows meet the same captions and the same deletions, so the interval can be that of
-# the paired difference ([lesson 12](12_ablations.ipynb)). This prints one, in points of R@10, for each share of
-# deleted experts:
-
+# How sure is the difference? All rows meet the same captions and the same deletions, so the interval can be that of the
+# [paired difference](glossary.md#paired-comparison) ([lesson 12](12_ablations.ipynb)). The cell prints one, in points
+# of R@10, for each share of deleted experts:
 
 # %%
 def show_difference(label, against, score="paper"):
@@ -405,38 +391,41 @@ show_difference("transformer", "weighted mean")
 # models before it, on real videos, with many tokens per expert and a language model for the text.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Modality dropout: practise being without
+# ## Practise being without: modality dropout
 #
 # Films at search time may lack experts that the training films had. So let the training films lose some at random.
-# This is **modality dropout** ([Neverova and others, 2015](references.md)): in each batch, each expert of each clip
-# is dropped with some probability, and one is left. It takes no more than a smaller mask.
+# This is [modality dropout](glossary.md#modality-dropout) ([Neverova et al., 2015](references.md#neverova2015)): in
+# each batch, each expert of each clip is dropped with some probability, and at least one stays.
 
+# %% tags=["remove-input"]
+draw(
+    "17_modality_dropout",
+    "Each step of training drops other experts, and no clip loses its last.",
+)
+
+# %% [markdown]
+# Dropping takes no more than a smaller mask. Here is a batch of 64 films before and after, with a share of 0.3:
 
 # %%
 def drop_experts(batch, share, seed):
     names = sorted(batch.ind)
-    there = torch.stack([batch.ind[name] for name in names], 1)
-    keep = keep_some(there, share, seed)
+    present = torch.stack([batch.ind[name] for name in names], 1)
+    keep = keep_some(present, share, seed)
     return replace(batch, ind={name: keep[:, i] for i, name in enumerate(names)})
 
 
-# %% [markdown]
-# A batch of 64 films before and after, with a share of 0.3:
-
-# %%
 torch.manual_seed(0)
 batch = clips.batch(clips.clips_in("train")[:64])
 dropped = drop_experts(batch, 0.3, seed=0)
 for name in clips.experts:
-    print(
-        f"{name:10} {int(batch.ind[name].sum()):2} -> {int(dropped.ind[name].sum()):2}"
-    )
+    before, after = int(batch.ind[name].sum()), int(dropped.ind[name].sum())
+    print(f"{name:10} {before:2} -> {after:2}")
 counts = [sum(int(x.sum()) for x in b.ind.values()) for b in (batch, dropped)]
-print(f"in all {counts[0]} -> {counts[1]}, {counts[1] / counts[0]:.0%}")
+print(f"together {counts[0]} -> {counts[1]}, {counts[1] / counts[0]:.0%}")
 
 # %% [markdown]
-# About 70 %. A different seed in each step makes other films lose other experts. The record has both networks,
-# trained without it and with a share of 0.3.
+# About 70 % stay. A different seed in each step makes other films lose other experts. The record has both networks,
+# trained without modality dropout and with a share of 0.3.
 #
 # > **Predict.** Modality dropout makes training harder. Does it cost something on whole films? Does it pay with half
 # > of the experts deleted?
@@ -452,22 +441,24 @@ for name in ("weighted mean", "transformer"):
 
 # %% tags=["hide-input"]
 LOOKS = {
-    "weighted mean": {"color": "#202020", "marker": "o", "linestyle": "-"},
-    "transformer": {"color": "#d1660a", "marker": "s", "linestyle": "--"},
+    "weighted mean": {"color": "#3b78b8", "marker": "o", "linestyle": "-"},
     "weighted mean, modality dropout": {
-        "color": "#6b8fc4",
-        "marker": "^",
-        "linestyle": "-.",
+        "color": "#3b78b8",
+        "marker": "o",
+        "linestyle": "--",
+        "markerfacecolor": "white",
     },
+    "transformer": {"color": "#d1660a", "marker": "s", "linestyle": "-"},
     "transformer, modality dropout": {
-        "color": "#9fc46b",
-        "marker": "D",
-        "linestyle": ":",
+        "color": "#d1660a",
+        "marker": "s",
+        "linestyle": "--",
+        "markerfacecolor": "white",
     },
 }
-figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+figure, panels = plt.subplots(1, 2, figsize=(7, 4.6), sharey=True, layout="constrained")
 shares = [100 * share for share in record["shares"]]
-SCORES = (("paper", "the paper's"), ("calibrated", "calibrated"))
+SCORES = (("paper", "the paper's score"), ("calibrated", "calibrated score"))
 for axes, (score, title) in zip(panels, SCORES, strict=True):
     for shift, (name, look) in enumerate(LOOKS.items()):
         cells = [
@@ -475,55 +466,66 @@ for axes, (score, title) in zip(panels, SCORES, strict=True):
             for share in record["shares"]
         ]
         value, low, high = map(torch.tensor, zip(*cells, strict=True))
-        where = [x + 0.8 * (shift - 1.5) for x in shares]
+        where = [x + 1.2 * (shift - 1.5) for x in shares]
         bars = torch.stack([value - low, high - value])
-        axes.errorbar(where, value, bars, label=name, capsize=2, markersize=5, **look)
+        axes.errorbar(where, value, bars, label=name, capsize=2, markersize=6, **look)
     axes.axhline(record["chance"]["t2v"]["R@10"], color="0.5", linestyle=":")
-    axes.set_title(f"{title} score, 30 epochs")
-    axes.set_xlabel("experts deleted from the test films, %")
+    axes.set_title(title)
     axes.set_xticks(shares)
-panels[0].set_ylabel("t2v R@10, %")
+figure.supxlabel("experts deleted from the test films, percent", fontsize=12)
+panels[0].set_ylabel("t2v R@10, percent")
 panels[0].set_ylim(0, 85)
-panels[0].text(0, 3, "chance", color="0.4", fontsize=8)
-panels[1].legend(frameon=False, fontsize="small", loc="lower left")
+panels[0].text(24, 4, "chance", color="0.4")
+handles, labels = panels[0].get_legend_handles_labels()
+figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=11)
 show(
     figure,
-    "Text to video R@10 against the share of deleted experts, with intervals. By the "
-    "paper's score both networks are better without modality dropout on whole films, "
-    "and better with it when half is deleted. By the calibrated score the lines are "
-    "flatter, and modality dropout gains nothing that leaves the interval.",
+    "Text to video R@10 after 30 epochs against the share of deleted experts, with "
+    "intervals. By the paper's score both networks are better without modality dropout "
+    "on whole films, and better with it when half is deleted. By the calibrated score "
+    "the lines are flatter, and there is little or nothing left to gain.",
+    "Modality dropout helps the paper's score when much is missing; "
+    "calibration makes it nearly needless.",
 )
 
 # %% tags=["hide-cell", "check"]
 pairs = {(row["label"], row["against"]): row for row in record["differences"]}
 fair = pairs["transformer", "weighted mean"]
 assert all(fair[f"paper {share}"]["t2v"][2] < -3 for share in record["shares"])
+short = pairs["weighted mean" + DROPPING, "weighted mean"]
+assert short["paper 0.0"]["t2v"][2] < -3 and abs(short["paper 0.5"]["t2v"][0]) < 3
 for name in ("weighted mean", "transformer"):
+    both = rows[name], rows[name + ", longer"]
+    short, long = (one["paper 0.0"]["t2v R@10"][0] for one in both)
+    assert short < long
     row = pairs[name + DROPPING + ", longer", name + ", longer"]
     assert row["paper 0.0"]["t2v"][2] < 0 < row["paper 0.5"]["t2v"][1]
     assert row["calibrated 0.0"]["t2v"][2] < 0
+    gains = [row[f"{score} 0.5"]["t2v"][0] for score in ("paper", "calibrated")]
+    assert gains[1] < 0.5 * gains[0] and gains[1] < 3
+    plain = rows[name + ", longer"]
     for share in (0.3, 0.5):
-        assert (
-            row[f"calibrated {share}"]["t2v"][1]
-            < 0
-            < row[f"calibrated {share}"]["t2v"][2]
-        )
+        by_paper, calibrated = (plain[f"{s} {share}"]["t2v R@10"] for s, _ in SCORES)
+        assert calibrated[0] > by_paper[0] + 2
+longer = [rows[f"{name}, longer"]["paper 0.0"]["t2v R@10"][0] for name in models]
+assert longer[0] > longer[1] + 1
 
 # %% [markdown]
-# It costs and it pays. After 12 epochs the weighted mean changes by ≈ -8.1 points on whole films, and with half
-# deleted by nothing that can be told from zero. With 30 epochs (*longer*, one run each) it loses less, ≈ -5.6, and
-# gains ≈ +5.8 with half of the experts deleted; the transformer gains ≈ +10.7 there.
+# Modality dropout costs and pays. After 12 epochs the weighted mean changes by ≈ -8.1 points on whole films, and with
+# half deleted by nothing that can be told from zero. With 30 epochs (*longer* in the list) modality dropout still
+# costs on whole films, and with half of the experts deleted both networks gain.
 #
-# The calibrated score of [lesson 05](05_missing_faces.ipynb) needs no training, and in the right half of the figure
-# it lifts the models that had no modality dropout. By that score, modality dropout still costs something on whole
-# films, and its gain with missing experts can no longer be told from zero.
+# The [calibrated score](glossary.md#calibrated-score) of [lesson 05](05_missing_faces.ipynb) needs no training, and in
+# the right half of the figure it lifts the models that had no modality dropout. By that score, modality dropout still
+# costs something on whole films, and with half of the experts deleted it gains little or nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## InfoNCE both ways is CLIP's loss
 #
-# In 2021 **CLIP** learnt pictures and their captions from the web, and changed what most people start from. Its loss
-# you know already. Take a batch's scores, rows texts, columns pictures; divide by a temperature; ask each row for its
-# right column and each column for its right row, by cross-entropy; take the mean of both.
+# In 2021 **CLIP** ([Radford et al., 2021](references.md#radford2021)) learnt pictures and their texts from the web, and
+# changed what most people start from. You know its loss already. Take a batch's scores, rows texts, columns pictures;
+# divide by a [temperature](glossary.md#temperature); ask each row for its right column and each column for its right
+# row, by cross-entropy; take the mean of both.
 
 # %%
 from mee import InfoNCELoss
@@ -540,10 +542,9 @@ assert_close(clip_loss, InfoNCELoss(0.07)(scores))
 # %% [markdown]
 # What CLIP changed is around the loss:
 #
-# - **Data**: 400 million pictures with their texts from the web, instead of some thousand films with written
-#   captions.
-# - **Towers**: one network for pictures and one for texts, both trained from the start. There are no fixed features,
-#   so there are no experts to mix, and none that can be missing: one vector a side.
+# - **Data**: 400 million pictures with their texts from the web, instead of some thousand films with written captions.
+# - **Towers**: one network for pictures and one for texts, both trained from the start. There are no fixed features, so
+#   there are no experts to mix, and none that can be missing: each side has one vector.
 # - **Temperature**: learnt with the rest, as its logarithm. It starts at 0.07, and the scores are never multiplied by
 #   more than 100.
 #
@@ -561,22 +562,31 @@ for name, matrix in (("right pairs ahead", scores), ("two pairs wrong", confused
 
 # %% [markdown]
 # Where the right pairs are ahead, the gradient makes the model surer; where they are not, less sure. The limit of 100
-# keeps the first from going on for ever.
+# keeps the temperature from shrinking for ever.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Three mixtures of experts
+# ## Tell the mixtures of experts apart
 #
 # The words have meant three things:
 #
 # | | what is an expert? | who weighs? | how many are computed? |
 # | --- | --- | --- | --- |
-# | Jacobs and others, 1991 | a small network on the input | a gate that sees the same input | all |
-# | MEE, 2018 | a source of features, and its units | the sentence, for every clip | all that the clip has |
-# | sparse layers in language models, from 2017 | a part of a layer | a router, for every token | the best few |
+# | [Jacobs et al., 1991](references.md#jacobs1991) | a small network | a gate that sees the input | all |
+# | MEE, [Miech et al., 2018](references.md#miech2018) | a source of features | the sentence | all present |
+# | sparse layers, [Shazeer et al., 2017](references.md#shazeer2017) | part of a layer | a router | the best few |
 #
-# ([References](references.md) has all three.) The third is what the words mean in today's news. In Mixtral (2024),
-# each layer has eight experts, and a router picks two for every token. Here is such a layer in small: four experts,
-# two per token.
+# The third is what the words mean in today's news about language models.
+
+# %% tags=["remove-input"]
+draw(
+    "17_two_mixtures",
+    "MEE weighs every expert that is present; a sparse layer computes the best few.",
+)
+
+# %% [markdown]
+# In Mixtral ([Jiang et al., 2024](references.md#jiang2024)), each layer has eight experts, and a
+# [router](glossary.md#router) picks two for every token. Here is such a layer in small, with four experts and two per
+# token; the drawing shows its first token.
 
 # %%
 torch.manual_seed(3)
@@ -591,7 +601,8 @@ print(chosen)
 print(gates.detach())
 
 # %% [markdown]
-# Each expert computes only those tokens that chose it:
+# Each expert computes only those tokens that chose it. The result is the same as computing all four and giving two of
+# them a weight of zero, and is cheaper:
 
 # %%
 out = torch.zeros_like(x)
@@ -602,10 +613,6 @@ for number, expert in enumerate(experts):
     load[number] = len(token)
 print("tokens per expert:", dict(load))
 
-# %% [markdown]
-# The result is the same as computing all four and giving two of them a weight of zero. It is only cheaper:
-
-# %%
 everything = torch.stack([expert(x) for expert in experts], 1)  # (tokens, experts, 8)
 full_gates = torch.zeros(6, 4).scatter(1, chosen, gates)
 assert_close(out, (full_gates[:, :, None] * everything).sum(1))
@@ -613,61 +620,49 @@ each = sum(p.numel() for p in experts[0].parameters())
 print(f"parameters of all experts {4 * each:,}, used for one token {2 * each:,}")
 
 # %% [markdown]
-# Half. With two out of eight it is a quarter: this is how such a model holds many parameters and computes with few.
-# Note the uneven load above. Left alone, a router may send almost everything to the same experts, which is why such
-# layers are trained with an extra loss that asks for an even load.
+# One token uses half of the parameters. With two experts out of eight it uses a quarter: this is how such a model holds
+# many parameters and computes with few. Note the uneven load above. Left alone, a router may send almost everything to
+# the same experts, which is why such layers are trained with an extra loss that asks for an even load.
 #
-# MEE needs no such thing. Its experts are not interchangeable: nobody has to teach the sound expert to be about
-# sound. And it has nothing to save, since an expert's vectors are computed once per clip and kept in the index.
+# MEE needs no such loss. Its experts are not interchangeable: nobody has to teach the sound expert to be about sound.
+# And MEE has nothing to save, since an expert's vectors are computed once per clip and kept in the index.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## From 2018 to today
+# ## See where each idea went, from 2018 to today
 #
-# Dates are those of the first version on arXiv; the papers are in the [references](references.md).
+# Dates are those of the first version on arXiv; an arrow says *takes up*.
 
-# %% tags=["hide-input"]
-WORKS = [  # first arXiv version, name, what it did
-    (2018.27, "MEE", "experts weighted by the sentence"),
-    (2019.45, "HowTo100M", "136 million narrated clips"),
-    (2019.58, "CE", "experts gate one another"),
-    (2019.95, "MIL-NCE", "learns from video and narration, no fixed features"),
-    (2020.56, "MMT", "a transformer over experts' tokens"),
-    (2021.16, "CLIP", "400 million pictures with texts"),
-    (2021.25, "Frozen", "pictures and videos in one encoder"),
-    (2021.30, "CLIP4Clip", "CLIP, carried over to video search"),
-    (2023.36, "ImageBind", "six kinds of data in one space"),
-    (2024.22, "InternVideo2", "a video encoder of up to 6 billion parameters"),
-]
-figure, axes = plt.subplots(figsize=(8.4, 4.4), layout="constrained")
-for line, (year, name, what) in enumerate(WORKS):
-    several = name in ("MEE", "CE", "MMT")
-    look = {"marker": "s", "color": "#d1660a"} if several else {"color": "#202020"}
-    axes.plot(year, -line, markersize=7, **({"marker": "o"} | look))
-    axes.text(year + 0.12, -line, f"{name}: {what}", va="center", fontsize=9)
-axes.set_xlim(2018, 2027)
-axes.set_ylim(-len(WORKS) + 0.4, 0.6)
-axes.set_yticks([])
-axes.set_xlabel("year; squares: works that combine several experts")
-axes.spines[["left", "top", "right"]].set_visible(False)
-show(
-    figure,
-    "A timeline from MEE in 2018 to InternVideo2 in 2024; eight of the ten works are "
-    "from 2018 to 2021. Squares mark MEE, CE and MMT, which combine several experts.",
+# %% tags=["remove-input"]
+draw(
+    "17_timeline",
+    "One line of work kept the experts; the others learnt features from far more data.",
 )
 
 # %% [markdown]
-# Two lines of work stand out. One kept experts with fixed features and changed how they are put together: CE, MMT.
-# The other learnt the features themselves, from far more data: MIL-NCE, CLIP, Frozen. Much of MEE's frame is in both:
-# text and video embedded apart, a product as the score, a loss that ranks the right pair within its batch. And
-# wherever there are several sources again, there is the old question: what about a clip that lacks one?
+# The first line kept experts with fixed features and changed how they are put together: CE lets experts gate one
+# another ([Liu et al., 2019](references.md#liu2019)), MMT puts a transformer over their tokens ([Gabeur et al.,
+# 2020](references.md#gabeur2020)).
+#
+# The second learnt from videos: HowTo100M from 136 million narrated clips ([Miech et al.,
+# 2019](references.md#miech2019)), MIL-NCE without any fixed features ([Miech et al., 2020](references.md#miech2020)),
+# Frozen from pictures and videos in one encoder ([Bain et al., 2021](references.md#bain2021)), InternVideo2 with up to
+# 6 billion parameters ([Wang et al., 2024](references.md#wang2024)).
+#
+# The third began with pictures and their texts: CLIP, its use for video search in CLIP4Clip ([Luo et al.,
+# 2021](references.md#luo2021)), and ImageBind, which puts six kinds of data into one space ([Girdhar et al.,
+# 2023](references.md#girdhar2023)).
+#
+# Much of MEE's frame is in all three: text and video embedded apart, a product as the score, a loss that ranks the
+# right pair within its batch. And wherever there are several sources again, there is the old question: what about a
+# clip that lacks one?
 #
 # ## Summary
 #
 # MEE's weighted mean is attention with one query, the sentence, and keys that do not look at the clip. A transformer
-# layer over expert tokens looks, and with a mask it can do without absent experts, too; on TinyClips the weighted
-# mean is better all the same. Modality dropout helps the paper's score when much is missing and costs when nothing
-# is; with the calibrated score it only costs. InfoNCE both ways is CLIP's loss. An *expert* is a source of features
-# here, and a part of the network in a language model.
+# layer over expert tokens looks at the clip, and with a mask it can do without absent experts, too; on TinyClips the
+# weighted mean is better all the same. Modality dropout helps the paper's score when much is missing and costs when
+# nothing is; with the calibrated score it gains little or nothing. InfoNCE both ways is CLIP's loss. An *expert* is a
+# source of features here, and a part of the network in a language model.
 #
 # ## Exercises
 #

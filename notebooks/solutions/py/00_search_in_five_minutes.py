@@ -39,7 +39,7 @@ def facts_of(hits):
 # %% [markdown]
 # ## Exercise 1
 #
-# Find a film at the beach that shows a boat. Any sentence will do that puts one among the first four.
+# Find a film at the beach that shows a boat. Any sentence will do that brings one into the first four.
 
 # %% tags=["solution"]
 # set my_sentence to a str
@@ -78,14 +78,14 @@ assert counts["audio"] - counts["motion"] >= 8, "look again at what you count"
 print("exercise 2: audio hears the waves")
 
 # %% [markdown] tags=["solution"]
-# The other three alone find hardly more waves than films drawn at random would bring: one film in ten has them.
+# Each of the other three alone finds hardly more waves than chance: one film in ten has them.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# Find a colour and a thing, other than *red* and *car*, that fail: several films show this thing in this colour, and
-# none of the first four does. The colours are pink, red, green, blue, orange, black, yellow and purple; the things are
-# balloon, ball, butterfly, boat, mushroom, star, box, flower, heart, kite, umbrella and car.
+# Find a colour and a thing, other than *red* and *car*, for which the search fails: several films show this thing in
+# this colour, and none of the first four does. The colours are pink, red, green, blue, orange, black, yellow and
+# purple; the things are balloon, ball, butterfly, boat, mushroom, star, box, flower, heart, kite, umbrella and car.
 
 # %% tags=["solution"]
 # set colour and shape, both a str
@@ -106,4 +106,6 @@ assert sum(shown[-4:]) == 0, (
 print("exercise 3: the films are there, and the search does not find them")
 
 # %%
-results(clips, search.answer(f"a {colour} {shape}", k=4).hits)
+hits = search.answer(f"a {colour} {shape}", k=4).hits
+caption = f"Four wrong answers to “a {colour} {shape}”."
+results(clips, hits, right=set(), caption=caption)

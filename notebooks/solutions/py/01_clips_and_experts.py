@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Solutions: What is there to see, hear and miss in a clip?
+# # Solutions: What can you see, hear and miss in a clip?
 #
 # Three exercises to [the lesson](../01_clips_and_experts.ipynb).
 
@@ -30,9 +30,9 @@ print(list(clips.experts), len(clips), "clips")
 # %% [markdown]
 # ## Exercise 1
 #
-# Of the test clips, how many have no face? And of the others, no sound? Write it once for any expert and any split.
-# `clips.clips_in(split)` gives the numbers of a split's clips; `clips.present` is the mask (clips, experts), its
-# columns in the order of `clips.experts`.
+# How large a share of a split's clips lacks an expert: of the test clips, say, a face? Write a function for any expert
+# and any split. `clips.clips_in(split)` gives the numbers of a split's clips; `clips.present` is the mask (clips,
+# experts), its columns in the order of `clips.experts`.
 
 # %% tags=["solution"]
 # write share_missing(clips, name, split): the share (a float from 0 to 1) of the
@@ -59,8 +59,8 @@ print("exercise 1: right for all experts and splits")
 # %% [markdown]
 # ## Exercise 2
 #
-# In the lesson you read rows by offsets. Now write them. You get what one expert says about each clip: a list of
-# arrays (rows, dimensions), some of them without rows. Make the two arrays that go into the file.
+# In the lesson you read rows by offsets. Now write rows and offsets. You get what one expert says about each clip: a
+# list of arrays (rows, dimensions), some of them without rows. Make the two arrays that go into the file.
 
 # %% tags=["solution"]
 # write pack(per_clip): return features (all rows, dimensions) and offsets
@@ -91,9 +91,9 @@ print("exercise 2: what was packed reads back, absent clips too")
 # ## Exercise 3
 #
 # A question is a small dictionary of facts, such as `{"colour": "pink", "sound": "drum"}`. `fitting` gives the test
-# clips that it is true of. Look at a few clips' facts, and find two questions: a *precise* one, of at most three
-# facts, that exactly one test clip fits; and a *vague* one that is about two different experts, and still fits thirty
-# clips or more.
+# clips of which the question is true. Look at a few clips' facts, and find two questions: a *precise* one, of at most
+# three facts, that fits exactly one test clip; and a *vague* one that is about two different experts and still fits
+# thirty clips or more.
 
 # %%
 KNOWS = {
@@ -105,7 +105,7 @@ KNOWS = {
 
 
 def fitting(question):
-    """The numbers of the test clips that a question is true of."""
+    """The numbers of the test clips of which a question is true."""
 
     def true_of(facts, key, value):
         places = [facts, facts["face"] or {}, *facts["things"]]
@@ -139,5 +139,5 @@ print("exercise 3: one question for one clip, one for many")
 # %% [markdown] tags=["solution"]
 # Three facts of few clips each are enough for one clip: a place (one in ten), a shape (one in nine or so, as some films
 # have two things), and a sound that the place does not bring along. A drum is rare in a room; a clock is not, and would
-# narrow it down less. A vague question takes facts that are common: every fourth film is at night, and every fourth
-# shows glasses.
+# narrow the choice down less. A vague question takes facts that are common: every fourth film is at night, and every
+# fourth shows glasses.

@@ -33,8 +33,8 @@ print(len(clips.texts), "captions,", len(words), "words")
 # %% [markdown]
 # ## Exercise 1
 #
-# The mean of a batch of sentences, with a mask. What stands in the padding must not matter, even if it is not a number
-# (NaN); and a sentence without any word should give zeros.
+# Take the mean of a batch of sentences, with a mask. What stands in the padding must not matter, even if it is NaN; and
+# a sentence without any word should give zeros.
 
 # %% tags=["solution"]
 # write masked_mean(x, mask): x (texts, longest, dim), mask (texts, longest)
@@ -62,14 +62,14 @@ assert (empty == 0).all(), "a sentence without words gives zeros"
 print("exercise 1: right for random batches, for NaN in the padding, and for no words")
 
 # %% [markdown] tags=["solution"]
-# Multiplying by the mask is not enough: NaN times zero is NaN. `masked_fill` (or `torch.where`) puts a zero there
-# instead.
+# Multiplying by the mask is not enough: NaN times zero is NaN. `masked_fill` (or `torch.where`) puts a zero in its
+# place.
 
 # %% [markdown]
 # ## Exercise 2
 #
-# NetVLAD is more than a mean, so it should be able to do what a mean does. Set its parameters so that, whatever the
-# words, it gives the mean's *direction*: the mean, scaled to length 1. How many centres do you need, and what is
+# NetVLAD is more than a mean, so it should be able to do what a mean does. Set its parameters so that NetVLAD, whatever
+# the words, gives the mean's *direction*: the mean, scaled to length 1. How many centres do you need, and what is
 # $c'_k$?
 
 # %% tags=["solution"]
@@ -99,17 +99,17 @@ for seed, dim in enumerate((2, 5, 50)):
 print("exercise 2: for 2, 5 and 50 dimensions NetVLAD is the mean's direction")
 
 # %% [markdown] tags=["solution"]
-# With one centre the softmax has nothing to share out: every word belongs to it whole. With $c' = 0$ the residuals
-# are the words themselves, and their sum points where their mean does. With $c'$ elsewhere, it would be the mean as
-# seen from there.
+# With one centre the softmax has nothing to share out: every word belongs to that centre whole. With $c' = 0$ the
+# residuals are the words themselves, and their sum points where their mean does. With another $c'$ the sum would point
+# from $c'$ to the mean.
 
 # %% [markdown]
 # ## Exercise 3
 #
 # No pooling of the lesson sees the order of words. Which captions of TinyClips can therefore not be told apart? Find
-# all groups of *different* captions that have the same words. Read them: is there one whose captions mean different
-# things? Then write two sentences of your own, of at least six words each, that mean different things and get the
-# same vector.
+# all groups of *different* captions that have the same words. Read the groups: is there one whose captions mean
+# different things? Then write two sentences of your own, of at least six words each, that mean different things and get
+# the same vector.
 
 # %% tags=["solution"]
 # write twins(texts): return a list of groups, each a set of at least two different
@@ -151,8 +151,8 @@ assert alike(mine), "NetVLAD tells yours apart"
 print(f"exercise 3: {len(found)} groups of captions, and a pair of your own")
 
 # %% [markdown] tags=["solution"]
-# Nearly all groups say the same in another order (*there is a happy face*, *a happy face is there*), so little is
-# lost: the captions are short. One group does differ: *an object hopping and another thing moving fast in a zigzag*
-# and *an object hopping fast and another thing moving in a zigzag*. What could help? Vectors for pairs of
+# Nearly all groups say the same in another order (*there is a happy face*, *a happy face is there*), so with captions
+# this short little is lost. The two captions of one group do differ: *an object hopping and another thing moving fast
+# in a zigzag* and *an object hopping fast and another thing moving in a zigzag*. What could help? Vectors for pairs of
 # neighbouring words, or vectors that a network has made from each word and its neighbours; both can be pooled by the
 # same NetVLAD.

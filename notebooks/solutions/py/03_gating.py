@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What does a gated embedding unit do that a linear layer does not?
 #
-# Three exercises to [the lesson](../03_gating.ipynb).
+# Three exercises for [the lesson](../03_gating.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/03_gating.ipynb)
@@ -29,7 +29,7 @@ from mee.compare import compare, difference
 # ## Exercise 1
 #
 # How many numbers does a gated embedding unit learn? Write a function of the sizes alone, without making a unit.
-# Remember batch normalisation: it learns two numbers a dimension (its running mean and variance are not learnt).
+# Remember batch normalisation: it learns two numbers per dimension (its running mean and variance are not learnt).
 
 
 # %% tags=["solution"]
@@ -51,19 +51,20 @@ for in_dim, out_dim in ((3, 2), (128, 64), (40, 90)):
 print("exercise 1: right for six units")
 
 # %% [markdown] tags=["solution"]
-# A gate grows with the square of the embedding's dimensions, the linear layer with its product with the input's. So a
-# gate is expensive where the embedding is wide and the input narrow.
+# A gate grows with the square of the embedding's dimensions, a linear layer with the product of the embedding's and the
+# input's. So a gate is expensive where the embedding is wide and the input narrow.
 
 # %% [markdown]
 # ## Exercise 2
 #
-# In the lesson, no linear layer could choose *between two clips* for all four sentences. Turn it around: there is
+# In the lesson, no linear layer could choose *between two clips* for all four sentences. Turn the task round: there is
 # **one** clip, a lamp that is on, and it ranks the four sentences by their cosine with it. *Bright room* and *dark
 # street* should both come before *dark room* and *bright street*.
 #
 # A linear layer and scaling to length 1 are enough for that, without any gate. Find the numbers.
 #
-# A hint: a cosine is 1 where nothing points aside. Which sum is 0 for two of the sentences, and not for the others?
+# A hint: a cosine is 1 where no part of the vector points aside. Which sum is 0 for two of the sentences, and not for
+# the others?
 
 # %%
 sentences = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
@@ -88,17 +89,19 @@ assert linear[[0, 3]].min() <= linear[[1, 2]].max(), "no linear layer alone can 
 print("exercise 2: right, and before the scaling it was not")
 
 # %% [markdown] tags=["solution"]
-# The first number is the same for all sentences; the second is how far $x_1 + x_2$ is from 0. Dividing by the length
-# turns *how far aside* into *how much less*. So scaling to length 1 is a small nonlinearity of its own. It helps where
-# one vector is compared with several that are scaled, and not where one scaled vector chooses between several.
+# The first number is the same for all sentences; the second number is how far $x_1 + x_2$ is from 0. Dividing by the
+# length turns *how far aside* into *how much less*. So scaling to length 1 is a small nonlinearity of its own. It helps
+# where one vector is compared with several that are scaled, and not where one scaled vector chooses between several.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# In the lesson the gated model had some more parameters than the linear one. Perhaps any parameters would do? Find the
-# embedding dimensions for which a model **without** gates is as large as one of 64 dimensions **with** gates, train
-# both with two seeds on the first thousand clips, and measure the difference on the validation split. Then say what you
-# conclude.
+# Is a model better with gates? Gates are parameters, and perhaps any parameters would do. Find how many embedding
+# dimensions make a model **without** gates as large as one of 64 dimensions **with** gates. Train both with two seeds
+# on the first thousand clips, and measure the difference in R@10 on the validation split. Then say what you conclude.
+#
+# `compare` trains each variant with the same seeds and ranks the same captions; `difference` gives the mean difference
+# and its 95 % interval.
 #
 # `fit_clips(clips, epochs=0, ...).model` makes a model without training it.
 
@@ -144,5 +147,5 @@ print(f"{dim} dimensions; gated minus wide: ≈ {mean:+.1f} points of R@10,", en
 print(f"95 % between ≈ {low:+.1f} and ≈ {high:+.1f}")
 
 # %% [markdown] tags=["solution"]
-# Where we ran it, the interval was some four points wide and held zero. Two seeds and a thousand clips cannot tell the
-# two apart; what one may conclude is that neither is better by much at this size.
+# Where we ran it, the interval was some five points wide and held zero. Two seeds and a thousand clips cannot tell the
+# two models apart. What one may conclude is that neither is better by much at this size.

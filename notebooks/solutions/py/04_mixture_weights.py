@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: Which expert should this sentence trust?
 #
-# Three exercises to [the lesson](../04_mixture_weights.ipynb).
+# Three exercises for [the lesson](../04_mixture_weights.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/04_mixture_weights.ipynb)
@@ -28,23 +28,23 @@ from mee import MEE, TextEmbedding, VideoEmbedding, fit_clips, read_clips
 # %% [markdown]
 # ## Exercise 1
 #
-# The score of one sentence with one clip, from three short vectors: how alike each expert finds the two, how much the
-# sentence trusts each expert, and which experts are there. If none is, the score is -1.
+# Compute the score of one sentence with one clip from three short vectors: the similarity of the two by each expert,
+# how much the sentence trusts each expert, and which experts are present. If none is, the score is -1.
 
 
 # %% tags=["solution"]
-# write score(similarity, weights, there): all of shape (experts,), there boolean;
-# return a scalar tensor
-def score(similarity, weights, there):
-    if not there.any():
+# write score(similarity, weights, present): all of shape (experts,), present
+# boolean; return a scalar tensor
+def score(similarity, weights, present):
+    if not present.any():
         return torch.tensor(-1.0)
-    return (weights * similarity)[there].sum() / weights[there].sum()
+    return (weights * similarity)[present].sum() / weights[present].sum()
 
 
 # %% tags=["check"]
 generator = torch.Generator().manual_seed(0)
 mee = MEE({"a": (4, 4), "b": (4, 4), "c": (4, 4)}, text_dim=4)
-for there in torch.cartesian_prod(*[torch.tensor([False, True])] * 3):
+for present in torch.cartesian_prod(*[torch.tensor([False, True])] * 3):
     text = {
         name: F.normalize(torch.randn(1, 4, generator=generator), dim=1)
         for name in "abc"
@@ -55,24 +55,24 @@ for there in torch.cartesian_prod(*[torch.tensor([False, True])] * 3):
     }
     weights = torch.softmax(torch.randn(1, 3, generator=generator), 1)
     similarity = torch.stack([(text[name] * video[name]).sum() for name in "abc"])
-    absent_is_zero = {name: video[name] * there[n] for n, name in enumerate("abc")}
+    absent_is_zero = {name: video[name] * present[n] for n, name in enumerate("abc")}
     wanted = mee.score(
-        TextEmbedding(text, weights), VideoEmbedding(absent_is_zero, there[None])
+        TextEmbedding(text, weights), VideoEmbedding(absent_is_zero, present[None])
     )[0, 0]
-    got = score(similarity, weights[0], there)
+    got = score(similarity, weights[0], present)
     assert torch.isclose(torch.as_tensor(got), wanted, atol=1e-5), (
-        f"not the library's score where there = {there}"
+        f"not the library's score where present = {present}"
     )
 print("exercise 1: the library's score for each set of experts")
 
 # %% [markdown]
 # ## Exercise 2
 #
-# In the lesson a sentence's weights decided which clip comes first. Turn it around: four clips, four experts, and the
-# similarities of one sentence with each clip are given. Find weights that put clip 0 first, weights for clip 1, and for
+# In the lesson a sentence's weights decided which clip comes first. Turn the question round: four clips, four experts,
+# and the similarities of one sentence with each clip are given. Find weights that put clip 0 first, then clip 1, then
 # clip 2. For one of the four clips no weights in the world will do: which?
 #
-# Clip 1 is silent: its second expert is not there.
+# Clip 1 is silent: its second expert is absent.
 
 # %%
 similarity = torch.tensor(
@@ -83,7 +83,9 @@ similarity = torch.tensor(
         [0.4, 0.3, 0.0, 0.3],
     ]
 )
-there = torch.tensor([[True] * 4, [True, False, True, True], [True] * 4, [True] * 4])
+present = torch.tensor(
+    [[True] * 4, [True, False, True, True], [True] * 4, [True] * 4]
+)
 
 # %% tags=["solution"]
 # set weights_for to a dict: clip number -> four weights, none below 0, that sum to 1,
@@ -104,8 +106,8 @@ def ranking(weights):
 
 
 def mee_like(weights):
-    return (similarity * weights).masked_fill(~there, 0).sum(1) / (
-        there * weights.clamp(min=1e-12)
+    return (similarity * weights).masked_fill(~present, 0).sum(1) / (
+        present * weights.clamp(min=1e-12)
     ).sum(1)
 
 
@@ -129,14 +131,14 @@ print("exercise 2: three clips can come first, and one never")
 
 # %% [markdown] tags=["solution"]
 # Clip 3 is below clip 2 by every expert, so every mean of its similarities is below the same mean of clip 2's. No trust
-# helps a clip that nobody finds best.
+# helps a clip that no expert finds best.
 
 # %% [markdown]
 # ## Exercise 3
 #
 # In the lesson no caption about a face trusted the face expert most. One suspect was left: half of the clips have no
-# face. Test it. Train on those training clips that show a face (there are about 1,000; so take 16 epochs where the
-# lesson took eight), with all four experts, and measure the share of validation captions about a face *alone* that give
+# face. Test this suspect. Train on those training clips that show a face, with all four experts; there are about 1,000,
+# so take 16 epochs where the lesson took eight. Measure the share of validation captions about a face *alone* that give
 # the face expert the largest weight. What do you conclude?
 
 # %%
@@ -195,5 +197,5 @@ assert share < 0.25
 print("with a face in every clip, captions about faces still do not trust it most")
 
 # %% [markdown] tags=["solution"]
-# With a face in every clip nothing changes: appearance is trusted, as before. So absence is not the reason, and
-# together with the lesson's test (without appearance, the face is trusted) the overlap of the two is.
+# With a face in every clip nothing changes: appearance is trusted, as before. So absence is not the reason. The
+# lesson's test found the face trusted once appearance was gone, so the reason is the overlap of the two.

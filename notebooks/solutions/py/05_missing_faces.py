@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Solutions: What if the expert is not there?
+# # Solutions: What if the expert is missing?
 #
 # Three exercises to [the lesson](../05_missing_faces.ipynb).
 
@@ -31,7 +31,7 @@ from mee.robustness import keep_some
 # %% [markdown]
 # ## Exercise 1
 #
-# Write the score with the mask, for all pairs and any number of experts. A clip that has none scores -1.
+# Write the masked score, for all pairs and any number of experts. A clip that has no expert scores -1.
 #
 # $$
 # s(t, v) = \frac{\sum_n a_n(v)\, w_n(t)\, s_n(t, v)}{\sum_n a_n(v)\, w_n(t)}
@@ -79,12 +79,12 @@ for seed in range(5):
 print("exercise 1: equal to the library for five random cases")
 
 # %% [markdown] tags=["solution"]
-# `masked_fill` comes before the product: multiplying by a mask of zeros does not help against `nan`.
+# `masked_fill` comes before the product: a product of `nan` and a mask's zero is still `nan`.
 
 # %% [markdown]
 # ## Exercise 2
 #
-# The calibrated score's first half, for all pairs at once: no loops this time.
+# Write the calibrated score's first half, for all pairs at once and without a loop.
 #
 # $$
 # z(t, v) = \frac{\sum_n a_n(v)\, w_n(t)\, (s_n(t, v) - m_n(t))}{\sqrt{\sum_n a_n(v)\, w_n(t)^2\, s_n^2(t)}}
@@ -116,15 +116,14 @@ for seed in range(5):
 print("exercise 2: equal to the library for five random cases")
 
 # %% [markdown] tags=["solution"]
-# The denominator is one matrix product, as it depends on the sentence and on *which* experts the clip has, and on
-# nothing else of the clip.
+# The denominator is one matrix product: of the clip it needs only *which* experts are present.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# Which part of the calibrated score does it? Between the mask and $z$ lies a score that only centres: the numerator of
-# $z$, over the mask's denominator, the sum of the weights. Write it, and measure all three on a small model with half
-# of the test clips' experts deleted.
+# Which part of the calibrated score brings the gain? Between the mask and $z$ lies a score that only centres: the
+# numerator of $z$ over the mask's denominator, the sum of the weights. Write the centred score, and measure all three
+# on a small model with half of the test clips' experts deleted.
 
 # %%
 clips = read_clips("data/tinyclips.h5")
@@ -178,6 +177,6 @@ assert r10["z"] > r10["mask"], "z should be above the mask here"
 print(", ".join(f"{name} ≈ {value:.1f}" for name, value in r10.items()))
 
 # %% [markdown] tags=["solution"]
-# Centring helps a little: it takes out that each expert's cosines lie elsewhere. Most of it is the denominator, which
-# takes out that a mean over few cosines varies more. [What we found](../found.md) has the same question on three data
-# sets, with intervals.
+# Centring helps a little: it corrects for each expert's cosines lying elsewhere. Most of the gain comes from the
+# denominator, which corrects for a mean over few cosines varying more. [What we found](../found.md) asks the same
+# question of three data sets, with intervals.

@@ -31,10 +31,10 @@ from mee.metrics import retrieval_metrics, summarise
 #
 # Two matrices that surprise. Rows are texts, columns are clips, right pairs on the diagonal, margin 0.2.
 #
-# The first ranks all right pairs first, in both directions, and has a loss all the same.
+# The first matrix ranks all right pairs first, in both directions, and has a loss all the same.
 #
-# The second is 10 x 10. Cut it into two batches, the first five and the last five: each batch has loss 0. But among
-# all ten, no text finds its clip first. (A training loss of 0 knows only the wrong answers of its batch.)
+# The second matrix is 10 x 10. Cut it into two batches, the first five and the last five: each batch has loss 0. But
+# among all ten, no text finds its clip first, as a training loss of 0 knows only the wrong answers of its batch.
 
 # %% tags=["solution"]
 # set costly (4, 4): R@1 of 100 both ways, and a max-margin loss above 0.1
@@ -57,12 +57,12 @@ for half in (blind[:5, :5], blind[5:, 5:]):
 assert (ranks(blind, ties="best") > 1).all(), (
     "blind: among all ten, some wrong clip is above each right one"
 )
-print("exercise 1: the loss and the rank say different things, both ways round")
+print("exercise 1: no loss does not mean first, and first does not mean no loss")
 
 # %% [markdown]
 # ## Exercise 2
 #
-# Write InfoNCE's gradient by hand, for both directions: no autograd. In the lesson you saw it for the rows.
+# Write InfoNCE's gradient by hand, without autograd, for both directions. The lesson has it for the rows.
 
 
 # %% tags=["solution"]
@@ -88,14 +88,14 @@ for size, temperature in ((3, 1.0), (8, 0.1), (20, 0.05)):
 print("exercise 2: equal to autograd for three sizes and temperatures")
 
 # %% [markdown] tags=["solution"]
-# Rows of shares sum to 1, and so do columns, so all entries of the gradient sum to 0, as they did for max margin:
-# InfoNCE does not care either if all scores rise together.
+# Shares sum to 1 in a row, and in a column, so all entries of the gradient sum to 0, as they did for max margin:
+# InfoNCE does not change either if all scores rise together.
 
 # %% [markdown]
 # ## Exercise 3
 #
 # Choose a temperature for InfoNCE. Train small models with some temperatures, compare them on the **validation**
-# split, take the best. Only then look at the test split. Is it far from the default of 0.05?
+# split, take the best. Only then look at the test split. Is your temperature far from the default of 0.05?
 #
 # `train_with(temperature)` trains a small model for you, in a second or two.
 
@@ -135,5 +135,5 @@ assert best > 30, "the chosen model is far above chance (2 %), and above 30 %"
 print("exercise 3: chosen on validation, and on the test split well above the worst")
 
 # %% [markdown] tags=["solution"]
-# Of these five, 0.1 was best when this page was made, twice the default. Far too small, and training is left to the
-# hardest negatives; far too large, and all wrong clips are pushed alike.
+# Of these five, 0.1 was best when this page was made, twice the default. With a temperature far too small, training is
+# left to the hardest negatives; with one far too large, all wrong clips are pushed alike.

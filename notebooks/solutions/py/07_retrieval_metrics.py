@@ -27,9 +27,9 @@ from mee.metrics import chance, ranks, summarise
 # %% [markdown]
 # ## Exercise 1
 #
-# Write R@K for any matrix of scores: as many columns as you like, any clip may be the right one, and several rows may
-# have the same. A query whose right score is shared with a wrong one gets the mean of the ranks in question. NaN raises
-# a `ValueError`.
+# Write R@K for any matrix of scores: it has as many columns as you like, any clip may be the right one, and several
+# rows may have the same right clip. A query whose right score is shared with a wrong one gets the mean of the ranks in
+# question. NaN raises a `ValueError`.
 
 
 # %% tags=["solution"]
@@ -62,9 +62,10 @@ else:
 # %% [markdown]
 # ## Exercise 2
 #
-# The lesson went from the number of queries to the width of an interval. Go back: how many queries does a test set need
-# so that the 95 % interval of a percentage $p$ reaches no further than $h$ points to either side? And how many, so that
-# a paired difference of $h$ points between two models that disagree on a share $d$ of the queries is clear of 0?
+# The lesson went from the number of queries to the width of an interval. Go back. How many queries does a test set
+# need so that the 95 % interval of a percentage $p$ reaches no further than $h$ points to either side? And how many
+# does it need so that a paired difference of $h$ points is clear of 0, between two models that disagree on a share $d$
+# of the queries?
 
 # %% tags=["solution"]
 # write queries_for(p, h): p between 0 and 1, h in points; return the smallest whole
@@ -92,7 +93,7 @@ for p, h in ((0.5, 3), (0.1, 2), (0.3, 1)):
 n = queries_for(0.5, 3)
 hits = torch.rand(n, generator=torch.Generator().manual_seed(0)) < 0.5
 _, low, high = summarise(torch.where(hits, 1.0, 99.0))["R@10"]
-assert 5 < high - low < 7, "plus or minus three points are six in all"
+assert 5 < high - low < 7, "plus or minus three points is six points wide"
 for d, h in ((0.2, 1), (0.3, 2)):
     n = queries_to_tell(d, h)
     half, of_fewer = (196 * (d / m) ** 0.5 for m in (n, n - 1))
@@ -107,12 +108,12 @@ print("exercise 2: right, and a simulated test set agrees")
 # ## Exercise 3
 #
 # The mean of ties is exact for the mean rank, but not for R@K: a model that gives all clips the same score has an R@1
-# of 0, though picking one of its first places by tossing coins would be right now and then. Write the R@K that is to be
-# **expected** if ties are broken by chance. With $a$ wrong clips above the right one and $b$ beside it, each of the
+# of 0, though picking one of its first places by tossing coins would be right now and then. Write the R@K that one
+# **expects** if ties are broken by chance. With $a$ wrong clips above the right one and $b$ beside it, each of the
 # places $a + 1$ to $a + b + 1$ is as likely as any other.
 #
-# Then take a real score matrix (yours, or the lesson's rounded to one digit) and compare it with the library's three
-# ways. Where does it lie?
+# Then take a real score matrix, yours or the lesson's rounded to one digit, and compare your R@K with those of the
+# library's three ways. Where does yours lie?
 
 
 # %% tags=["solution"]
@@ -149,5 +150,5 @@ for k in (1, 5, 10):
 print("exercise 3: right on constant scores, without ties, and against 300 tosses")
 
 # %% [markdown] tags=["solution"]
-# It lies between the worst and the best. The mean of ties may be below or above it: it puts the whole query at one
-# place in the middle, which is inside the first *K* or is not.
+# The expected R@K lies between the worst and the best. The mean of ties may give less or more: it puts the whole query
+# at one place in the middle, which is among the first *K* or is not.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Solutions: Can you write the whole model in 120 lines?
 #
-# Three exercises to [the lesson](../08_build_mee.ipynb): write the pieces yourself, best without looking there. Each
-# check compares shapes first, then numbers with the library's.
+# Three exercises for [the lesson](../08_build_mee.ipynb): write the pieces yourself, best without looking there. Each
+# check compares shapes first, then the numbers with the library's.
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/08_build_mee.ipynb)
@@ -46,17 +46,18 @@ def same(x, wanted, otherwise):
 # %% [markdown]
 # ## Exercise 1
 #
-# The parts: NetVLAD (lesson 02), gate and unit (lesson 03). Keep the names of the parameters, so that the check can
-# give the library's parts the same weights.
+# Write the parts: NetVLAD (lesson 02), gate and unit (lesson 03). Keep the names of the parameters, so that the check
+# can give the library's parts the same weights.
 
 
 # %% tags=["solution"]
-# write the class NetVLAD(clusters, dim) with the parameters clusters (dim,
-# clusters) and clusters2 (1, dim, clusters), and with batch_norm, a BatchNorm1d of the
-# clusters. forward(x, mask): x (items, rows, dim), mask (items, rows), True for real
-# rows     -> (items, dim * clusters) 1. shares of a real row: softmax(batch_norm(x @
-# clusters)); of padding: 0 2. each centre sums share * (x - centre), with the centres
-# of clusters2 3. each sum is scaled to length 1, then the whole
+# write the class NetVLAD(clusters, dim) with the parameters clusters (dim, clusters)
+# and clusters2 (1, dim, clusters), and with batch_norm, a BatchNorm1d of the clusters
+# forward(x, mask): x (items, rows, dim), mask (items, rows), True for real rows
+# -> (items, dim * clusters)
+# 1. shares of a real row: softmax(batch_norm(x @ clusters)); of padding: 0
+# 2. each centre sums share * (x - centre), with the centres of clusters2
+# 3. each sum is scaled to length 1, then the whole
 class NetVLAD(nn.Module):
     def __init__(self, clusters, dim):
         super().__init__()
@@ -121,13 +122,13 @@ same(mine(x), library(x), "the lengths are right, the numbers are not")
 print("exercise 1, unit: equal to the library's")
 
 # %% [markdown] tags=["solution"]
-# `share[mask] = ...` leaves the share of padding at 0; everything after it can then sum over all rows.
+# `share[mask] = ...` leaves the shares of padding at 0, so everything after it can sum over all rows.
 
 # %% [markdown]
 # ## Exercise 2
 #
-# The block. To keep it small, all experts are one vector per clip here: appearance, motion and face. `ind` says which
-# clips have the expert. The score is that of lesson 04.
+# Write the block. To keep it small, every expert here is one vector per clip: appearance, motion and face. `ind` says
+# which clips have the expert. The score is that of lesson 04.
 
 
 # %% tags=["solution"]
@@ -178,26 +179,26 @@ assert not video[0]["face"][~ind["face"]].any(), "an absent face is zero"
 scores = mine.score(text, video)
 shape(scores, (64, 64))
 wanted = library(pooled.detach(), videos, ind)
-same(scores, wanted, "scores differ: the batch norm's rows, or the denominator?")
+same(scores, wanted, "scores differ: is it the batch norm's rows, or the denominator?")
 junk = {**videos, "face": torch.where(ind["face"][:, None], videos["face"], torch.nan)}
 again = mine.score(text, mine.embed_video(junk, ind))
 same(again, scores, "what stands in an absent row must not count")
 print("exercise 2: scores equal to the library's, with half of the faces missing")
 
 # %% [markdown] tags=["solution"]
-# Indexing by `ind[e]` on both sides does it: the unit sees present rows only, and the zeros around them stay.
+# Indexing with `ind[e]` on both sides does it: the unit sees present rows only, and the zeros around them stay.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# Loss, measure and loop. First the two that turn scores into a number.
+# Write loss, measure and loop. First come the two that turn scores into a number.
 
 
 # %% tags=["solution"]
-# write max_margin(scores, margin=0.2): scores (n, n), right pairs on the
-# diagonal -> the     mean of max(0, margin + wrong - right) over all wrong pairs and
-# both directions write recall_at_10(scores, positive_clip): scores (texts, clips), and
-# the column of each     text's own clip (texts,) -> R@10 in percent
+# write max_margin(scores, margin=0.2): scores (n, n), right pairs on the diagonal
+# -> the mean of max(0, margin + wrong - right) over all wrong pairs, both directions
+# and recall_at_10(scores, positive_clip): scores (texts, clips), and the column of
+# each text's own clip (texts,) -> R@10 in percent
 def max_margin(scores, margin=0.2):
     right, n = scores.diagonal(), len(scores)
     hinge = F.relu(margin + scores - right[:, None]) + F.relu(margin + scores - right)
@@ -232,9 +233,9 @@ def embed(part, captions):
 
 
 # %% tags=["solution"]
-# write train(model, epochs): Adam with lr 2e-3 over the parameters of model
-# and of pool;     each epoch takes clips.clips_in("train") in random order, 64 at a
-# time, draws     captions by clips.draw_captions(part), and makes a step by max_margin
+# write train(model, epochs): Adam with lr 2e-3 over the parameters of model and of pool
+# each epoch takes clips.clips_in("train") in random order, 64 at a time, draws captions
+# with clips.draw_captions(part), and makes a step with max_margin
 def train(model, epochs):
     optimizer = torch.optim.Adam([*model.parameters(), *pool.parameters()], 2e-3)
     rows = clips.clips_in("train")
@@ -263,5 +264,5 @@ assert recall > 25, f"R@10 is {recall:.1f} %, where chance is 2 %"
 print(f"exercise 3, loop: R@10 ≈ {recall:.1f} % after four epochs, where chance is 2 %")
 
 # %% [markdown] tags=["solution"]
-# The order of `zero_grad`, `backward` and `step` is all there is to a loop. Without sound, and after four epochs, the
+# The order of `zero_grad`, `backward` and `step` is all there is to a loop. Without audio and after four epochs, this
 # model finds less than the lesson's, and far more than chance.

@@ -1,7 +1,7 @@
 # %% [markdown]
-# # Solutions: How does a random network become a useful one, in a minute?
+# # Solutions: What happens while a model trains, and when is it enough?
 #
-# Three exercises to [the lesson](../09_training.ipynb).
+# Three exercises for [the lesson](../09_training.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/09_training.ipynb)
@@ -35,8 +35,8 @@ clips = read_clips("data/tinyclips.h5")
 # %% [markdown]
 # ## Exercise 1
 #
-# How many steps does a run take, and how large is the learning rate in each epoch? A last batch of a single clip is
-# left out; one of two is used.
+# How many steps does a run take, and how large is the learning rate in each epoch? A last batch of one clip is left
+# out; a last batch of two is used.
 
 
 # %% tags=["solution"]
@@ -56,7 +56,7 @@ for films, size in ((2000, 64), (128, 64), (129, 64), (130, 64), (5, 64)):
     g = torch.Generator().manual_seed(0)
     batches = len(MixedBatches(clips, torch.arange(films), size, g))
     assert steps(films, size, 1) == batches, f"{films} films, batches of {size}: wrong"
-    assert steps(films, size, 7) == 7 * batches, "all epochs take equally many steps"
+    assert steps(films, size, 7) == 7 * batches, "each epoch takes as many steps"
 adam = torch.optim.Adam([torch.zeros(1, requires_grad=True)], 2e-3)
 decay = torch.optim.lr_scheduler.ExponentialLR(adam, 0.95)
 for rate in rates(2e-3, 0.95, 8):
@@ -69,9 +69,9 @@ print("exercise 1: right for five sizes, and for eight epochs of decay")
 # %% [markdown]
 # ## Exercise 2
 #
-# Make the loop that was written by hand resumable. Here is one epoch of it; three things change while it runs. Save
-# them to a file, and bring them back into *new* objects, so that two epochs, a stop, and two more give the very weights
-# of four epochs in one go.
+# Make a loop written by hand resumable. Here is one epoch of it; three things change while it runs. Save them to a
+# file, and bring them back into *new* objects, so that two epochs, a stop, and two more give exactly the weights of
+# four epochs in one go.
 
 
 # %%
@@ -125,30 +125,30 @@ with tempfile.TemporaryDirectory() as folder:
     resumed = start(5)  # another seed: nothing may be left of it
     load(Path(folder) / "state.pt", *resumed)
 same_generator = torch.equal(resumed[2].get_state(), stopped[2].get_state())
-assert same_generator, "the random numbers do not go on where they stood"
+assert same_generator, "the random numbers do not go on where they were"
 rate, want = (adam.param_groups[0]["lr"] for _, adam, _ in (resumed, stopped))
 assert rate == want, "the learning rate jumped back"
 for _ in range(2):
     one_epoch(*resumed, rows)
 weights = resumed[0].state_dict()
 for name, value in in_one_go[0].state_dict().items():
-    assert torch.equal(value, weights[name]), f"{name} differs: is Adam's state there?"
+    assert torch.equal(value, weights[name]), f"{name} differs: is Adam's state saved?"
 print("exercise 2: right, bit for bit")
 
 # %% [markdown] tags=["solution"]
-# The learning rate is in Adam's state, among its `param_groups`. What is missing for real use: a temporary name that is
-# renamed when the file is complete, or a stop while saving leaves half a file and no whole one.
+# The learning rate is in Adam's state, among its `param_groups`. Real use needs one thing more: write under a temporary
+# name, and rename the file when it is complete. Otherwise a stop while saving leaves half a file and no whole one.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# How large is the luck of the best? Twenty networks are equally good; the R@10 of each is measured with a standard
-# error of $s$ points, independently. How much too good does the best of them look, on average? Write it for any number
-# of networks, by simulation or by a formula.
+# How much luck is in the best? Twenty networks are equally good; the R@10 of each is measured with a standard error of
+# $s$ points, independently. By how much does the best of them look too good, on average? Write it for any number of
+# networks, by simulation or by a formula.
 #
-# Then think: with 100 films and about 400 captions, R@10 near 35 %, the standard error is about 2.4 points. What does
+# Then think: with 100 films, about 400 captions, and R@10 near 35 %, the standard error is about 2.4 points. What does
 # your function say for 20 networks? Would you expect as much for the best of 20 epochs of one run?
-# ([Lesson 10](../10_leaks.ipynb) comes back to such numbers.)
+# [Lesson 10](../10_leaks.ipynb) comes back to such numbers.
 
 
 # %% tags=["solution"]
@@ -168,13 +168,13 @@ g = torch.Generator().manual_seed(1)
 for networks in (5, 20, 100):
     # R@10 of networks that truly have 40 %, each measured on its own 1,000 captions
     captions = torch.full((2000, networks), 1000.0)
-    found = torch.binomial(captions, torch.full_like(captions, 0.4), generator=g) / 10
-    want = float((found.max(1).values - 40).mean())
+    drawn = torch.binomial(captions, torch.full_like(captions, 0.4), generator=g) / 10
+    want = float((drawn.max(1).values - 40).mean())
     s = 100 * (0.4 * 0.6 / 1000) ** 0.5
     assert abs(luck(networks, s) - want) < 0.3, f"not so for the best of {networks}"
 print("exercise 3: right for one, two and many, and for simulated test sets")
 
 # %% [markdown] tags=["solution"]
-# `luck(20, 2.4)` is about 4.5 points. The best of 20 epochs has less luck: the epochs of one run are asked the same
-# captions, and mostly succeed and fail on the same ones. And early epochs are not as good, so that only the last few
-# compete. Separate trainings are less alike, so the best of them owes more to luck.
+# `luck(20, 2.4)` is about 4.5 points. The best of 20 epochs owes less to luck, because the epochs of one run rank the
+# same captions and mostly succeed and fail on the same ones. And early epochs are worse, so only the last few
+# compete. Separate runs are less alike, so the best of them owes more to luck.

@@ -28,8 +28,8 @@ from mee.evaluate import embed
 # %% [markdown]
 # ## Exercise 1
 #
-# Two tests in one. You get a function that makes ranks of a square matrix of scores, sentence $i$ with clip $i$. Say
-# what is wrong with it: does it find a constant good, and does it let a NaN pass?
+# Write two tests in one. You get a function that makes ranks of a square matrix of scores, sentence $i$ with clip $i$.
+# Say what is wrong with the function: does it find a constant good, and does it let a NaN pass?
 
 
 # %% tags=["solution"]
@@ -72,10 +72,10 @@ print("exercise 1: four rank functions told apart")
 # %% [markdown]
 # ## Exercise 2
 #
-# In the lesson noise found the leak of the mask. There is a test that needs no noise and no ranks. Think of what must
-# *not* change: if clip 3 loses its face, which column of the scores may change, and which may not?
+# In the lesson noise found the leak of the mask. Another test needs no noise and no ranks. Think of what must *not*
+# change: if clip 3 loses its face, which column of the scores may change, and which may not?
 #
-# You get a function that scores. You cannot read it, only call it.
+# You get a function that scores. You cannot read the function, only call it.
 
 
 # %% tags=["solution"]
@@ -135,15 +135,14 @@ for leaky in (mask_of_the_row, divided_by_the_row, count_of_the_batch):
 print("exercise 2: three honest scores and three leaky ones told apart")
 
 # %% [markdown] tags=["solution"]
-# Rewarding complete clips may be foolish, but it is no leak: it says the same whichever clip is the right one. The
-# test needs no model and no training, and runs in a millisecond. It is the kind of test to write before the first
-# experiment.
+# Rewarding complete clips may be foolish, but it is no leak: the reward is the same whichever clip is the right one.
+# The test needs no model and no training, and runs in a millisecond. Write such a test before the first experiment.
 
 # %% [markdown]
 # ## Exercise 3
 #
 # Here is a model that was trained with the wrong mask, as in the lesson. Its scores for clips with a face are too high,
-# whatever the sentence. Can it be repaired without training it again?
+# whatever the sentence. Can the model be repaired without training it again?
 #
 # Add one number, the same for all clips without a face, to their scores. Choose the number on the **validation** split,
 # and look at the test split once. How much of the loss comes back?
@@ -209,5 +208,5 @@ assert after > before + 1.5, "on the test split R@10 should rise by some points"
 print(f"R@10 on the test split: ≈ {before:.1f} before, ≈ {after:.1f} after")
 
 # %% [markdown] tags=["solution"]
-# A part of it comes back, not all: the lesson's honest models are still ahead. One number moves clips without a face
-# up. It cannot teach the face expert what a beard is, which it never learnt, as *any face* was enough.
+# A part of the loss comes back, not all: the lesson's honest models are still ahead. One number moves clips without a
+# face up. No number can teach the face expert what a beard is: the expert never learnt it, as *any face* was enough.

@@ -31,53 +31,53 @@ films, stills = read_clips("data/tinyclips.h5"), read_clips("data/tinyclips_stil
 # %% [markdown]
 # ## Exercise 1
 #
-# A sentence has weights; over a clip that lacks an expert, the others share its part. Write the weights that each
-# sentence has **over each clip**: 0 for what is missing, and together 1. A clip without any expert has zeros only.
+# A sentence has [mixture weights](../glossary.md#mixture-weight); for a clip that lacks an expert, the others share its
+# part. Write the weights that each sentence has **for each clip**: 0 for what is missing, and a sum of 1. A clip
+# without any expert has zeros only.
 
 
 # %% tags=["solution"]
-# write over_clips(weights, there): weights (texts, experts), there (clips,
-# experts) bool; gives (texts, clips, experts)
-def over_clips(weights, there):
-    kept = weights[:, None] * there
-    return kept / kept.sum(2, keepdim=True).clamp_min(1e-12)
+# write over_clips(weights, present): weights (texts, experts), present (clips,
+# experts) bool; return (texts, clips, experts)
+def over_clips(weights, present):
+    masked = weights[:, None] * present
+    return masked / masked.sum(2, keepdim=True).clamp_min(1e-12)
 
 
 # %% tags=["check"]
 for seed in range(5):
     g = torch.Generator().manual_seed(seed)
     weights = torch.rand(4, 3, generator=g).softmax(1)
-    there = torch.rand(6, 3, generator=g) < 0.6
-    there[0], there[1] = True, False  # one has all, one nothing
-    found = over_clips(weights, there)
-    assert found.shape == (4, 6, 3), "texts x clips x experts"
-    assert not found[:, ~there].any(), "what is missing has no weight"
-    one = there.any(1).float().expand(4, 6)
-    torch.testing.assert_close(found.sum(2), one, msg="they sum to 1, if any is there")
+    present = torch.rand(6, 3, generator=g) < 0.6
+    present[0], present[1] = True, False  # one clip has all, one has none
+    given = over_clips(weights, present)
+    assert given.shape == (4, 6, 3), "texts x clips x experts"
+    assert not given[:, ~present].any(), "what is missing has a weight of 0"
+    one = present.any(1).float().expand(4, 6)
+    torch.testing.assert_close(given.sum(2), one, msg="the sum is 1, if any is present")
     same = "a clip that has all experts changes nothing"
-    torch.testing.assert_close(found[:, 0], weights, msg=same)
+    torch.testing.assert_close(given[:, 0], weights, msg=same)
     cosine = torch.rand(4, 6, 3, generator=g)
     mee = MEE({name: (4, 4) for name in "abc"}, text_dim=4)
-    video = {name: (cosine[..., n] * there[:, n]).T for n, name in enumerate("abc")}
+    video = {name: (cosine[..., n] * present[:, n]).T for n, name in enumerate("abc")}
     text = TextEmbedding({name: torch.eye(4) for name in "abc"}, weights)
-    scores = mee.score(text, VideoEmbedding(video, there))
-    some = there.any(1)
-    torch.testing.assert_close((found * cosine).sum(2)[:, some], scores[:, some])
+    scores = mee.score(text, VideoEmbedding(video, present))
+    some = present.any(1)
+    torch.testing.assert_close((given * cosine).sum(2)[:, some], scores[:, some])
 print("exercise 1: right, and the scores are the library's")
 
 # %% [markdown]
 # ## Exercise 2
 #
-# `MixedBatches` draws its stills afresh for each epoch, and forgets. With 1,000 stills, and 100 of them per epoch, how
-# many have never been drawn after ten epochs? (About $0.9^{10}$ of them, a third.) Write a sampler **with a memory**:
-# it goes through all stills in a random order, epoch after epoch, then in a new order, and so on. At any time some have
-# been drawn $n$ times and the others $n + 1$ times.
+# `MixedBatches` draws its stills afresh for each epoch, and forgets. With 1,000 stills, and 100 of them per epoch,
+# about $0.9^{10}$ of them, a third, have never been drawn after ten epochs. Write a sampler **with a memory**: it goes
+# through all stills in a random order, epoch after epoch, then in a new order, and so on. At any time some have been
+# drawn $n$ times and the others $n + 1$ times.
 
 
 # %% tags=["solution"]
-# write patient(pool, per_epoch, epochs, generator): pool, how many stills
-# there are; return a list of tensors, one an epoch, each of per_epoch numbers below
-# pool
+# write patient(pool, per_epoch, epochs, generator): pool, how many stills there
+# are; return a list of tensors, one per epoch, each of per_epoch numbers below pool
 def patient(pool, per_epoch, epochs, generator):
     rounds = -(-per_epoch * epochs // pool)
     order = [torch.randperm(pool, generator=generator) for _ in range(rounds)]
@@ -96,7 +96,7 @@ for pool, per_epoch, epochs in ((1000, 100, 10), (7, 3, 20), (5, 12, 4), (10, 10
     for epoch in range(1, epochs + 1):
         count = times(drawn[:epoch], pool)
         even = len(count) == pool and count.max() - count.min() <= 1
-        assert even, f"after epoch {epoch} some are two rounds ahead"
+        assert even, f"after epoch {epoch} some stills are two rounds ahead"
 drawn = [patient(1000, 100, 10, torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
 first, again, other = drawn
 assert all(map(torch.equal, first, again)), "the seed decides"
@@ -117,10 +117,10 @@ print(f"the library has left out {never:.0%} of the stills, yours none")
 # %% [markdown]
 # ## Exercise 3
 #
-# A hundred films, and the thousand stills. Find a way to use the stills that helps in **both** directions: t2v and v2t
-# R@10 both above those of the films alone, v2t by five points or more. You may change the options of `fit_clips` that
-# say how one learns (loss, margin, weights, the rate of the stills), not how long or with how large a network. Choose
-# on the validation split; the last cell then looks at the test split.
+# You have a hundred films and the thousand stills. Find a way to use the stills that helps in **both** directions: R@10
+# above that of the films alone, in v2t by five points or more. You may change the options of `fit_clips` that say how
+# the model learns (loss, margin, weights, the rate of the stills), not how long or with how large a network. Choose on
+# the validation split; the last cell then looks at the test split.
 
 # %%
 train = films.clips_in("train")
@@ -165,5 +165,5 @@ for split in ("val", "test"):
 print("exercise 3: better than the films alone, both ways, on validation and on test")
 
 # %% [markdown] tags=["solution"]
-# With the expert loss, appearance and face are also compared among all clips that have them, stills or films, one
-# expert at a time. There the captions of stills do not learn to stay away from films as such.
+# With the expert loss, appearance and face are also compared one at a time, among all clips that have them, stills or
+# films. So the captions of stills do not learn to stay away from films as such.

@@ -36,8 +36,7 @@ small |= {"val": [], "epochs": 6}
 # ## Exercise 1
 #
 # The lesson's table has each expert alone, and each left out. Write the rows with **two experts each**: a dict from a
-# label, such as `"audio + face"` (in alphabetical order), to what `compare` needs. How many will there be, for four
-# experts?
+# label, such as `"audio + face"` (in alphabetical order), to what `compare` needs. How many rows do four experts give?
 
 
 # %% tags=["solution"]
@@ -63,10 +62,10 @@ print("exercise 1: six rows, and each trains what its label says")
 # %% [markdown]
 # ## Exercise 2
 #
-# The lesson's coins, for real results. There a coin was tossed for each query. Captions of one film succeed and fail
-# together, so toss a coin **for each film**: heads, and all that A and B did on its captions, over all seeds, changes
-# sides. How often does the difference get as large as the one that was measured, in either direction? Count the
-# measured one itself as one of the tosses (a p of exactly 0 would claim too much).
+# Toss the lesson's coins for real results. There a coin was tossed for each query. Captions of one film succeed and
+# fail together, so toss a coin **for each film**: on heads, all that A and B did on its captions, over all seeds,
+# changes sides. How often does the difference get as large as the one that was measured, in either direction? Count the
+# measured difference as one of the tosses: a p of exactly 0 would claim too much.
 
 
 # %% tags=["solution"]
@@ -112,16 +111,16 @@ print("exercise 2: right for six against none, for captions that agree", end=" "
 print("and for methods that are alike")
 
 # %% [markdown] tags=["solution"]
-# The seeds of a film change sides together here, so this p knows about the luck of films only. `difference` draws seeds
-# as well, and is the more careful of the two.
+# The seeds of a film change sides together here, so this p counts the luck of films only. `difference` draws seeds as
+# well, and is the more careful of the two.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# Find a row that **beats** the full model: 1,000 films, 6 epochs, three seeds, so that the interval of the difference
-# in t2v R@10 on *validation* lies above 0. Any option of `fit_clips` may be used that does not mean more films, longer
-# training or larger networks. Then, once, the test split: does it hold there? (If you try ten rows, what would an
-# honest interval be?)
+# Find a row that **beats** the full model: with 1,000 films, 6 epochs and three seeds, the interval of the difference
+# in t2v R@10 on *validation* should lie above 0. You may use any option of `fit_clips` that does not mean more films,
+# longer training or larger networks. Then look once at the test split: does the gain hold there? And if you try ten
+# rows, what would an honest interval be?
 
 # %% tags=["solution"]
 # set mine, a dict of options of fit_clips, with none of: epochs, train, val,

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: How does an .mp4 become a clip that can be searched?
 #
-# Three exercises to [the lesson](../13_your_own_videos.ipynb).
+# Three exercises for [the lesson](../13_your_own_videos.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/13_your_own_videos.ipynb)
@@ -40,9 +40,9 @@ folder = Path(temporary.name)
 # %% [markdown]
 # ## Exercise 1
 #
-# `extract.motion(...).reshape(3, 10, 12)` is segment of time, place, kind. Place 0 is the whole frame; the first eight
-# kinds are right, up right, up, up left, left, down left, down, down right. Say in a word which way a film goes. A film
-# in which nothing moves has a vector of zeros.
+# The axes of `extract.motion(...).reshape(3, 10, 12)` are segment of time, place and kind. Place 0 is the whole frame;
+# the first eight kinds are right, up right, up, up left, left, down left, down, down right. Say in one word which way a
+# film goes. A film in which nothing moves has a vector of zeros.
 
 
 # %% tags=["solution"]
@@ -50,32 +50,27 @@ folder = Path(temporary.name)
 # "down" (the strongest of the four), or "nowhere"
 def direction(motion):
     strength = motion.reshape(3, 10, 12)[:, 0, [0, 2, 4, 6]].mean(0)
-    return (
-        ("right", "up", "left", "down")[strength.argmax()]
-        if strength.any()
-        else "nowhere"
-    )
+    if not strength.any():
+        return "nowhere"
+    return ("right", "up", "left", "down")[strength.argmax()]
 
 
 # %% tags=["check"]
 for way in ("right", "up", "left", "down"):
-    frames, *_ = render(
-        Script("x", "test", "desert", "day", (Thing("ball", "black", way, "medium"),))
-    )
+    ball = (Thing("ball", "black", way, "medium"),)
+    frames, *_ = render(Script("x", "test", "desert", "day", ball))
     times = np.arange(len(frames)) / 12
     assert direction(extract.motion(frames, times)) == way, f"a ball that goes {way}"
 back = direction(extract.motion(frames[::-1], times))
 assert back == "up", "the last film, played backwards"
 still = extract.motion(frames[[0] * 5], times[:5])
 assert direction(still) == "nowhere", "five times the same frame: nothing moves"
-print(
-    "exercise 1: right for four ways, one played backwards, and a still film"
-)
+print("exercise 1: right for four ways, one played backwards, and a still film")
 
 # %% [markdown]
 # ## Exercise 2
 #
-# From a film to the index in one function. The model and the index are those of the lesson.
+# Take a film into the index with one function. The model and the index are those of the lesson.
 
 # %%
 from mee import ClipIndex, load_model, read_clips
@@ -86,42 +81,24 @@ index = ClipIndex.build(model, clips, clip_ids=clips.clips_in("test"), progress=
 
 
 # %% tags=["solution"]
-# write add_film(index, path, id): extract the film's features, embed them
-# with index.model, add them under this id, and return the names of the experts that the
-# film has, as a list. Hints: extract.extract(path) gives a dict of arrays;
-# model.embed_video takes a dict expert -> (clips, dim), or (clips, rows, dim) for a
-# sequence; leave out what is absent
+# write add_film(index, path, id): extract the film's features, embed them with
+# index.model, add them under this id, and return the list of the film's experts
+# Hints: extract.extract(path) gives a dict of arrays; model.embed_video takes a dict
+# expert -> (clips, dim), or (clips, rows, dim) for a sequence; leave out what is absent
 def add_film(index, path, id):
     features = extract.extract(path)
+    one = {name: torch.from_numpy(x)[None] for name, x in features.items()}
     with torch.no_grad():
-        index.add(
-            [id],
-            index.model.embed_video(
-                {name: torch.from_numpy(x)[None] for name, x in features.items()}
-            ),
-        )
+        index.add([id], index.model.embed_video(one))
     return sorted(features)
 
 
 # %% tags=["check"]
+kite = (Thing("kite", "purple", "circle", "medium"),)
+boat, curly = (Thing("boat", "red", "left", "fast"),), Face("red", "curly")
 films = {
-    "desert": Script(
-        "desert",
-        "test",
-        "desert",
-        "day",
-        (Thing("kite", "purple", "circle", "medium"),),
-        "drum",
-        "low",
-    ),
-    "meadow": Script(
-        "meadow",
-        "test",
-        "meadow",
-        "night",
-        (Thing("boat", "red", "left", "fast"),),
-        face=Face("red", "curly"),
-    ),
+    "desert": Script("desert", "test", "desert", "day", kite, "drum", "low"),
+    "meadow": Script("meadow", "test", "meadow", "night", boat, face=curly),
 }
 wanted = {
     "desert": ["appearance", "audio", "motion"],
@@ -135,14 +112,12 @@ sentences = {
 for name, script in films.items():
     frames, sound, *_ = render(script)
     write_mp4(folder / f"{name}.mp4", frames, sound)
-    assert sorted(add_film(index, folder / f"{name}.mp4", name)) == wanted[name], (
-        f"the experts of {name}"
-    )
+    has = sorted(add_film(index, folder / f"{name}.mp4", name))
+    assert has == wanted[name], f"the experts of {name}"
     hits = {hit.id: hit for hit in index.search(sentences[name], k=50)}
     assert name in hits, f"{name} is not among the first 50 of {len(index)}"
-    assert sorted(hits[name].weight) == wanted[name], (
-        "in the index an absent expert has to be absent"
-    )
+    has = sorted(hits[name].weight)
+    assert has == wanted[name], "an absent expert has to be absent in the index too"
 size = len(index)
 (folder / "broken.mp4").write_bytes(b"no film at all")
 try:
@@ -151,20 +126,18 @@ except extract.ClipError:
     assert len(index) == size, "of a broken file nothing may stay"
 else:
     raise AssertionError("a broken file has to raise an error")
-print(
-    "exercise 2: two films found, each with its experts; a broken one leaves no trace"
-)
+print("exercise 2: two films found with their experts; a broken one leaves no trace")
 
 # %% [markdown]
 # ## Exercise 3
 #
-# Now a video of your own. Take a few seconds with your phone, put the file somewhere, and ask for it by what is to be
-# seen, by how it moves, by what is to be heard. If you have none at hand, leave `None`: a stand-in is drawn. What is
-# found, and what is not? How near is the nearest film that the model has learnt from?
+# Now take a video of your own, a few seconds with your phone, put the file somewhere, and ask for it by what you can
+# see, how it moves and what you can hear. If you have none at hand, leave `None`: a stand-in is drawn. What is found,
+# and what is not? How near is the nearest film that the model has learnt from?
 
 # %% tags=["solution"]
-# set my_video to the path of your film (a str), or None; and my_sentences to
-# a list of three sentences about it
+# set my_video to the path of your film (a str), or None; and my_sentences to a list of
+# three sentences about it
 my_video = None
 my_sentences = ["an orange car in the city at night", "something shakes", "people clap"]
 
@@ -172,11 +145,8 @@ my_sentences = ["an orange car in the city at night", "something shakes", "peopl
 video = my_video
 if video is None:
     video = folder / "stand-in.mp4"
-    frames, sound, *_ = render(
-        Script(
-            "s", "test", "city", "night", (Thing("car", "orange", "shake"),), "applause"
-        )
-    )
+    car = (Thing("car", "orange", "shake"),)
+    frames, sound, *_ = render(Script("s", "test", "city", "night", car, "applause"))
     write_mp4(video, frames, sound)
 assert len(my_sentences) == 3, "three sentences"
 has = add_film(index, video, "mine")
@@ -184,14 +154,10 @@ assert has, "no expert has anything to say about this film"
 features = clips.experts["appearance"].features.float()[clips.clips_in("train")]
 looks = extract.extract(video, experts=["appearance"]).get("appearance")
 if looks is not None:
-    nearest = torch.nn.functional.cosine_similarity(
-        features, torch.from_numpy(looks)[None]
-    ).max()
-    print(
-        "like the training films"
-        if nearest > 0.75
-        else "unlike all training films: don't expect too much"
-    )
+    looks = torch.from_numpy(looks)[None]
+    nearest = torch.nn.functional.cosine_similarity(features, looks).max()
+    unlike = "unlike all training films: don't expect too much"
+    print("like the training films" if nearest > 0.75 else unlike)
 places = []
 for sentence in my_sentences:
     hits = index.search(sentence, k=len(index))
@@ -205,6 +171,6 @@ for sentence, place in zip(my_sentences, places, strict=True):
     print(f"place {place:>3} of {len(index)}: {sentence}")
 
 # %% [markdown] tags=["solution"]
-# The stand-in is drawn by the hand that drew the training films, and each of the three sentences has it far before the
-# middle, though none says everything. With a film from a phone expect what the lesson's portrait showed.
-# `extract.inspect(path)` draws what each expert saw of it.
+# The stand-in is drawn by the hand that drew the training films, and each of the three sentences ranks it far above the
+# middle, though none says everything. With a film from a phone, expect what the lesson's portrait showed.
+# `extract.inspect(path)` draws what each expert saw of a film.

@@ -28,9 +28,14 @@ from mee.metrics import ranks, summarise
 # %% [markdown]
 # ## Exercise 1
 #
-# Count the parameters of any such network, layer by layer, without making it. Then shrink the
-# paper's: with everything else as it is, how many centres for the words may it have at most, if it
-# is to stay below 20 million?
+# Count the parameters of any such network, layer by layer, without making it. A linear layer from
+# $i$ to $o$ numbers has $io + o$. A gated unit has one from $i$ to $o$, one from $o$ to $o$, and a
+# batch norm with $2o$. NetVLAD with $K$ centres in $D$ dimensions has two sets of $DK$ numbers, and
+# a batch norm with $2K$; it gives $KD$ numbers. Every expert has a unit for clips and one for
+# sentences, and one more linear layer on the sentence gives the weights.
+#
+# Then shrink the paper's network: with everything else as it is, how many centres for the words may
+# it have at most, if it is to stay below 20 million?
 
 
 # %% tags=["solution"]
@@ -92,11 +97,10 @@ print("exercise 1: right for three networks, and the paper's is shrunk")
 # %% [markdown]
 # ## Exercise 2
 #
-# From a large gallery to a small one there is a formula, and back there are only bounds. The
-# obvious guess is this: a query with $r - 1$ of $N - 1$ clips above it has the same share of
-# $M - 1$ above it. Write the guess. The check trains a small model on TinyClips, hides 400 of the
-# 500 test films, and lets your guess say R@1, R@10 and the median rank among all 500. Which of the
-# three can it tell?
+# From a large gallery to a small one there is a formula, and back there is none. The obvious guess
+# is this: a query with $r - 1$ of $N - 1$ clips above it has the same share of $M - 1$ above it.
+# Write the guess. The check trains a small model on TinyClips, hides 400 of the 500 test films, and
+# lets your guess say R@1, R@10 and the median rank among all 500. Which of the three can it tell?
 
 
 # %% tags=["solution"]
@@ -135,10 +139,10 @@ assert set(tells) == right, f"within a quarter of the truth: {len(right)} of the
 print("exercise 2: right, and seen on a model")
 
 # %% [markdown] tags=["solution"]
-# First stays first, says the guess, however large the gallery gets: its R@1 is that of the small
+# The guess says that first stays first, however large the gallery gets: its R@1 is that of the small
 # gallery, several times too high. Ranks 1 and 2 of 100 become 1 and 6 of 500, so its R@10 is the
-# small gallery's R@2, and that is near. The median is a share, and a share is what a small gallery
-# shows. The nearer to the top, the less a small gallery tells.
+# small gallery's R@2, and that is near the truth. The median is a share, and a share is what a small
+# gallery shows. The nearer to the top, the less a small gallery tells.
 
 # %% [markdown]
 # ## Exercise 3

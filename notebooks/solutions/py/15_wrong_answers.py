@@ -35,7 +35,7 @@ print(len(search.index), "clips;", search.experts)
 # ## Exercise 1
 #
 # A hit of `search.answer(sentence).hits` has `hit.weight` and `hit.similarity`, dicts by expert. Which expert added
-# most to its score? And which pulled it down, if any did?
+# most to its score, and which pulled the score down, if any did?
 
 
 # %% tags=["solution"]
@@ -122,8 +122,8 @@ assert "silence" not in heard, (
 print("exercise 2: right for four sentences")
 
 # %% [markdown] tags=["solution"]
-# Whether that is better depends on the question. Somebody who looks for a car and mentions the bell in passing may
-# well want the silent film. An interface can leave it to them: that is one more box to tick.
+# Whether that is better depends on the question. A person who looks for a car and mentions the bell in passing may well
+# want the silent film. An interface can leave the choice to them, as one more box to tick.
 
 # %% [markdown]
 # ## Exercise 3

@@ -52,8 +52,8 @@ def draw(clips, sentences, seed):
 # %% [markdown]
 # ## Exercise 1
 #
-# An index keeps the embeddings that are there, and nothing for those that are not. Given the dimensions of the experts
-# and how often each is missing, how many bytes of vectors should you expect for `clips` clips?
+# An index keeps the embeddings that are present, and nothing for those that are absent. Given the dimensions of the
+# experts and how often each is missing, how many bytes of vectors should you expect for `clips` clips?
 
 
 # %% tags=["solution"]
@@ -120,22 +120,23 @@ for seed in range(4):
 print("exercise 2: the best twelve of four random worlds, as in the library")
 
 # %% [markdown] tags=["solution"]
-# The last `topk` over all groups together needs no sorting by hand: `gather` takes the numbers along.
+# The last `topk` over all groups together needs no sorting by hand: `gather` takes the clips' numbers along.
 
 # %% [markdown]
 # ## Exercise 3
 #
 # In a database every expert proposes its own best clips. Say each of them has proposed its best `depth`, and $l_e$ is
-# the similarity of the last one that expert $e$ proposed. A clip that was not proposed has at most $l_e$ for each
-# expert that it has. How high can its score be, whatever experts it has? If the *k*-th best of those proposed is at
-# least as high, then nothing better was missed, and that is proven, not hoped (Fagin's threshold algorithm).
+# the similarity of the last one that expert $e$ proposed. A clip that was not proposed has a similarity of at most
+# $l_e$ for each expert that it has. How high can its score be, whatever experts it has? If the *k*-th best score of the
+# proposed clips is at least as high, then nothing better was missed, and that is proven, not hoped (Fagin's threshold
+# algorithm).
 #
 # Write the bound. Then find the smallest depth that proves the best ten, by doubling.
 
 
 # %% tags=["solution"]
 # write bound(last, weights): both (experts,); return the highest score that
-# an unseen clip can have, a float and proven_depth(text, video, k): for one sentence,
+# an unseen clip can have, a float; and proven_depth(text, video, k): for one sentence,
 # texts (1, dim) and weights (1, experts); return the first depth of 10, 20, 40, ... (at
 # most the number of clips) at which the best k are proven; network.score scores what
 # was proposed
@@ -193,6 +194,6 @@ assert min(depths) < 2000, "some world is proven before everything has been prop
 print("exercise 3: a tight bound, and nothing was missed in six random worlds")
 
 # %% [markdown] tags=["solution"]
-# The bound is simple, and hard to reach: the best ten of a mean must beat the best that a *single* expert has left. It
-# takes hundreds of proposals here, where ten or twenty would have found the same clips. A proof costs more than being
-# right. If no clip has one expert alone, only patterns that occur need to be looked at, and the bound comes down.
+# The bound is simple, and hard to reach: the best ten of a mean must beat the best that a *single* expert has left. The
+# proof takes hundreds of proposals here, where ten or twenty would have found the same clips: proving costs more than
+# being right. If no clip has one expert alone, only the patterns that occur count, and the bound comes down.

@@ -64,14 +64,14 @@ assert_close(nothing, torch.zeros(3), msg="nothing present: zeros")
 print("exercise 1: equal to PyTorch's for five masks, and zeros for none")
 
 # %% [markdown] tags=["solution"]
-# Masked before the softmax, an absent expert has a weight of exactly zero. What stands in its value could only do
-# harm if it were infinite or NaN, since zero times those is NaN; a library sets such rows to zero first.
+# Masked before the softmax, an absent expert has a weight of exactly zero. Its value could only do harm if it were
+# infinite or NaN, since zero times those is NaN; a library sets such rows to zero first.
 
 # %% [markdown]
 # ## Exercise 2
 #
-# Write modality dropout. Each expert that is there is dropped with probability `share`, but no clip loses its last
-# one: if all would go, one of its own stays, drawn at random. What is absent stays absent.
+# Write modality dropout. Each expert that is present is dropped with probability `share`, but no clip loses its last
+# one: if all would go, one of the clip's own stays, drawn at random. What is absent stays absent.
 
 
 # %% tags=["solution"]
@@ -111,8 +111,8 @@ print("exercise 2: drops, keeps one, and brings none back")
 # ## Exercise 3
 #
 # Write a sparse layer for any $k$: a router scores the experts for each token, the best $k$ are computed, and a
-# softmax over these $k$ scores mixes them. No expert may be called with a token that did not choose it. (How would
-# you tell? The check counts rows.)
+# softmax over these $k$ scores mixes them. No expert may be called with a token that did not choose it: the check
+# counts rows.
 
 
 # %% tags=["solution"]
