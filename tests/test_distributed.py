@@ -72,7 +72,8 @@ def in_each_rank(world, images, folder):
         for name in RUNS:
             run = train(name, world, images)
             out[name] = run.model.state_dict(), [row["loss"] for row in run.history], run.best
-        out["single"] = losses_in_less_precision(world, images)
+        if distributed.torchrun_rank()[1] == 2:  # once is enough
+            out["single"] = losses_in_less_precision(world, images)
         # stopped after an epoch, to be resumed by one process
         checkpoint = Checkpoint(Path(folder) / "run", write=rank == 0)
         train("tiny", world, images, callbacks=[checkpoint], epochs=1)
@@ -102,6 +103,8 @@ def test_several_processes_train_as_one(world, images, together, name):
 
 
 def test_in_less_precision_too(world, images, together):
+    if "single" not in together[0]:
+        pytest.skip("two processes do it")
     single, half = losses_in_less_precision(world, images)
     assert together[0]["single"] == [pytest.approx(single, rel=1e-3), pytest.approx(half, rel=2e-2)]
 

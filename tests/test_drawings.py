@@ -96,3 +96,14 @@ def test_the_first_pages_search_shows_what_the_model_finds():
     assert {path.name.partition(".")[0] for path in (BOOK / "_static" / "landing").iterdir()} == set(right)
     assert all(text in page for text in found) and 6 <= sum(right.values()) < len(right), "most are right, not all"
     assert sum(path.stat().st_size for path in (BOOK / "_static" / "landing").iterdir()) < 600_000
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_shows_its_drawings_and_widgets_as_they_are_now(name):
+    shared = (BOOK / "widgets" / "kit.js").read_text(encoding="utf-8")
+    for cell in nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells:
+        page = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", []))
+        for drawing in re.findall(r'draw\(\s*"(\w+)"', cell.source):
+            assert FILES[drawing].read_text(encoding="utf-8") in page, f"python notebooks/build.py {name[:2]}"
+        for widget in re.findall(r'play_with\(\s*"(\w+)"', cell.source):
+            assert shared in page and WIDGETS[widget].read_text(encoding="utf-8") in page, f"build.py {name[:2]}"
