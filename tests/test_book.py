@@ -236,3 +236,56 @@ def test_the_picture_of_the_model_is_light_in_the_dark(chromium, address):
             style = "getComputedStyle(document.querySelector('#mee-picture text')).fill"
             red, green, blue = map(int, re.findall(r"\d+", page.evaluate(style))[:3])
             assert (red + green + blue > 384) == bright, f"{target}: letters {red, green, blue} on {scheme}"
+
+
+LESSONS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(NOTEBOOKS.glob("py/[0-9]*.py"))}
+
+
+@pytest.mark.parametrize("name", [name for name, text in LESSONS.items() if "play_with(" in text])
+def test_each_widget_works_from_the_keyboard_without_a_kernel(chromium, address, name):
+    page = chromium.new_page(viewport={"width": 390, "height": 850})
+    page.set_default_timeout(MINUTES)
+    far, faults = [], []
+    page.route(lambda url: not url.startswith((address, "data:")), lambda route: (far.append(1), route.abort()))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{address}/{name}.html")
+    root = page.locator("figure.mee .widget")
+    assert root.count() == 1 and root.bounding_box()["width"] <= 390
+    status = root.locator("[role=status]").first
+    said, silent = [status.inner_text()], []
+    controls = root.locator("input:visible, select:visible, [role=slider]:visible")
+    assert controls.count() >= 2
+    for number in range(controls.count()):
+        control, before = controls.nth(number), root.inner_html()
+        kind = control.get_attribute("type") or control.get_attribute("role") or "select"
+        states = [control.evaluate("e => e.value")]
+        control.focus()
+        for key in {"checkbox": ["Space"], "radio": ["Space"], "select": ["ArrowDown"]}.get(
+            kind, ["ArrowRight", "ArrowUp"]
+        ):
+            control.press(key)
+        states.append(control.evaluate("e => e.value"))
+        if root.inner_html() == before and not (kind == "radio" or states[0] == states[1] and kind == "select"):
+            silent.append(f"{kind} {number}")
+        said.append(status.inner_text())
+    assert not silent, f"nothing changes: {silent}"
+    assert len(set(said)) > 1, "what changed is said in words"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not far and not faults
+
+
+def test_a_page_is_small_and_does_not_jump(chromium, address, book):
+    for name in LESSONS:
+        text = (book / f"{name}.html").read_text(encoding="utf-8")
+        weight = len(re.sub(r'data:video/[^"]+', "", text))
+        assert weight < 1_000_000, f"{name}: {weight:,} bytes without films"
+    page = chromium.new_page(viewport={"width": 1366, "height": 850})
+    page.set_default_timeout(MINUTES)
+    page.add_init_script(
+        "window.jumps = 0; const add = list => list.getEntries().forEach(e => { window.jumps += e.value; });"
+        "new PerformanceObserver(add)"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    page.goto(f"{address}/15_wrong_answers.html")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.jumps") < 0.1, "a good page has less than 0.1"

@@ -190,7 +190,8 @@ for label, level in levels.items():
 # ## Ties: one matrix, five answers
 #
 # A network that has broken down gives every clip the same score. Which rank does the right clip get? Public
-# code counts such [ties](glossary.md#tie) in five ways. Each is one line; `right` holds the column of each row's right clip.
+# code counts such [ties](glossary.md#tie) in five ways. Each is one line; `right` holds the column of each row's right
+# clip.
 
 
 # %%
