@@ -1,5 +1,6 @@
 """Sphinx's settings for the book. `make book` builds it, without a network and with warnings as errors."""
 
+import base64
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,9 +101,13 @@ class Boxes(SphinxTransform):
 
 
 class Figures(SphinxTransform):
-    """Figures with a caption get a number, "Figure 5.3", and so do links to them: [Figure](#its-id)."""
+    """Figures with a caption get a number, "Figure 5.3", and so do links to them: [Figure](#its-id).
+
+    Drawings become part of the page, so that they follow its colours, light or dark.
+    """
 
     default_priority = 701
+    drawing = re.compile(r'<img [^>]*src="data:image/svg\+xml;base64,([^"]+)"[^>]*>')
     caption = re.compile(r'<figure class="mee"(?: id="([\w-]+)")?.*<figcaption>', re.S)
 
     def apply(self):
@@ -110,11 +115,13 @@ class Figures(SphinxTransform):
             return
         numbers, count = {}, 0
         for raw in self.document.findall(nodes.raw):
-            found = self.caption.search(raw.astext())
+            text = self.drawing.sub(lambda found: base64.b64decode(found[1]).decode(), raw.astext())
+            found = self.caption.search(text)
             if found:
                 count += 1
                 number = numbers[found[1]] = f"Figure {int(self.env.docname[:2])}.{count}"
-                text = raw.astext()[: found.end()] + f"<b>{number}.</b> " + raw.astext()[found.end() :]
+                text = text[: found.end()] + f"<b>{number}.</b> " + text[found.end() :]
+            if text != raw.astext():
                 raw.clear()
                 raw += nodes.Text(text)
         for link in list(self.document.findall(nodes.reference)):

@@ -73,8 +73,13 @@ def _size(picture):
 def draw(name, caption=""):
     """Show a drawing of the book. name: a file of _static/drawings; caption: as in show."""
     svg = (Path(__file__).parent / "_static" / "drawings" / f"{name}.svg").read_text(encoding="utf-8")
-    alt = re.search("<desc[^>]*>(.*?)</desc>", svg, re.S)[1]
-    _display(svg, caption, f"[drawing: {html.unescape(alt)}]", re.sub(r"^\d\d_", "", name).replace("_", "-"))
+    alt = re.search("<desc[^>]*>(.*?)</desc>", svg, re.S)[1]  # escaped already
+    width = re.search(r'width="(\d+)"', svg)[1]
+    # As a picture, since JupyterLab takes SVG tags out of a notebook that nobody has run yet. The book puts them back.
+    picture = base64.b64encode(svg.encode()).decode()
+    tag = f'<img alt="{alt.replace(chr(34), "&quot;")}" src="data:image/svg+xml;base64,{picture}" width="{width}" '
+    identity = re.sub(r"^\d\d_", "", name).replace("_", "-")
+    _display(tag + 'style="max-width: 100%">', caption, f"[drawing: {html.unescape(alt)}]", identity)
 
 
 def play_with(name, data, alt, caption=""):

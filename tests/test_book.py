@@ -173,7 +173,8 @@ def test_every_picture_has_words(pages):
                 words = attributes.get("alt", "").strip()  # without any, Sphinx takes the name of the file
                 assert words and not words.endswith((".png", ".svg", ".jpg")), f"{name}: {attributes['src']}: no alt"
             elif attributes.get("role") == "img":
-                assert set(attributes["aria-labelledby"].split()) <= page.ids, name
+                words = attributes.get("aria-label") or set(attributes["aria-labelledby"].split()) <= page.ids
+                assert words, name
             else:
                 raise AssertionError(f"{name}: an svg without role and title")
     assert seen

@@ -1,5 +1,6 @@
 """Drawings are what their scripts draw, and say in words what they show; widgets load nothing from elsewhere."""
 
+import base64
 import re
 import sys
 from pathlib import Path
@@ -104,6 +105,7 @@ def test_a_lesson_shows_its_drawings_and_widgets_as_they_are_now(name):
     for cell in nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells:
         page = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", []))
         for drawing in re.findall(r'draw\(\s*"(\w+)"', cell.source):
-            assert FILES[drawing].read_text(encoding="utf-8") in page, f"python notebooks/build.py {name[:2]}"
+            found = re.search(r"data:image/svg\+xml;base64,([^\"]+)", page)
+            assert base64.b64decode(found[1]) == FILES[drawing].read_bytes(), f"python notebooks/build.py {name[:2]}"
         for widget in re.findall(r'play_with\(\s*"(\w+)"', cell.source):
             assert shared in page and WIDGETS[widget].read_text(encoding="utf-8") in page, f"build.py {name[:2]}"

@@ -137,7 +137,7 @@ def test_nothing_of_a_machine_or_a_registry_is_in_a_file():
 def test_what_the_code_imports_is_declared():
     declared = {canonicalize_name(need.name) for need in requirements()}
     homes = packages_distributions()
-    folders = ("data_scripts", "experiments", "experiments/benchmarks", "notebooks", "tests")
+    folders = ("data_scripts", "experiments", "experiments/benchmarks", "notebooks", "notebooks/drawings", "tests")
     ours = {"mee", "extract", "original", "faults"} | {
         path.stem for folder in folders for path in (ROOT / folder).glob("*.py")
     }

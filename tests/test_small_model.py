@@ -79,12 +79,14 @@ def test_the_script_that_makes_it_keeps_scores_and_halves_the_file(tmp_path):
 
 def test_results_show_pictures_parts_and_say_what_they_are(clips, monkeypatch):
     shown = []
-    monkeypatch.setattr(lesson, "show", lambda figure, alt: shown.append((figure, alt)))
+    monkeypatch.setattr(lesson, "show", lambda figure, alt, caption="": shown.append((figure, alt)))
     model, words = load_model(FILE)
     hits = SearchService(model.float(), clips, words, clips.clips_in("test")[:40], score="paper").answer("a boat").hits
     lesson.results(clips, hits[:3])
     lesson.results(replace(clips, facts=None), hits[:1])
-    (figure, alt), (_, by_caption) = shown
+    lesson.results(clips, hits[:2], right={hits[0].id})
+    (figure, alt), (_, by_caption), (_, judged) = shown
+    assert judged.startswith("1. right: ") and " 2. wrong: " in judged
     assert len(figure.axes) == 12 and all(
         axis.images for axis in figure.axes if axis.get_subplotspec().colspan.start < 3
     )

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # How do you find a film with a sentence?
 #
-# **You will learn** what you can build by the end of this book: a search that takes a sentence and gives films, shows
-# which side of a film answered, and can be wrong without saying so.
+# **You will learn** what you can build by the end of this book: a search that takes a sentence and returns films, shows
+# whether looks, movement, sound or a face decided, and can be wrong without saying so.
 #
 # **You need** nothing yet. A loudspeaker helps. If you have installed nothing, the badges below open this page in a
 # browser.
@@ -26,9 +26,9 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %% [markdown]
-# The book comes with 3,000 short films, [*TinyClips*](glossary.md#tinyclips), which a program draws and sets to sound,
-# and with a small model that was trained on 2,000 of them. The next cell loads both. It searches the other thousand,
-# which the model has never met.
+# The book comes with 3,000 short films, [*TinyClips*](glossary.md#tinyclips), which a program draws and adds sound to,
+# and with a small model that was trained on 2,000 of them. The next cell loads both, and prepares a search of the other
+# thousand, which the model has never met (`score="paper"` scores films as the paper does).
 
 # %%
 from lesson import EXPERTS, draw, need, play, results, show
@@ -50,7 +50,8 @@ draw("here_00", "You are here: a sentence goes in, and ranked films come out.")
 # %% [markdown]
 # ## Ask
 #
-# Run this cell; then write a sentence of your own and run it again.
+# Run this cell; then put a sentence of your own into it and run it again. It may be about a place, a thing and its
+# colour, a movement, a sound or a face.
 
 # %%
 sentence = "deep under water a phone rings"
@@ -67,9 +68,10 @@ assert len(phones) == 7 and phones.issuperset(hit.id for hit in hits)
 
 # %% [markdown]
 # All four are under water, and in all four a phone rings; only seven of the thousand films are like that. Nothing was
-# looked up: the words above the bars are what we know of each film, and the search never reads them. What the search
-# compares with your sentence are numbers that four [**experts**](glossary.md#expert) took from the film. A bar shows
-# what each expert added to the score; to the left of the line lies what an expert took off.
+# looked up: the words above the bars are what we know of each film, and the search never reads them. The search
+# compares your sentence with numbers that four [**experts**](glossary.md#expert) took from each film, and sorts the
+# films by a [score](glossary.md#score). A bar shows what each expert added to a film's score; to the left of the line
+# lies what an expert took off.
 #
 # - **Appearance** looks at single pictures.
 # - **Motion** sees how things move.
@@ -91,7 +93,7 @@ first = clips.facts[search.number[hits[0].id]]
 play(first)
 
 # %% [markdown]
-# ## See which expert is asked
+# ## See which expert is trusted
 #
 # The sentence decides how far each expert is trusted. It does so before any film is looked at, with four numbers that
 # sum to 1, the [**mixture weights**](glossary.md#mixture-weight).
@@ -133,9 +135,11 @@ for text, expert in zip(sentences, ("appearance", "motion", "audio"), strict=Tru
     assert weights[expert] > 1.15 * sorted(weights.values())[-2], (text, weights)
 
 # %% [markdown]
-# Nobody told the model which words belong to which expert. It learnt that from films and captions. A film's
-# [score](glossary.md#score) is then a mean of four [similarities](glossary.md#similarity), one per expert, each
-# counted as much as its weight says. Here is the sum for our fourth film.
+# The model was never told which words belong to which expert. It learnt that from films and their captions.
+#
+# Each expert also says how similar it finds film and sentence. A film's score is the mean of these
+# [similarities](glossary.md#similarity), each counted in proportion to its weight. As the weights sum to 1, that is a
+# sum of products. Here it is for the fourth film under water, which all four experts know.
 
 # %% tags=["remove-input"]
 draw(
@@ -148,7 +152,8 @@ draw(
 #
 # What if nothing could be heard? We ask for the bell twice: with all experts, and without audio.
 #
-# > **Predict.** A bell rings in 69 of the thousand films. In how many of the first twenty, with audio and without?
+# > **Predict.** A bell rings in 69 of the thousand films. In how many of the first twenty does one ring, with audio and
+# > without?
 
 # %%
 bell = "we hear a bell ringing"
@@ -159,7 +164,7 @@ for experts in (everybody, ["appearance", "motion", "face"]):
     print(f"{sounds.count('bell'):>2} of 20 with {', '.join(experts)}")
 
 # %% [markdown]
-# With audio all twenty have a bell; without audio, none has. Yet the question still gets twenty films, in order and
+# With audio all twenty have a bell; without audio, none has. Yet the search still returns twenty films, in order and
 # with scores. Here are the first three.
 
 # %%
@@ -168,10 +173,10 @@ caption = "Without audio the search for a bell still answers."
 results(clips, without_audio, right=set(), caption=caption)
 
 # %% [markdown]
-# Experts are also missing without our help: a silent film has no audio, and a film without people has no face. What a
-# search does then is the question of [lesson 05](05_missing_faces.ipynb).
+# Many films lack an expert from the start: a silent film has no audio, and a film without people has no face. What a
+# search should do then is the question of [lesson 05](05_missing_faces.ipynb).
 #
-# ## Ask a question that it gets wrong
+# ## Ask a question that the search gets wrong
 #
 # Twelve of the thousand films show a red car.
 
@@ -191,7 +196,7 @@ hits = search.answer("a red car", k=4).hits
 results(clips, hits, right=has_red_car, caption="Four answers to “a red car”.")
 
 # %% [markdown]
-# Four cars, and not one is red. The search does not say so, and the scores look as good as those of the phone under
+# Four cars, and not one is red. The search does not say so, and its scores look as good as those for the phone under
 # water. A look further down the list shows what went wrong.
 
 # %% tags=["remove-input"]
@@ -207,13 +212,13 @@ reds = [place for place, hit in enumerate(ranked, 1) if hit.id in has_red_car]
 assert reds[0] == 14 and len(reds) == 10
 
 # %% [markdown]
-# The cars come first, whatever their colour; the first red one has place 14. [Lesson 15](15_wrong_answers.ipynb)
+# The cars come first, whatever their colour; the first red one is in place 14. [Lesson 15](15_wrong_answers.ipynb)
 # explains why, and shows six more kinds of question that go wrong silently.
 #
 # ## The trap: there is always a first
 #
-# A ranking puts some film first whatever you ask, so a score is no proof that anything fits. Nothing in TinyClips is
-# about the stock market.
+# A ranking puts some film first whatever you ask, so coming first is no proof that a film fits. Is a high score a
+# proof? Nothing in TinyClips is about the stock market.
 #
 # > **Predict.** Whose best film has the higher score, *a red car* or *the stock market falls*?
 
@@ -231,14 +236,14 @@ assert max(falling.parts, key=falling.parts.get) == "motion"
 
 # %% [markdown]
 # The question that nothing here can answer has the best score of the three; most of it comes from motion, as a balloon
-# *falls* in that film. Do not read a score as a probability, nor compare the scores of two sentences.
+# *falls* in that film. Do not read a score as a probability, and do not compare the scores of two sentences.
 #
 # ## Summary
 #
-# A sentence was turned into numbers, films had been turned into numbers before, and the films whose numbers are most
-# similar came first. Four experts each compared one side of a film, and the sentence decided how far each was trusted.
-# Without audio the search still answered, and found no bell. A score orders films for one sentence; it does not say
-# that any of them fits.
+# Films had been turned into numbers beforehand; the sentence was turned into numbers too, and the films whose numbers
+# are most similar came first. Four experts each compared one side of a film, and the sentence decided how far each was
+# trusted. Without audio the search still answered, and found no bell. A score orders films for one sentence; it does
+# not say that any of them fits.
 #
 # **What comes next.** [Lesson 01](01_clips_and_experts.ipynb) shows what the experts see. Then you build the model
 # piece by piece, put it together in [lesson 08](08_build_mee.ipynb), and in [lesson 13](13_your_own_videos.ipynb) you

@@ -28,8 +28,9 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %% [markdown]
 # The book has its own films: [*TinyClips*](glossary.md#tinyclips), 3,000 of them, each two and a half to four seconds
 # long. A program draws each film, and makes its sound, from a short list of facts. So we know what is true of every
-# clip, which nobody knows for a million clips from the web. The films are rendered when they are needed; what is
-# stored, in one file, is what four experts made of them.
+# clip, which nobody knows for a million clips from the web. (A [*clip*](glossary.md#clip) is any piece of video, or a
+# still image, that a search can find; the book calls those of TinyClips *films*.) The films are rendered when they are
+# needed; one file stores what four experts made of them.
 
 # %%
 import base64
@@ -68,7 +69,9 @@ for name, group in file.items():
     print(f"{name:<11}", ", ".join(group))
 
 # %% [markdown]
-# `clips/facts` holds the facts that each film was made from. Here are those of one clip.
+# `experts` is what this lesson is about. (`storyboard` holds small pictures for people to look at; the vocabulary is
+# for [lesson 02](02_words_and_netvlad.ipynb).) `clips/facts` holds the facts that each film was made from. Here are
+# those of one clip.
 
 # %%
 ids = list(file["clips/id"].asstr())
@@ -78,8 +81,11 @@ for key, value in facts[ours].items():
     print(f"{key:>7}:", textwrap.fill(str(value), 78, subsequent_indent=" " * 9))
 
 # %% [markdown]
-# `render` makes films of such facts. Take 24 of them, six of which are silent; the folded code below puts them on a
-# wall.
+# The `split` says what a clip is for: 2,000 clips are for training (`train`), 500 for decisions on the way (`val`), and
+# 500 for measuring at the end (`test`).
+#
+# `render` makes a film of such facts. Take 24 test clips, six of them silent; the folded code below puts their films on
+# a wall.
 
 # %%
 test = [i for i, one in enumerate(facts) if one["split"] == "test"]
@@ -125,13 +131,13 @@ play(facts[ours])
 # - **Appearance** sees single pictures and has no memory.
 # - **Motion** compares each picture with the next and asks where every pixel has gone. The answer is called
 #   [*optical flow*](glossary.md#optical-flow): two numbers per pixel, how far to the right and how far down.
-# - **Audio** knows how the air moves.
+# - **Audio** hears, and sees nothing.
 # - **Face** knows what is inside a box around a face, if there is a face.
 #
 # `render` gives a film as arrays; OpenCV estimates the flow from two grey pictures.
 #
-# > **Predict.** The flower moves to the right. What sign has the mean of the first number, over the pixels that moved?
-# > And if the film runs backwards?
+# > **Predict.** The flower moves to the right. What sign does the mean of the first number have, over the pixels that
+# > moved? And if the film runs backwards?
 
 # %%
 frames, audio, fps, rate, box = render(Script.from_dict(facts[ours]))
@@ -151,7 +157,7 @@ moved = np.hypot(flow[..., 0], flow[..., 1]) > 2
 assert flow[moved][:, 0].mean() > 2
 
 # %% [markdown]
-# Here is what the four get of our film.
+# The mean is positive, and negative when the film runs backwards. Here is what each of the four gets of our film.
 
 # %% tags=["hide-input"]
 layout = [["0", "7", "14", "21"], ["motion", "audio", "audio", "face"]]
@@ -186,11 +192,11 @@ show(
 )
 
 # %% [markdown]
-# In this order the four pictures tell you where the flower goes; shuffled, they would not. Direction is not in the
-# pictures but in their order, so appearance cannot know it.
+# In this order the four pictures tell you where the flower goes; shuffled, they would not. The direction lies in their
+# order, not in any one picture, so appearance cannot know it.
 #
-# Each expert looked at all 3,000 films once and wrote down numbers, its [*features*](glossary.md#feature). The model
-# of this book never sees a film: it works with these.
+# Each expert looked at all 3,000 films once and wrote down numbers, its [*features*](glossary.md#feature). The model of
+# this book never sees a film: it works with the features.
 
 # %% tags=["remove-input"]
 draw(
@@ -201,7 +207,7 @@ draw(
 
 # %% [markdown]
 # How does a sound become rows? A window slides over the waveform, and at each step a row says how loud each range of
-# pitch is: a *log-mel* picture of the sound.
+# pitch is. The rows together are a [log-mel](glossary.md#log-mel) picture of the sound.
 
 # %% tags=["remove-input"]
 draw(
@@ -213,8 +219,8 @@ draw(
 # %% [markdown]
 # ## Read the file, and see how it says *absent*
 #
-# How does a file keep a sequence that is longer for some clips than for others? The rows of all clips lie in one array,
-# one clip after the other, and a second array, `offsets`, says where each clip begins.
+# How does a file keep a [sequence](glossary.md#sequence) that is longer for some clips than for others? The rows of all
+# clips lie in one array, one clip after the other, and a second array, `offsets`, says where each clip begins.
 #
 # > **Predict.** There are 3,000 clips. How many offsets does each expert have?
 
@@ -225,8 +231,9 @@ for name, expert in file["experts"].items():
     print("offsets", *expert["offsets"].shape, "first:", *expert["offsets"][:7])
 
 # %% [markdown]
-# One more than clips: the last offset says where the last clip ends. Two neighbouring offsets are the two ends of a
-# bracket around a clip's rows; seven offsets hold six clips.
+# There is one offset more than there are clips: the last says where the last clip ends. (`kind` is *vector* where a
+# clip has one row at most.) Two neighbouring offsets are the two ends of a bracket around a clip's rows, so seven
+# offsets make six brackets.
 
 # %% tags=["remove-input"]
 draw(
@@ -240,8 +247,8 @@ draw(
 # [absence](glossary.md#absent): as *nothing*, not as a row of zeros, which would be an answer, nor as NaN, which would
 # spread through every sum.
 #
-# One small function reads any expert of any clip: of ours, and of the meadow at sunset in the wall's last row, which
-# has neither face nor sound.
+# One small function reads any expert of any clip. Try it on our clip, and on the meadow at sunset (in the wall's last
+# row), a film with neither face nor sound.
 
 
 # %%
@@ -277,8 +284,8 @@ show(
 
 # %% [markdown]
 # They do. The library reads the same file for many clips at once. `read_clips` answers *is the expert present?* with a
-# table of yes and no, `present`: a [**mask**](glossary.md#availability-mask). By hand, the mask says which brackets
-# have some width.
+# table of yes and no, `present`: a [**mask**](glossary.md#availability-mask). By hand, the mask is True where a bracket
+# has some width.
 
 # %%
 from mee import read_clips
@@ -294,7 +301,8 @@ for name in names:
 
 # %% [markdown]
 # `clips.video` makes a [batch](glossary.md#batch), which has to be rectangular, so it does put zeros where the meadow
-# has no sound and no face. But it never hands them out alone: `ind`, the mask's columns, says which mean nothing.
+# has no sound and no face. But it never hands them out alone: `ind`, the mask's columns by name, says which rows mean
+# nothing.
 #
 # ## Count what is missing, and say why
 #
@@ -337,13 +345,14 @@ assert torch.equal(is_heard, audio_present)
 assert torch.equal(has_face, clips.present[:, names.index("face")])
 
 # %% [markdown]
-# Why? No face was drawn; nothing is heard; a still picture neither moves nor sounds. Fewer than one clip in two has all
-# four experts. A model that needs all four could not find the others. A *mixture* uses those that are present.
+# A face is missing where none was drawn, and audio where nothing is heard; a still picture neither moves nor sounds.
+# Fewer than one film in two has all four experts. A model that needs all four could not find the other films. A
+# *mixture* of experts uses those that are present.
 #
 # Sound depends in part on what you see, as in life: surf belongs to the beach, a siren to the city, an engine to a car.
 #
 # > **Predict.** Surf is one of 13 sounds. Of the films at the beach, how many let you hear it: one in 13, half, or
-# > nearly all? And of the others?
+# > nearly all? And of the films elsewhere?
 
 # %%
 surf = np.array([one["sound"] == "surf" for one in facts])
@@ -364,8 +373,9 @@ assert 0.4 < belongs / len(facts) < 0.45
 #
 # ## See what captions leave out
 #
-# [Captions](glossary.md#caption) are what we search with. Here are those of our clip, and which expert's knowledge each
-# uses (`mentions`: TinyClips wrote the captions and knows). `captions_of` gives the numbers of a clip's captions.
+# [Captions](glossary.md#caption) are what we search with. Here are those of our clip. Below each stand the experts
+# whose knowledge it uses, which TinyClips recorded in `mentions` as it wrote the caption. `captions_of` gives the
+# numbers of a clip's captions. The last two lines of the output say which test clips the last caption is true of.
 
 # %%
 for k in clips.captions_of([ours])[0].tolist():
@@ -389,9 +399,9 @@ assert not (clips.mentions & ~clips.present[clips.caption_clip]).any()
 assert (count == 4).float().mean() < 0.06 and (count <= 2).float().mean() > 0.6
 
 # %% [markdown]
-# No caption says everything, so a caption fits more clips than its own. Two test clips have *a pink blossom, a
-# telephone ringing*, and only one of them counts as right. So no model can reach 100 %, and it is good to know that
-# before you measure.
+# No caption says everything, so many captions fit more clips than their own. *A pink blossom, a telephone ringing* is
+# true of two test clips, and only one of them counts as right. So no model can put the right clip first for every
+# caption, which is good to know before you measure.
 #
 # ## The trap: silence that counts as present
 #
@@ -399,7 +409,8 @@ assert (count == 4).float().mean() < 0.06 and (count <= 2).float().mean() > 0.6
 # answer. In TinyClips, too, some silent films have no sound track, and others have one in which every number is zero.
 # The clip file treats both as absent. What would have happened to the second kind? Make rows as in
 # [Figure](#window-slides): the logarithm of the energy in each range of pitch, with something small added, as the
-# logarithm of zero is minus infinity. Then scale every row to length 1, as this model does with all embeddings.
+# logarithm of zero is minus infinity. Then scale every row to length 1, as this model does with all its
+# [embeddings](glossary.md#embedding).
 #
 # > **Predict.** What do 64 equal numbers look like after that?
 
@@ -421,13 +432,13 @@ print(f"before {silence[0, 0]:.1f}, after", unit[0, :4])
 print(f"length {unit[0].norm():.0f}")
 
 # %% [markdown]
-# A vector of length 1, as sure of itself as that of a guitar, and the same for all silent tracks. So whatever a
-# sentence asks for, all silent clips get one and the same audio score. Such a score cannot rank them; it lifts all of
-# them at once or pushes all of them down, and neither has anything to do with the question.
+# Silence has become a vector of length 1, as long as that of a guitar, and the same for all silent tracks. So whatever
+# a sentence asks for, all silent clips get one and the same audio score. Such a score cannot rank them; it lifts all of
+# them at once or pushes all of them down, whatever they show.
 #
-# Other public code asked the numbers themselves: an expert is absent if its features *sum to zero*. Try that rule on
-# our silent track; on a film that stands still, where motion has looked and has seen none, which is knowledge; and on
-# a row whose numbers happen to cancel.
+# Other public code looked at the numbers: an expert is absent if its features *sum to zero*. Try that rule on our
+# silent track; on a film that stands still, where motion has looked and has seen none, which is knowledge; and on a row
+# whose numbers happen to cancel.
 
 
 # %%
@@ -441,10 +452,10 @@ for label, x in {"silence": silence, "no motion": frozen, "cancels": cancels}.it
     print(f"{label:<10}", "present" if present_by_sum(x) else "absent")
 
 # %% [markdown]
-# Wrong three times, and a mean subtracted somewhere is enough to make rows cancel. The fix is to decide where the
-# knowledge is, at the microphone, and once: a track without a single sample above a thousandth of full scale is absent,
-# and gets no rows. On the wall's 24 films that rule agrees with the facts each time, and the sum is wrong for each
-# silent track.
+# The rule is wrong all three times. (Subtract a vector's mean, and its numbers always cancel.) The fix is to decide
+# once, where the sound itself is read: a track without a single sample above a thousandth of full scale is absent, and
+# gets no rows. On the wall's 24 films that rule agrees with the facts each time, and the sum is wrong for each silent
+# track.
 
 # %% tags=["hide-cell", "check"]
 for i, track in tracks.items():

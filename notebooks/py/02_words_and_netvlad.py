@@ -2,7 +2,7 @@
 # # How do any number of words become one vector?
 #
 # **You will learn** what a word vector knows and does not know; what the mean of word vectors loses; how NetVLAD pools
-# any number of vectors into one, step by step on six points; and what padding does to NetVLAD when nobody looks.
+# any number of vectors into one, step by step on six points; and what padding does to NetVLAD without a mask.
 #
 # **You need** PyTorch tensors, softmax, and [the lesson before](01_clips_and_experts.ipynb) for where captions come
 # from.
@@ -46,7 +46,7 @@ draw("here_02", "You are here: NetVLAD, which makes one vector of a sentence's w
 #
 # The clip file holds a *vocabulary*: words, and for each a [word vector](glossary.md#word-vector) of 50 numbers. These
 # are [GloVe](glossary.md#glove) vectors ([Pennington et al., 2014](references.md#pennington2014)), learnt from which
-# words stand near each other in six billion words of text. They have seen no film.
+# words stand near each other in six billion words of text. No film went into them.
 
 # %%
 print(len(words), "words of", words.dim, "numbers")
@@ -77,10 +77,10 @@ for word in ("ship", "red", "drum", "umbrella"):
     print(f"{word:<9}", ", ".join(nearest(vector(word), without=[word])))
 
 # %% [markdown]
-# *Ship* is near *vessel*, but *red* is near *yellow*: words that stand in the same places are near, whether they mean
-# the same or not. And to newspapers an umbrella is an organisation.
+# *Ship* is near *vessel*, but *red* is near *yellow*: words that are used in the same places are near, whether they
+# mean the same or not. And *umbrella* is near *organisation*, as in *umbrella organisation*.
 #
-# > **Predict.** Five pairs of opposites, four pairs of synonyms. Which are nearer to each other?
+# > **Predict.** Here are five pairs of opposites and four pairs of synonyms. Which are nearer to each other?
 
 
 # %%
@@ -95,12 +95,12 @@ for label, pairs in {"opposites": opposites, "synonyms": synonyms}.items():
     print(", ".join(f"{pair} {cosine(*pair.split()):.2f}" for pair in pairs))
 
 # %% [markdown]
-# All of these opposites are nearer to each other than any of these synonyms. A model that has to tell rising films from
-# falling ones starts from here.
+# All of these opposites are nearer to each other than any of these synonyms. A model that has to tell a film in which a
+# balloon rises from one in which it falls starts from here.
 #
 # You may have heard that you can *calculate* with word vectors: king - man + woman is queen.
 #
-# > **Predict.** Here are six such sums. How many come out?
+# > **Predict.** Here are six such sums. How many come out right?
 
 # %%
 sums = """man king woman queen, france paris germany berlin, he his she her,
@@ -117,8 +117,8 @@ closest_synonym = max(cosine(*pair.split()) for pair in synonyms)
 assert min(cosine(*pair.split()) for pair in opposites) > closest_synonym
 
 # %% [markdown]
-# Three of six, and the usual way of counting helps: the words of the sum are not allowed as answers. If they were,
-# *king* would win, not *queen*. Expect neighbourhoods from these vectors, not arithmetic.
+# Three of the six come out right, and the usual way of counting helps: the words of the sum are not allowed as answers.
+# If they were, *king* would win, not *queen*. Expect neighbourhoods from these vectors, not arithmetic.
 #
 # ## A sentence is several vectors
 #
@@ -134,8 +134,8 @@ torch.testing.assert_close(sentence, batch[0])
 print("left out, as it has no vector:", words.unknown("a qwertyuiop sinks"))
 
 # %% [markdown]
-# The next sentence may have two words or twenty. But the linear layer that follows wants one vector of fixed size. The
-# easiest way to get one is the **mean**. What does the mean lose?
+# A word without a vector is left out. The next sentence may have two words or twenty, but the linear layer that follows
+# wants one vector of fixed size. The easiest way to get one is the **mean**. What does the mean lose?
 #
 # > **Predict.** Do these two sentences have the same mean?
 
@@ -151,8 +151,9 @@ print("largest difference of a number:", f"{(one - other).abs().max():.3f}")
 # %% [markdown]
 # They do. The mean loses which colour goes with which thing, and NetVLAD will lose it too.
 #
-# A second loss shows on real captions. All are full of *a*, *and*, *with*, so all means are alike. Here is the mean
-# cosine of all pairs of 300 test captions. `clips.text` gives the captions' word vectors; `mask` says which are words.
+# The mean of a real caption loses more. Captions are full of *a*, *and*, *with*, so their means should be alike. The
+# next cell prints the mean cosine of all pairs of 300 test captions. `clips.text` gives the captions' word vectors;
+# `mask` says which are words.
 
 # %%
 captions, _ = clips.captions_of(clips.clips_in("test"))
@@ -170,10 +171,13 @@ means = x.sum(1) / mask.sum(1, keepdim=True)
 print(f"means of two captions: cosine ≈ {similarity(means):.2f}")
 
 # %% [markdown]
+# They are: the means of two captions have a cosine of ≈ 0.85 on average.
+#
 # ## Build NetVLAD on six points
 #
-# NetVLAD ([Arandjelović et al., 2016](references.md#arandjelovic2016)) asks more of the points than where their middle
-# is. It has $K$ [*centres*](glossary.md#centre), and for each it notes how the points near that centre lie around it.
+# NetVLAD ([Arandjelović et al., 2016](references.md#arandjelovic2016)) treats the word vectors as points in space, and
+# notes more about them than where their middle is. It has $K$ [*centres*](glossary.md#centre), and for each it notes
+# how the points near that centre lie around it.
 
 # %% tags=["remove-input"]
 draw(
@@ -184,8 +188,8 @@ draw(
 
 # %% [markdown]
 # We do it with six words of two numbers ($D = 2$) and three centres. Each centre has two vectors: $c_k$, with which
-# points are compared, and $c'_k$, from which the way to them is measured. In a trained model both are learnt; here we
-# set them by hand. As in the library, a centre is a *column*.
+# points are compared, and $c'_k$, which is subtracted from them. In a trained model both are learnt; here we set them
+# by hand. As in the library, a centre is a *column*.
 
 # %%
 points = torch.tensor(
@@ -237,8 +241,8 @@ draw(
 )
 
 # %% [markdown]
-# **Step 2: sum the residuals.** For each point and centre take the [residual](glossary.md#residual), which is the way
-# from the centre to the point, times the point's share, and sum over the points:
+# **Step 2: sum the residuals.** For each point and centre take the [residual](glossary.md#residual), the difference
+# $x_i - c'_k$, times the point's share, and sum over the points:
 #
 # $$V_k = \sum_i a_{ik}\,(x_i - c'_k).$$
 #
@@ -277,8 +281,8 @@ show(
 )
 
 # %% [markdown]
-# The last line of the code takes the sum apart, as the library does: for a batch of captions the tensor of residuals,
-# here (6, D, K), would be very large.
+# The last line of step 2's code gets the same sum without residuals, as the library does: for a batch of captions their
+# tensor, here (6, D, K), would be very large.
 #
 # **Step 3: scale each sum.** Each $V_k$ is scaled to length 1 (*intra-normalisation*). Why? Say point 0 a hundred
 # times. Its centre's $V_0$ grows and dwarfs the others: the vector says *point 0* and nothing else.
@@ -301,9 +305,11 @@ for label, intra in {"with": True, "without": False}.items():
     print(f"{label:<8} cosine {F.cosine_similarity(a, b, dim=0):.2f}")
 
 # %% [markdown]
+# With intra-normalisation the hundred copies hardly turn the vector; without it they turn it far away.
+#
 # **Step 4: make one vector.** Put the numbers of V (D, K) in a row, and scale the row to length 1. In which order? As V
-# lies in memory: the first number of all centres, then the second of all. That matters only for weights that come
-# from elsewhere.
+# lies in memory: the first number of all centres, then the second of all. The order matters only if you load weights
+# that other code has trained.
 
 # %%
 by_hand = F.normalize(pooled(points).flatten(), dim=0)  # (D * K,)
@@ -326,10 +332,10 @@ play_with(
 )
 
 # %% [markdown]
-# Now the library. `NetVLAD(clusters, dim)` has the same two tensors, and one thing more: between the inner products and
+# Now the library. `NetVLAD(clusters, dim)` has the same two tensors, and one part more: between the inner products and
 # the softmax stands a [batch normalisation](glossary.md#batch-normalisation) (BN), which shifts and scales each
-# centre's inner products to mean 0 and variance 1. A fresh layer in `eval()` mode believes they have both already, and
-# changes next to nothing.
+# centre's inner products to mean 0 and variance 1. A fresh layer in `eval()` mode assumes that they have both already,
+# and changes next to nothing.
 
 # %%
 from mee import NetVLAD
@@ -343,7 +349,7 @@ torch.testing.assert_close(by_hand[None], packaged, atol=1e-4, rtol=0)
 
 # %% [markdown]
 # In training the same layer takes mean and variance from the rows of the batch, all words of all its sentences, and
-# keeps [running statistics](glossary.md#running-statistics) of both for later. By hand this is the whole of NetVLAD:
+# keeps [running statistics](glossary.md#running-statistics) of both for later. Here is the whole of NetVLAD by hand:
 
 
 # %%
@@ -362,6 +368,8 @@ running = netvlad.eval().batch_norm.running_mean
 print("mean of the batch", products.mean(0), "running mean", running)
 
 # %% [markdown]
+# One batch has moved the running mean a tenth of the way from 0 to the batch's mean.
+#
 # ## NetVLAD keeps more than a mean, and loses the order
 #
 # Take two pairs of points with the same mean, zero. The mean cannot tell the pairs apart. NetVLAD can, if the pairs lie
@@ -375,10 +383,11 @@ a, b = (vlad(pair, c, c2, *plain) for pair in (across, upright))
 print(f"cosine of the two vectors: {F.cosine_similarity(a, b, dim=0):.2f}")
 
 # %% [markdown]
-# But shuffle the points, and the sum stays the same. The red ball and the blue kite are as lost as before, and no set
-# of centres can change that; it is the price of not looking at order.
+# The two vectors differ, so NetVLAD tells the pairs apart. But shuffle the points, and each sum stays the same. *A red
+# ball and a blue kite* still gets the vector of *a blue ball and a red kite*, and no set of centres can change that.
 #
-# Are captions less alike now than their means were? Here are random centres, before any training.
+# Are captions less alike now than their means were? The next cell tries the two sentences, and the 300 captions, with
+# random centres, before any training.
 
 # %%
 torch.manual_seed(0)
@@ -392,7 +401,8 @@ print(f"cosine of two captions: means ≈ {similarity(means):.2f}", end=", ")
 print(f"NetVLAD ≈ {similarity(after):.2f}")
 
 # %% [markdown]
-# Hardly less. NetVLAD has more room, 800 numbers instead of 50, and parameters that training can move.
+# The captions are hardly less alike. But NetVLAD has more room, 800 numbers instead of 50, and parameters that training
+# can move.
 #
 # ## Mask what is not a word
 #
@@ -406,7 +416,8 @@ print(tuple(x.shape))
 print(mask.int())
 
 # %% [markdown]
-# With the mask the rectangle is as good as the sentences one by one, whatever stands in the padding.
+# With the mask, pooling the rectangle gives the same as pooling the sentences one by one, whatever stands in the
+# padding.
 
 # %%
 K = pool.clusters.shape[1]
@@ -422,10 +433,10 @@ for label, vectors in {"one by one": alone, "with garbage": garbage}.items():
 # %% [markdown]
 # ## The trap: zeros are words too
 #
-# The public code for this model had no mask here. It filled up with zeros and pooled over everything, on the thought
+# The public code for this model had no mask here. It filled up with zeros and pooled over everything, on the assumption
 # that a zero adds nothing to a sum. But look at step 1: the inner product of zero with each $c_k$ is 0, and a softmax
-# of equal numbers is $1/K$ each. In step 2 its residual is $0 - c'_k$. So a zero acts like a word of its own, at the
-# origin, and every centre gets a share of it.
+# of equal numbers is $1/K$ each. In step 2 the residual of zero is $0 - c'_k$. So a zero acts like a word of its own,
+# at the origin, and every centre gets a share of it.
 
 # %% tags=["remove-input"]
 draw(
@@ -464,8 +475,8 @@ assert abs(to_truth[3] - to_others[0]) < 0.1, "as far as from a stranger"
 assert (to_truth.diff() < 0).all() and (to_others.diff() > 0).all()
 
 # %% [markdown]
-# Two *different* captions without padding have ≈ 0.85. So a caption padded to 30 places is as far from itself as from
-# another caption. Where does it go? Pad it further.
+# Two *different* captions without padding have ≈ 0.85. So a caption padded to 30 places is about as far from its own
+# vector as from another caption's. Where does it go? Pad it further.
 
 # %% tags=["hide-input"]
 figure, axis = plt.subplots()
@@ -496,7 +507,8 @@ print("cosines of four captions with that point:", far @ limit)
 
 # %% [markdown]
 # Padding does a second harm, in training: the batch norm takes its statistics from all rows, and most rows are padding.
-# One pass over the test captions in `train()` mode, with the mask and without, shows what the layer then believes.
+# One pass over the test captions in `train()` mode, with the mask and without, shows which variance the layer then
+# keeps.
 
 # %% tags=["hide-input"]
 x, mask = clips.text(captions, max_words=30)
@@ -516,7 +528,8 @@ print(f"running variance with padding / without: ≈ {ratio.mean():.2f}")
 assert 0.4 < ratio.mean() < 0.8
 
 # %% [markdown]
-# The zeros make the spread of the inner products look smaller than it is for words.
+# With padding the layer keeps only ≈ 0.57 of the variance that the words have: the zeros make the spread of the inner
+# products look smaller than it is.
 #
 # The third harm is the one that users notice. Batches are often filled up to the longest sentence in them.
 #
@@ -539,7 +552,7 @@ assert without[0] @ without[1] < 0.85
 torch.testing.assert_close(*with_mask)
 
 # %% [markdown]
-# With the mask a sentence has one vector, whatever its company.
+# With the mask a sentence has one vector, whatever stands beside it in the batch.
 #
 # > **Aside.** In `train()` mode a batch norm looks at the whole batch by design, mask or not; so searching and testing
 # > are done in `eval()` mode.
@@ -552,7 +565,7 @@ torch.testing.assert_close(*with_mask)
 # - NetVLAD shares each word out among centres, sums the residuals of each centre, scales each sum and then the whole.
 #   It tells apart sets that have the same mean; the order of words it loses too.
 # - To NetVLAD a zero is a word. Eight words in 30 places are as far from themselves as from another caption, two thirds
-#   of the batch norm's rows are padding, and company changes the vector.
+#   of the batch norm's rows are padding, and the other sentences of a batch change the vector.
 # - With a mask the padding changes nothing, whatever stands in it.
 #
 # ## Exercises

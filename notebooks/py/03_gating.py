@@ -1,9 +1,9 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # What does a gated embedding unit do that a linear layer does not?
 #
-# **You will learn** what a linear layer cannot choose; to build context gating and the gated embedding unit by hand,
-# batch normalisation included; to tell what moves the gates of a trained model, and whether by more than chance; and
-# what comes out when nothing goes in.
+# **You will learn** which choice no linear layer can make; to build context gating and the gated embedding unit by
+# hand, batch normalisation included; to tell what moves the gates of a trained model, and whether by more than chance;
+# and what comes out when nothing goes in.
 #
 # **You need** tensors and matrix products, and [lesson 01](01_clips_and_experts.ipynb) for the clips.
 #
@@ -39,8 +39,8 @@ draw("here_03", "You are here: the gated units, whose outputs are compared.")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A choice that no matrix makes
 #
-# Take four sentences and two clips. A lamp is on in one clip and off in the other, and the sentences never mention a
-# lamp:
+# Sentences and clips have to become vectors that can be compared. Is a linear layer enough for that? Take four
+# sentences and two clips. A lamp is on in one clip and off in the other, and the sentences never mention a lamp:
 #
 # | | in a room | in the street |
 # | --- | --- | --- |
@@ -56,9 +56,10 @@ sentences = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 lamp = torch.tensor([0, 1, 1, 0])  # the right clip of each: 0 on, 1 off
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A linear layer turns a sentence $x$ into $z = Wx + b$. It chooses the clip with the lamp on if $z$ fits $c_\text{on}$
-# better than $c_\text{off}$, that is, if the *lead* $(Wx + b) \cdot (c_\text{on} - c_\text{off})$ is above zero.
-# Scaling $z$ to length 1 divides the lead by a positive number and changes no sign.
+# A linear layer turns a sentence $x$ into $z = Wx + b$. Let $c_\text{on}$ and $c_\text{off}$ be the vectors of the two
+# clips. The sentence chooses the clip with the lamp on if $z$ has a larger inner product with $c_\text{on}$ than with
+# $c_\text{off}$, that is, if the *lead* $(Wx + b) \cdot (c_\text{on} - c_\text{off})$ is above zero. Scaling $z$ to
+# length 1 divides the lead by a positive number and changes no sign.
 #
 # > **Predict.** Add the lead of *bright room* to that of *dark street*, and the lead of *dark room* to that of *bright
 # > street*. How do the two sums compare, whatever $W$ and $b$ are?
@@ -76,8 +77,9 @@ print("leads", lead)
 print(f"sums {lead[0] + lead[3]:.2f} and {lead[1] + lead[2]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The sums are equal: the inputs of both pairs add up to (0, 0), and a linear layer keeps sums. But the first pair's
-# leads should both be positive, and the second pair's both negative. **No linear layer gets all four right.**
+# The sums are equal: the inputs of each pair add up to (0, 0), so the leads of each pair add up to
+# $2b \cdot (c_\text{on} - c_\text{off})$. But the first pair's leads should both be positive, and the second pair's
+# both negative. **No linear layer gets all four right.**
 
 # %% tags=["remove-input"]
 draw("03_lamp", "Both pairs share one middle, so their leads cross there.")
@@ -90,8 +92,8 @@ draw("03_lamp", "Both pairs share one middle, so their leads cross there.")
 #
 # $$z_2 = z_1 \circ \sigma(W_2 z_1 + b_2), \qquad \sigma(a) = \frac{1}{1 + e^{-a}}.$$
 #
-# For the lamp, let $z_1$ hold *bright* twice and *street* once. The first gate opens in a room, the second in a street,
-# and the third stays shut.
+# Here $\circ$ multiplies two vectors number by number. For the lamp, let $z_1$ hold *bright* twice and *street* once.
+# The first gate opens in a room, the second in a street, and the third stays shut.
 #
 # > **Predict.** What does *dark street*, $z_1 = (-1, -1, 1)$, become?
 
@@ -107,7 +109,7 @@ for name, row, gate in zip(names, z2, gates, strict=True):
     print(f"{name:<14} gates", gate, " gated", row)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One of the two *bright* dimensions is silenced and the other speaks; the place decides which.
+# One of the two *bright* dimensions is silenced and the other passes; the place decides which.
 
 # %% tags=["remove-input"]
 draw("03_gates_and_values", "The place decides which of two equal numbers passes.")
@@ -123,8 +125,9 @@ for name, row, clip in zip(names, scores, lamp, strict=True):
     print("right:", ("on", "off")[clip])
 
 # %% [markdown]
-# All four are right. A gate is never negative, so it cannot change a sign; it only chooses how much passes. That is why
-# *bright* had to be present twice. Can you find *one* setting of the gates that gets all four right?
+# All four sentences choose the right clip. A gate is never negative, so it cannot change a sign; it only sets how much
+# passes. That is why $z_1$ had to hold *bright* twice. Can you find *one* setting of the gates that gets all four
+# right?
 
 # %% tags=["hide-input"]
 play_with(
@@ -145,9 +148,10 @@ play_with(
 )
 
 # %% [markdown]
-# Gates that stay where they are make a linear layer again. What helps is that they move with the sentence.
+# You cannot: gates that are the same for all sentences multiply by constants, which makes a linear layer again. Gates
+# help because they move with the sentence.
 #
-# > **Aside.** Dividing by the length is not linear either, which matters where one clip ranks several sentences
+# > **Aside.** Dividing by the length is not linear either, which matters when one clip ranks several sentences
 # > (exercise 2).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -162,6 +166,9 @@ play_with(
 # z_2 = z_1 \circ \sigma(W_2 z_1 + b_2), \qquad
 # z = z_2 / \lVert z_2 \rVert.
 # $$
+#
+# The model has two such units for each expert: one turns the sentence, the other the clip's features, into a vector $z$
+# in a space of that expert's own. The cosine of these two vectors is the expert's [similarity](glossary.md#similarity).
 #
 # The library's `GatedEmbeddingUnit` holds the same four tensors under its own names.
 
@@ -187,9 +194,9 @@ torch.testing.assert_close(by_library, by_hand, atol=1e-4, rtol=0)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The line that the paper does not print
 #
-# Why `strict=False`, and why are the two not equal to the last digit? The paper's code has one step more, [batch
-# normalisation](glossary.md#batch-normalisation) ([Ioffe and Szegedy, 2015](references.md#ioffe2015)) inside the gate:
-# $\sigma(\mathrm{BN}(W_2 z_1 + b_2))$.
+# Why `strict=False`, and why are the two results not equal to the last digit? The paper's code has one step more inside
+# the gate, [batch normalisation](glossary.md#batch-normalisation) ([Ioffe and Szegedy, 2015](references.md#ioffe2015)),
+# which you met in NetVLAD: $\sigma(\mathrm{BN}(W_2 z_1 + b_2))$.
 
 # %% tags=["remove-input"]
 draw("03_unit", "In a unit, only the batch norm looks at other rows.")
@@ -216,13 +223,13 @@ print("row 0 in a batch of three:", fewer[0])
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The same row gets other gates. A query must not depend on who else is asking, so the layer collects
 # [running](glossary.md#running-statistics) means and variances in training, and uses those afterwards. PyTorch calls
-# the two ways `train()` and `eval()`.
+# the two modes `train()` and `eval()`.
 
 # %% tags=["remove-input"]
 draw("03_two_batches", "A row's gate depends on its batch, until the mean is stored.")
 
 # %% [markdown]
-# Here is the library's `ContextGating` in both ways.
+# Here is the library's `ContextGating` in both modes.
 
 # %%
 from mee import ContextGating
@@ -236,11 +243,13 @@ print("row 0 in eval mode, in a batch of six:  ", six[0])
 print("row 0 in eval mode, in a batch of three:", three[0])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# In `eval()` mode row 0 comes out the same from both batches.
+#
 # ## Can training find such gates?
 #
-# Can gradient descent find gates for the lamp? `GatedEmbeddingUnit(..., gating=False)` is the unit without its gate.
-# Both units learn for a hundred steps from noisy sentences, together with the two clips' vectors. The loss asks that
-# the right clip be ahead by 0.2.
+# We set the gates for the lamp by hand. Now let gradient descent look for them. `GatedEmbeddingUnit(..., gating=False)`
+# is the unit without its gate. Each of the two units learns for a hundred steps from noisy sentences, together with the
+# two clips' vectors. The loss asks that the right clip be ahead by 0.2.
 
 
 # %%
@@ -318,8 +327,8 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What moves the gates of a trained model?
 #
-# Now a small model of TinyClips, trained by `fit_clips` in one line ([lesson 09](09_training.ipynb) opens it up). We
-# measure on the [validation split](glossary.md#validation-split), so that the test split stays unseen.
+# Take a small model of TinyClips, which `fit_clips` trains in one line ([lesson 09](09_training.ipynb) shows what that
+# line does). We measure on the [validation split](glossary.md#validation-split), so that the test split stays unseen.
 
 # %%
 from mee import fit_clips, read_clips
@@ -335,8 +344,8 @@ val = clips.clips_in("val")
 videos, ind, masks = clips.video(val)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Here are the gates of two experts, 64 each, for the 500 validation clips, and those of a model that has learnt
-# nothing.
+# `gates_of` computes the 64 gates of an expert's unit for each of the 500 validation clips. How wide is their range in
+# appearance's unit, before training and after?
 
 
 # %%
@@ -353,12 +362,12 @@ for label, g in {"untrained": untrained_gates, "trained": gates["appearance"]}.i
     print(f"appearance, {label}: nine of ten between ≈ {low:.2f} and ≈ {high:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Untrained gates stay near one half. Trained gates go up and down, but few reach 0 or 1: they turn dimensions louder
-# and softer rather than on and off.
+# Untrained gates stay near one half. Trained gates go up and down, but few reach 0 or 1: they make dimensions louder or
+# softer rather than switch them on and off.
 #
 # If context moves the gates of appearance, their means in two places should differ. As a control, take what a single
-# picture does not show: how the first thing in the film *moves*. Each row is the mean of a group of clips, minus that
-# of all clips.
+# picture does not show: how the first thing in the film *moves*. Each row of the figure is a group of clips: its mean
+# gates, minus those of all clips.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 facts = [clips.facts[i] for i in val.tolist()]
@@ -404,8 +413,9 @@ show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Compare with chance
 #
-# Groups always differ a little, even those drawn at random. A number says how much: the *share* of the gates' variance
-# that lies between groups. Beside it stands the largest of a hundred shares with shuffled labels, which mean nothing.
+# Groups always differ a little, even those drawn at random. One number says how much: the *share* of the gates'
+# variance that lies between groups. Compare it with chance: the largest of a hundred shares with shuffled labels, which
+# mean nothing.
 #
 # > **Predict.** Two experts, two contexts: which of the four shares are above chance?
 
@@ -430,12 +440,12 @@ for name, g in gates.items():
         print(f"(shuffled, at most ≈ {most:.2f})")
 
 # %% [markdown]
-# Place accounts for ≈ 0.4 of the variance of appearance's gates, and the kind of motion for ≈ 0.5 of that of motion's;
-# shuffled labels reach ≈ 0.04 at most. Two cautions, measured in the folded cell:
+# Place accounts for ≈ 0.4 of the variance of appearance's gates, and *how it moves* for ≈ 0.5 of the variance of
+# motion's gates; shuffled labels reach ≈ 0.04 at most. Two cautions, measured in the folded cell below:
 #
 # - The gates of appearance also differ by *sound*, which it cannot hear: surf goes with the beach. In places without a
-#   sound of their own the difference is gone. *How it moves* is drawn independently of the place, so it is a good
-#   control.
+#   sound of their own the difference is within chance. *How it moves* is drawn independently of the place, so it is a
+#   good control.
 # - Untrained gates differ by place too, as *any* function of a picture does. Shuffling says that gates *see* the
 #   context; their wider range says that training made them *use* it.
 #
@@ -487,8 +497,8 @@ print("the trained face unit: length", absent.norm())
 
 # %% [markdown]
 # Without a bias the result is 0/0. With a bias, $z_1 = b_1$, and the last step scales whatever is left to length 1.
-# That is as much an answer as any other vector, with a [similarity](glossary.md#similarity) to each sentence. How
-# similar are captions to this face that nobody has? `embed` gives the embeddings of captions and clips.
+# This vector counts like any other, and has a similarity to each sentence. How similar are captions to this face that
+# nobody has? `embed` gives the [embeddings](glossary.md#embedding) of captions and clips.
 
 # %%
 from mee.evaluate import embed
@@ -501,8 +511,8 @@ print(f"from ≈ {opinion.min():+.2f} to ≈ {opinion.max():+.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # A caption near that vector lifts all faceless clips at once, and another caption pushes them down. `ind`, the
-# [availability mask](glossary.md#availability-mask), says which clips have a face. The bug is to say that all have one.
-# **R@10** is the percentage of captions whose own clip is among the first ten of 500 ([lesson
+# [availability mask](glossary.md#availability-mask), says which clips have a face. The bug is a mask that says all
+# clips have one. **R@10** is the percentage of captions whose own clip is among the first ten of 500 ([lesson
 # 07](07_retrieval_metrics.ipynb)); [guessing](glossary.md#chance-level) gives 2.
 #
 # > **Predict.** For how many captions does the rank of their clip change? And R@10?
@@ -532,7 +542,7 @@ assert changed > 30
 # > **Trap.** Always mask what is absent: a unit turns zeros into a vector of length 1.
 #
 # The library sets the rows of [absent](glossary.md#absent) experts to zero before it computes, leaves them out of every
-# batch statistic, and sets their embeddings to zero again. So those rows may hold anything, even NaN:
+# batch statistic, and sets their embeddings to zero afterwards. So those rows may hold anything, even NaN:
 
 # %%
 no_face = ~ind["face"][:, None]

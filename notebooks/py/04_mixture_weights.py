@@ -66,16 +66,16 @@ print(weights)
 torch.testing.assert_close(weights, torch.softmax(sentences @ W.T + b, dim=1))
 
 # %% [markdown]
-# The two weights are not equal: the bias $b$ prefers appearance whatever the sentence says. So an expert that is often
-# useful gets a head start.
+# The two weights are not equal: the bias $b$ prefers appearance whatever the sentence says. In training, an expert that
+# is often useful can get a head start this way.
 #
 # Note what did *not* enter: the clip. A sentence decides which experts it trusts before it has seen any clip.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Compute the score with loops
 #
-# Now four clips. A vector of length 1 in the plane is an angle, so we write angles. Clip 1 is silent. Clip 2 is black
-# and has only sound.
+# Now take four clips. A vector of length 1 in the plane is fixed by its angle, so we write angles. Clip 1 is silent.
+# Clip 2 is black and has only sound.
 
 
 # %%
@@ -91,9 +91,9 @@ video = {"appearance": at(10.0, 30.0, 0.0, 80.0), "audio": at(70.0, 0.0, 20.0, 1
 present = torch.tensor([[True, True], [True, False], [False, True], [True, True]])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Each expert $n$ compares sentence and clip by a [similarity](glossary.md#similarity) $s_n$, a cosine. The
-# [score](glossary.md#score) is a weighted mean of these over the set $E_v$ of the experts that clip $v$ has
-# ([Miech et al., 2018](references.md#miech2018)):
+# Each expert $n$ has a vector $t_n$ of the sentence and a vector $v_n$ of the clip, both of length 1. It compares them
+# by a [similarity](glossary.md#similarity) $s_n$, their cosine. The [score](glossary.md#score) is a weighted mean of
+# these over the set $E_v$ of the experts that clip $v$ has ([Miech et al., 2018](references.md#miech2018)):
 #
 # $$s(t, v) = \frac{\sum_{n \in E_v} w_n(t)\, s_n(t, v)}{\sum_{n \in E_v} w_n(t)}, \qquad s_n(t, v) = t_n \cdot v_n.$$
 
@@ -110,7 +110,7 @@ for t in range(3):
 print(by_loops)
 
 # %% [markdown]
-# Each row is a sentence and each column a clip. The last score, row 2 and column 3, is made so:
+# Each row is a sentence and each column a clip. Here is how the last score, in row 2 and column 3, comes about:
 
 # %% tags=["remove-input"]
 draw("04_score_as_area", "A score levels the similarities, each as wide as its weight.")
@@ -124,7 +124,7 @@ cosine = text["appearance"][1] @ video["appearance"][1]
 print(f"score {by_loops[1, 1]:.2f}, cosine of appearance alone {cosine:.2f}")
 
 # %% [markdown]
-# They play no part: the score is the cosine of appearance alone. The one weight that is left stands in numerator and
+# They play no part: the score is the cosine of appearance alone. The only weight left stands in both numerator and
 # denominator, and cancels.
 
 # %% tags=["remove-input"]
@@ -185,8 +185,8 @@ print(mee.score(TextEmbedding(text, weights), empty).T)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Look at the weights of real sentences
 #
-# Now a small model of TinyClips with its four experts, trained by `fit_clips` ([lesson 09](09_training.ipynb) opens it
-# up). `embed` gives the [embeddings](glossary.md#embedding) of captions and clips. We measure on the [validation
+# Take a small model of TinyClips with four experts, trained by `fit_clips` as in [lesson 03](03_gating.ipynb). `embed`
+# gives the [embeddings](glossary.md#embedding) of captions and clips. We measure on the [validation
 # split](glossary.md#validation-split).
 
 # %%
@@ -242,7 +242,7 @@ show(
 
 # %% [markdown]
 # The weights lean the right way, and they lean gently: no sentence gives one expert everything. One bar is out of line:
-# the caption about a face does not trust the face expert.
+# the caption about a face gives the face expert little weight.
 #
 # What do such weights find? Choose a caption, and take experts away.
 
@@ -313,8 +313,8 @@ print(f"chance: 25 %; always the commonest: {100 * commonest:.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Nothing in the loss compares weights with what captions talk about. That the two agree is a finding: trusting the
-# right expert ranks better, and that was enough to learn it. The **confusion matrix** shows the mistakes: a row for
-# what the caption talks about, a column for what it trusts most.
+# right expert ranks clips better, and training rewards a better ranking. The **confusion matrix** shows the mistakes: a
+# row for what the caption talks about, a column for what it trusts most.
 #
 # > **Predict.** Where are the large numbers off the diagonal?
 
@@ -356,7 +356,7 @@ assert part[face, face] < 0.2 and part[face, appearance] > 0.7
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why do sentences not trust the face?
 #
-# Two suspects:
+# Nearly all captions about a face alone trust appearance most. There are two suspects:
 #
 # 1. Half of the clips show no face, so the face's weight has half as much to learn from.
 # 2. A head fills a third of the frame, so *appearance* sees long hair, glasses or a beard as well. There is little that
@@ -382,15 +382,15 @@ for label, network in (("with appearance", model), ("without", blind)):
 assert share > part[face, face] + 0.3
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# So a sentence can trust the face; another expert was doing the face's work. **A weight says how useful an expert is
-# beside the others, not what the sentence is about.** Where experts overlap the two differ, and reading weights as
+# So a sentence can trust the face: before, appearance was doing the face's work. **A weight says how useful an expert
+# is beside the others, not what the sentence is about.** Where experts overlap the two differ, and reading weights as
 # explanations goes wrong. Exercise 3 tests the first suspect.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Weights are hedged
+# ### Weights hedge
 #
-# Most captions talk about two or three experts. How much of the weight lies on those together? If a caption mentions
-# $k$ of the four experts, even weights would put $k / 4$ there.
+# Most captions talk about two or three experts. How much of the weight lies on those together, and how much is
+# *hedged*, spread over the others? If a caption mentions $k$ of the four experts, even weights would put $k / 4$ there.
 
 # %%
 for k in (1, 2, 3):
@@ -400,13 +400,13 @@ for k in (1, 2, 3):
     print(f"≈ {100 * mass:.0f} % of the weight (even weights: {25 * k} %)")
 
 # %% [markdown]
-# Each time it is more than even weights would put there, but not by much. You will see shortly why.
+# Each time the share is larger than with even weights, but not by much: sentences hedge. You will see shortly why.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Are learnt weights worth having?
 #
-# The rival trusts all experts alike: `learned_weights=False`. `compare` trains each variant with several seeds and
-# ranks the same captions; `difference` puts a 95 % interval on the difference ([lesson
+# The rival is a model that trusts all experts alike: `learned_weights=False`. `compare` trains each variant with
+# several seeds and ranks the same captions; `difference` puts a 95 % interval on the difference ([lesson
 # 07](07_retrieval_metrics.ipynb)). **R@10** is the percentage of queries whose right answer is among the first ten.
 # From text to video, [*t2v*](glossary.md#t2v), a random order would give 2 %; *v2t* is the reverse.
 
@@ -443,7 +443,7 @@ assert -2 < gains["t2v"][0] < 7 and -9 < gains["v2t"][0] < 5
 #
 # Users of the original code asked: what are the weights when a *clip* is the query? The formula of $s(t, v)$ has only
 # $w_n(t)$ in it: a clip has no weights. When a clip ranks sentences, **each candidate sentence brings its own**, and
-# the clip only says over which experts they are renormalised.
+# the clip only says over which experts these are rescaled to sum to 1.
 
 # %% tags=["remove-input"]
 draw("04_rows_and_columns", "A row has one set of weights; a column mixes several.")
@@ -460,7 +460,7 @@ trust = torch.tensor([[0.8, 0.2], [0.2, 0.8]])
 print("the clip's column:", trust @ similarity)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The first sentence comes first, by its weights alone; with one set of weights for both they would tie. Does that
+# The first sentence comes first, by its weights alone; with the same weights the two sentences would tie. Does that
 # matter for real clips? Score once with each sentence's own weights, and once with the mean of all sentences' weights.
 
 # %%
@@ -476,8 +476,9 @@ assert changed > 0.15
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Find out what hedging is for
 #
-# We know what each caption talks about. So give it *perfect* weights: all on those experts, evenly. `recall` gives R@k
-# both ways. A clip has several captions, which `pad_positives` lists, and the best of them counts.
+# For ≈ 40 % of the clips the winner depends on the weights that sentences bring. What, then, would sharper weights do?
+# We know what each caption talks about, so give it *perfect* weights: all on those experts, evenly. `recall` gives R@k
+# in both directions. A clip has several captions, which `pad_positives` lists, and the best of them counts.
 #
 # > **Predict.** What do perfect weights do to R@10 from text to video? And from video to text?
 
@@ -512,9 +513,9 @@ assert recall(shared)[1] > recall(own)[1] - 5
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # For sentences that rank clips, perfect weights change little. For clips that rank sentences they are a disaster: v2t
 # R@10 falls from ≈ 81 to ≈ 21. With all weight on one expert, the score of *a car* is a single cosine, which is high
-# for every clip in which appearance sees a car. A longer caption's score is a mean over several experts, some of which
-# are less sure. So short, vague captions should come first everywhere. Count how many experts the winning sentence
-# talks about:
+# for every clip in which appearance sees a car. A longer caption's score is a mean over several experts, and some of
+# their cosines are lower. So short, vague captions should come first everywhere. Count how many experts the winning
+# sentence talks about:
 
 # %%
 length = mentions.sum(1).double()  # how many experts each caption talks about
@@ -528,14 +529,15 @@ assert by_perfect < by_own - 0.5
 # %% [markdown]
 # Weights set the *scale* of a sentence's scores. A row never notices, as the whole row has the same sentence. A column
 # does, because it compares sentences. So sharp weights can help a row and spoil the columns; hedging keeps that cost
-# small.
+# small. The other extreme, the same weights for all sentences, costs the columns nothing (v2t ≈ 82) and the rows a
+# little (t2v ≈ 58).
 #
 # > **Aside.** This model was trained with its own weights; a model trained with perfect ones might cope better.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The trap: the order of a dictionary
 #
-# The original block keeps its experts in a list, in the order of the dict that the *constructor* got. At each call it
+# The original code keeps its experts in a list, in the order of the dict that the *constructor* got. At each call it
 # takes the columns of the weights in the order of the dict that the *caller* passes. If the two orders differ, one
 # expert is judged with the weight of another. Nothing raises an error; the numbers are wrong.
 
@@ -574,8 +576,8 @@ assert recall(wrong)[0] < recall(own)[0] - 4
 assert recall(wrong)[1] < recall(own)[1] - 4
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Many points are gone, and the model still looks as if it had learnt something. Who would look for a bug in the order
-# of a dict?
+# R@10 falls from ≈ 61 to ≈ 49 and from ≈ 81 to ≈ 64, and the model still looks as if it had learnt something. Who would
+# look for the fault in the order of a dict?
 #
 # > **Trap.** Weights belong to names, not to positions.
 #
@@ -616,9 +618,10 @@ assert built[0].experts == built[1].experts == sorted(sizes)
 # - A softmax on the sentence gives one weight per expert; the score is the weighted mean of similarities over the
 #   experts that the clip has, and two matrix products compute all scores.
 # - Weights agree with what a caption talks about far beyond chance, though no loss asks for it. But they say how useful
-#   an expert is *beside the others*: appearance sees hair and beards too, so no sentence trusts the face.
+#   an expert is *beside the others*: appearance sees hair and beards too, so captions about a face trust appearance
+#   most.
 # - Learnt weights help a little from text to video. From video to text we saw no gain over uniform ones.
-# - A clip has no weights: each sentence brings its own. Their weights put sentences on different scales, and sharp
+# - A clip has no weights: each sentence brings its own. These weights put sentences on different scales, so sharp
 #   weights spoil the ranking of sentences.
 # - Weights belong to names, not to positions.
 #

@@ -1,8 +1,8 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # What if the expert is missing?
 #
-# **You will learn** four ways to treat a missing expert, and what each does as more and more goes missing; why clips
-# with few experts are found too often; and a calibrated score that corrects this, derived by hand.
+# **You will learn** four ways to treat a missing expert, and what each does as more and more experts go missing; why
+# clips with few experts are found too often; and how to derive a calibrated score that no longer favours such clips.
 #
 # **You need** [Which expert should this sentence trust?](04_mixture_weights.ipynb)
 #
@@ -41,19 +41,20 @@ draw(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# This figure is where the lesson ends. Delete the [experts](glossary.md#expert) of more and more clips at random, and
-# go on searching. The blue line is the paper's answer to a missing expert, the grey lines are other answers, and the
-# orange line is the answer that you will build. The measure, [R@10](glossary.md#r@k), is the percentage of sentences
-# whose clip is among the first ten found; [lesson 07](07_retrieval_metrics.ipynb) has more on it.
+# This figure is where the lesson ends. On TinyClips and on two sets of real clips, more and more
+# [experts](glossary.md#expert) are deleted at random, and the search goes on. The blue line is the paper's answer to
+# a missing expert, the orange line is the answer that you will build, and the grey lines are other answers, which the
+# lesson explains on the way. The measure, [R@10](glossary.md#r@k), is the percentage of sentences whose clip is among
+# the first ten found; [lesson 07](07_retrieval_metrics.ipynb) has more on it.
 #
 # ![Recall at 10 from text to video against the share of deleted experts: the calibrated score lies above the paper's
 # score wherever something is missing.](_static/missing.svg)
 #
-# *Five seeds each, test splits, 95 % intervals, chance dotted: `python experiments/missing_show.py
+# *Five seeds each, test splits, 95 % intervals, chance dotted; made by `python experiments/missing_show.py
 # notebooks/data/missing_*.json`.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Four clips, two experts, two gaps
+# ## Look at four clips with two gaps
 #
 # Here are three sentences and four clips in a world of vectors in the plane, where a vector of length 1 is an angle.
 # Clips A and B have a face and motion. C shows no face. D is a still image: it has a face, and no motion.
@@ -100,8 +101,10 @@ zeros = (weights[:, None] * similarity.nan_to_num(0)).sum(2)
 print(zeros[0], "->", order(zeros[0]))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **The mean.** The gap is filled with the average face, or the average motion, of the clips that have one. The average
-# then counts like a real face.
+# Zeros put C last.
+#
+# **The mean.** The gap is filled with the average face, or the average motion, of the clips that have one. The
+# average then counts like a real face.
 #
 # > **Predict.** With an average face, will C come before or after A?
 
@@ -114,10 +117,12 @@ mean = sum(weights[:, [i]] * (text[e] @ filled[e].T) for i, e in enumerate(video
 print(mean[0], "->", order(mean[0]))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# The average face lifts C to second place.
+#
 # **The mask.** An absent expert is left out of the numerator *and* of the denominator, the sum of the weights. The
 # masked score is that of [Miech et al., 2018](references.md#miech2018), which [lesson 04](04_mixture_weights.ipynb)
-# built. `MEE.score` takes embeddings that are zero where absent, and the
-# [availability mask](glossary.md#availability-mask).
+# built. `MEE.score` takes embeddings that are zero where absent, and the [availability
+# mask](glossary.md#availability-mask).
 #
 # > **Predict.** The face's weight of 0.8 falls away. What is C's score for *someone smiles*?
 
@@ -153,9 +158,10 @@ draw(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train with each treatment
 #
-# Which answer is best? TinyClips has natural gaps: half of its films show no face, and some have no sound. The
-# treatment *zeros* takes two lines: a network whose score gets a mask of ones, so that absent vectors, which are zero,
-# count as present.
+# Which answer is best? TinyClips has natural gaps: half of its films show no face, and some have no sound.
+# `VideoTextMEE` is the network that `fit_clips` trains. The treatment *zeros* changes that network by two lines: its
+# score gets a mask of ones, so that absent vectors, which are zero, count as present. (`conf` is an option that is
+# only passed on.)
 
 # %%
 from mee import VideoTextMEE, fit_clips, read_clips
@@ -173,11 +179,11 @@ complete = train[clips.present[train].all(1)]
 print(f"{len(train)} clips to train on, {len(complete)} of them complete")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Dropping loses twice: the model never sees incomplete clips, *and* it sees fewer clips. One more variant tells the two
-# losses apart: it trains on as many clips as *drop* does, drawn from all.
+# Dropping costs twice: the model never sees incomplete clips, *and* it sees fewer clips. One more variant, *as few
+# clips*, tells the two costs apart: it trains on as many clips as *drop* does, drawn at random from all.
 #
 # `fit_clips` trains a model in one line ([lesson 09](09_training.ipynb)). These models are small and train for a few
-# seconds each. There are three [seeds](glossary.md#seed) of each kind.
+# seconds each. Each variant is trained with three [seeds](glossary.md#seed).
 
 # %%
 drawn = torch.randperm(600, generator=torch.Generator().manual_seed(0))
@@ -219,7 +225,7 @@ def curve(model, score):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The mean needs no model of its own: it fills the gaps of the mask's model, as above.
+# The mean needs no model of its own: it fills the gaps in the embeddings of the mask's models, as above.
 
 
 # %%
@@ -295,14 +301,14 @@ for i, share in enumerate(SHARES[:4]):
 # drawn at random, does better. What can be missing in use must be missing in training too.
 #
 # **The mask falls fastest.** With nothing deleted the mask is as good as zeros. With half deleted, zeros and even the
-# mean are better, though both make something up. On TinyClips a natural gap is information, as no caption about a face
-# belongs to a film without one, and zeros can learn that. But these deletions are random, so there is nothing to learn
-# from them. Why then does the mask lose?
+# mean are better, though both make something up. Are gaps perhaps worth learning from? On TinyClips a natural gap is:
+# no caption about a face belongs to a film without one, and a model trained with zeros can learn that. But the
+# deletions here are random and tell a model nothing. Why, then, does the mask lose?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fewer experts make wilder scores
 #
-# A mean over four cosines is calmer than a single cosine. Take pure noise: 1,000 captions and, for each, 500 wrong
+# A mean over four cosines varies less than a single cosine. Take pure noise: 1,000 captions and, for each, 500 wrong
 # clips, of which the first 250 have one expert and the others four. All scores have mean 0.
 #
 # > **Predict.** Half of the clips have one expert. What is their share among the ten best?
@@ -317,8 +323,8 @@ share = 100 * (best < 250).float().mean()
 print(f"one expert: 50 % of all, {share:.0f} % of the top 10")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The mean of four varies half as much ($1/\sqrt{4}$). Only extreme scores get to the top, and the extreme scores belong
-# to clips with one expert. No score is biased, and still these clips take all the places.
+# The mean of four varies half as much ($1/\sqrt{4}$). Only extreme scores get to the top, and the extreme scores
+# belong to clips with one expert. No score is biased, and still these clips take nearly all of the places.
 #
 # Now take the trained models, with half of the experts deleted. `wrong_pairs` gives their scores with the right clip of
 # each caption taken out.
@@ -362,9 +368,10 @@ print(f"one expert: {all_clips[0]:.0f} % of all clips,", end=" ")
 print(f"≈ {by_mask[0]:.0f} % of the top 10")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# These spreads are why the mask loses. A [weighted mean](glossary.md#weighted-mean) over the present experts puts clips
-# with different experts on different scales, and the widest scale wins. Zeros shrink the scores of clips with gaps, and
-# so happen to avoid the trouble.
+# Nearly all of the ten best wrong clips have one expert, though fewer than half of all clips do. The spreads are why
+# the mask loses: a [weighted mean](glossary.md#weighted-mean) over the present experts puts clips with different
+# experts on different scales, and the widest scale wins. Zeros shrink the scores of clips with gaps, and so happen to
+# avoid the trouble.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ask how unusual a score is
@@ -386,12 +393,13 @@ draw(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Clips with one expert now have half of the places, as they should. The whole idea is a **z-score**: how many standard
-# deviations a score lies above what wrong clips get.
+# Clips with one expert now have half of the places, as they should. The whole idea is a **z-score**: how many
+# standard deviations a score lies above the mean score of wrong clips.
 #
 # In the model three things set the scale of a score: which experts the clip has, how far each expert's similarities
-# spread, and where their mean lies. For a sentence $t$, let the similarities of wrong clips have mean $m_n(t)$ and
-# variance $s_n^2(t)$. Subtract the mean. Then, if the experts err independently, the variances add up:
+# spread, and where their mean lies. For a sentence $t$, let the similarities $s_n(t, v)$ of wrong clips have mean
+# $m_n(t)$ and variance $s_n^2(t)$. (With a clip, $s_n$ is a similarity; without one, it is a spread.) Subtract the
+# mean. Then, if the experts err independently, the variances add up, each times its squared weight:
 #
 # $$
 # z(t, v) = \frac{\sum_n a_n(v)\, w_n(t)\, (s_n(t, v) - m_n(t))}{\sqrt{\sum_n a_n(v)\, w_n(t)^2\, s_n^2(t)}}
@@ -417,9 +425,9 @@ for t, sentence in enumerate(sentences):
     print(f"motion {motion:.2f} ± {motion_std:.2f}  ", sentence)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# No sentence has to be compared with 300 clips to get these numbers. A similarity is an inner product, so its mean over
-# clips is the inner product with the *mean clip* $c_n$, and its variance is $t^\top C_n\, t$ with the clips' covariance
-# $C_n$. Both belong to the clips alone, and are computed once:
+# No sentence has to be compared with 300 clips to get these numbers. A similarity is an inner product, so its mean
+# over clips is the inner product with the *mean clip* $c_n$, and its variance is $t_n^\top C_n\, t_n$ with the clips'
+# covariance matrix $C_n$. Both $c_n$ and $C_n$ belong to the clips alone, and are computed once:
 
 # %%
 c = {name: x.mean(0) for name, x in others.items()}
@@ -463,10 +471,11 @@ from mee.calibration import Calibration
 torch.testing.assert_close(Calibration(c, C).z(queries, gallery), z)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **The other half.** $z$ asks how unusual a similarity is for the *sentence*. But some clips stand high whatever the
+# **The other half.** $z$ asks how unusual a similarity is for the *sentence*. But some clips rank high whatever the
 # sentence; [Radovanović et al., 2010](references.md#radovanovic2010) call such clips [hubs](glossary.md#hub). So ask
 # about the clip, too: what $z$ does the clip usually get, over a sample of other sentences $t'$? The answer $h(v)$ is
-# its hubness, one number per clip:
+# its [hubness](glossary.md#hubness), one number per clip. It is a mean in which the exponential makes high $z$ count
+# most:
 #
 # $$
 # s(t, v) = z(t, v) - h(v), \qquad h(v) = \log \operatorname{mean}_{t'} e^{z(t', v)}
@@ -481,13 +490,14 @@ calibration = Calibration(c, C, captions=queries)
 torch.testing.assert_close(calibration.score(queries, gallery), z - h)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# B is the hub among the four: the three sentences together like it best, and so B pays most. The difference $z - h$ is
-# the [calibrated score](glossary.md#calibrated-score).
+# The difference $z - h$ is the [calibrated score](glossary.md#calibrated-score). B has the largest $h$, and so it
+# loses most: for *someone smiles*, C is first again. Do not read much into that order, as three sentences are far too
+# few for a sample; the library takes 1,000.
 #
 # ## Measure what calibration is worth
 #
-# `calibrate` takes mean, covariance and a sample of captions from the clips that a model was trained on. Nothing is
-# trained again: the same three models get another score.
+# `calibrate` takes means, covariances and the sample of 1,000 captions from the clips that a model was trained on.
+# Nothing is trained again: the same three models get another score.
 #
 # > **Predict.** At which share deleted will the calibrated score and the mask be furthest apart?
 
@@ -534,12 +544,14 @@ assert abs(R10["calibrated"][5] - R10["mask"][5]) < 3
 assert 25 < by_z[0] < 50
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Clips with one expert no longer crowd the top 10. With nothing deleted nothing is lost, and the gain is largest where
-# a third to a half is missing. When nearly all is deleted, nearly every clip has one expert, all scores are equally
-# wild, and there is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
+# Clips with one expert no longer crowd the top 10. With nothing deleted nothing is lost, and the gain is largest with
+# 30 to 50 % deleted. When nearly all is deleted, nearly every clip has one expert, all scores are equally wild, and
+# there is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
 #
-# These are small models. Below are the full ones of the first figure, five seeds each, on real clips too. Take experts
-# away and compare.
+# These are small models. Below are the full ones of the first figure, five seeds each, on real clips too. Two more
+# treatments are among them: *concatenation* lays all features side by side in one vector, with zeros in the gaps, and
+# *dropout in training* (*expert dropout* in the figure) deletes experts at random while the model learns. Take
+# experts away and compare.
 
 # %% tags=["hide-input"]
 import json
@@ -589,9 +601,9 @@ play_with(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# [What we found](found.md) has the evidence, its limits, and who had which part of the idea before. The page also has a
-# warning: on some real data one expert alone does as well as any treatment. Ask of each data set *why* something is
-# missing.
+# [What we found](found.md) has the evidence, its limits, and who had which part of the idea before. The page also has
+# a warning: on MSR-VTT, where every clip has appearance, appearance alone does about as well as any treatment. Ask of
+# each data set *why* something is missing.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The trap: zeros spoil the batch norm
@@ -632,11 +644,11 @@ print(f"variance with the zeros: {ratio.median():.1f} times that without")
 print(f"length of what the unit makes of a zero row: {nothing.norm():.1f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The variance doubles. Face descriptors lie close together, far from zero, so zeros are outliers, and the distance to
+# The variance doubles. Face features lie close together, far from zero, so zeros are outliers, and the distance to
 # them becomes most of the variance. The unit also adds a bias and divides by the length, so that a zero row becomes a
-# full vector, as certain as any other.
+# vector of length 1, like that of a real face.
 #
-# > **Aside.** Were the descriptors spread around zero, the variance would halve instead. It would still be wrong.
+# > **Aside.** Were the features spread around zero, the variance would halve instead. It would still be wrong.
 #
 # `MEE.embed_video` leaves absent rows out of the batch norm's statistics, and sets their embeddings to zero in the end.
 # Fill the gaps with `nan`, and neither the embeddings nor the batch norm change:

@@ -62,8 +62,8 @@ print("loss:       ", hinge)
 
 # %% [markdown]
 # The first wrong clip is above the right one. The next two are below it, but too near. The last two are far enough
-# away to cost nothing. A curve with such a bend is called a **hinge**. Training pushes a score by the slope of its
-# loss, and the slope is either 0 or 1:
+# away to cost nothing. Over the wrong score, this loss is flat and then rises; a function with such a bend is called
+# a **hinge**. Training pushes a score by the slope of the loss, and the slope is either 0 or 1:
 
 # %% tags=["remove-input"]
 draw(
@@ -110,7 +110,7 @@ for kind, owner, i, j, value in terms:
 
 # %% [markdown]
 # Four of the twelve terms cost something. The wrong pair (0, 1) costs twice: clip 1 scores too high for text 0, and
-# text 0 scores too high for clip 1. This is where all twelve arise:
+# text 0 scores too high for clip 1. Here are all twelve:
 
 # %% tags=["remove-input"]
 draw(
@@ -120,8 +120,8 @@ draw(
 )
 
 # %% [markdown]
-# Loops are not needed. Compared along rows, the diagonal is a column; compared along columns, it is a row. The
-# library's loss gives the same value.
+# Loops are not needed. To compare along rows, broadcast the diagonal as a column; to compare along columns, as a row.
+# The library's loss gives the same value.
 
 
 # %%
@@ -140,8 +140,8 @@ assert_close(max_margin(scores), MaxMarginRankingLoss(0.2)(scores))
 # ## The gradient is found by counting
 #
 # What does this loss do to the scores? A term above 0 has slope +1 in its wrong score and −1 in its right score. A
-# term of 0 has slope 0. So for each costly term, add one at the wrong pair and take one away at the right pair of the
-# text or clip that compares. Divide by 12 at the end.
+# term of 0 has slope 0. So for each costly term, add one at the wrong pair, and take one away at the right pair of
+# the text or clip that does the comparing. Divide by 12 at the end.
 #
 # > **Predict.** Take the list of four costly terms and fill in a 3 × 3 matrix on paper. What stands at (0, 1)? And at
 # > (1, 1), the right pair of text 1 and clip 1?
@@ -182,9 +182,10 @@ print(f"loss {max_margin(scores):.3f}, all scores + 5: {max_margin(scores + 5):.
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## All wrong answers, or only the hardest?
 #
-# The mean is over all wrong pairs, and most of them are easy. Work on images and texts ([Faghri et al.,
-# 2018](references.md#faghri2018)) takes, for each text and each clip, only the **[hardest
-# negative](glossary.md#hard-negative)**: the wrong answer with the highest score.
+# The paper's loss is a mean over all wrong pairs, and most of them are easy. Work on images and texts ([Faghri et
+# al., 2018](references.md#faghri2018)) takes, for each text and each clip, only the **[hardest
+# negative](glossary.md#hard-negative)**: the wrong answer with the highest score. The arguments `clip_ids` and
+# `caption_ids` are used further down.
 
 
 # %%
@@ -203,11 +204,12 @@ def hardest_margin(scores, clip_ids=None, caption_ids=None, margin=0.2):
 print(2 * n * gradient(hardest_margin, scores))
 
 # %% [markdown]
-# Three costly terms are left. The wrong pair (1, 0) has dropped out, because clip 2 is harder for text 1. With three
-# clips that is a detail. With 64, as in a real batch, it decides which pairs are trained at all.
+# Of six terms, one per text and one per clip (hence the factor $2n = 6$), three cost something. The wrong pair (1, 0)
+# has dropped out, because clip 2 is harder for text 1. With three clips that is a detail. With 64, as in a real
+# batch, it decides which pairs are trained at all.
 #
 # > **Predict.** An untrained model gives random scores to 64 texts and 64 clips, so nearly all of the 4,032 wrong
-# > pairs are too near. How many of them can the hardest negatives push, at most?
+# > pairs are too near. How many of them will the hardest negatives push?
 
 # %%
 untrained = 0.1 * torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
@@ -217,14 +219,14 @@ for label, loss in (("all", max_margin), ("hardest", hardest_margin)):
     print(f"{label:<8} pushes {pushed:>5,} of {off_diagonal.sum():,} wrong pairs")
 
 # %% [markdown]
-# At most 2 × 64: one wrong clip for each text, one wrong text for each clip. Some pairs are the hardest both ways, so
-# the hardest negatives push fewer.
+# The hardest negatives push at most 2 × 64 pairs: one wrong clip for each text, one wrong text for each clip. Some
+# pairs are the hardest both ways, so fewer are pushed.
 #
 # ## InfoNCE asks for a share instead of a distance
 #
-# [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) asks another question. Turn a row
-# of scores into shares with a [softmax](glossary.md#softmax): which share does the right clip get? The loss is minus
-# the logarithm of that share, so it is 0 for a share of 1. The scores are first divided by a
+# [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) asks another question. Turn a
+# row of scores into shares with a [softmax](glossary.md#softmax): how large a share does the right clip get? The loss
+# is minus the logarithm of that share, so it is 0 for a share of 1. The scores are first divided by a
 # **[temperature](glossary.md#temperature)** $\tau$:
 #
 # $$
@@ -252,7 +254,7 @@ assert_close(by_hand, InfoNCELoss(temperature)(scores))
 
 # %% [markdown]
 # > **Aside.** Written both ways like this, InfoNCE is the loss of CLIP ([Radford et al.,
-# > 2021](references.md#radford2021)), which learns images and their captions from the web and learns the temperature
+# > 2021](references.md#radford2021)), which learns from images and captions of the web, and learns the temperature
 # > too. [Lesson 17](17_from_mee_to_today.ipynb) follows that thread.
 #
 # The gradient of InfoNCE is made of shares as well. In a row, each wrong clip is pushed down by its share, and the
@@ -269,8 +271,8 @@ print(by_shares)
 assert_close(by_shares, gradient(row_loss, scores))
 
 # %% [markdown]
-# So no clip is ever *far enough away*, but a clip that is far away has hardly any share. What that does to vectors,
-# you can see on a circle. Four sentences and their clips start in disorder; a pair's score is the
+# So no clip is ever *far enough away*, but a clip that is far away has hardly any share. A circle shows what the
+# losses do to vectors. Four sentences and their clips start in disorder; a pair's score is the
 # [cosine](glossary.md#cosine) of the angle between the two; each loss turns them by its own gradient.
 
 # %% tags=["remove-input"]
@@ -298,8 +300,8 @@ play_with(
 )
 
 # %% [markdown]
-# Now the five wrong clips from the beginning again, for a right clip of 0.7. Of all the push that goes to wrong clips,
-# which share does each get?
+# Now the five wrong clips from the beginning again, for a right clip of 0.7. Of all the push that goes to wrong
+# clips, how large a share does each get?
 
 # %%
 print("wrong score  ", wrong)
@@ -308,9 +310,9 @@ for tau in (0.05, 0.5):
     print(f"InfoNCE {tau:<5}", torch.softmax(wrong / tau, 0))
 
 # %% [markdown]
-# The margin says yes or no. A low temperature comes near to the hardest negative alone, a high one treats all wrong
-# clips nearly alike. The temperature sets how far below the top a wrong clip still counts, in units of the score. For
-# a text among 63 wrong clips with random scores:
+# The margin says yes or no. A low temperature pushes the hardest negative nearly alone, a high one treats all wrong
+# clips nearly alike. The temperature sets how far below the top a wrong clip still counts, in units of the score. The
+# next figure shows the push for a text with 63 wrong clips, at random scores:
 
 # %% tags=["hide-input"]
 g = torch.Generator().manual_seed(0)
@@ -366,9 +368,10 @@ for loss in (MaxMarginRankingLoss(0.2), InfoNCELoss(0.05)):
     print(f"{type(loss).__name__:<21} {blind:.3f}, with the clips' ids {aware:.3f}")
 
 # %% [markdown]
-# Without the ids, two of the three texts ask for the impossible: that a clip score higher than itself. Each time that
-# costs max margin the whole margin, and InfoNCE $\log 2$, for a share of one half at best. Such pairs are
-# **[false negatives](glossary.md#false-negative)**. Given ids, the losses leave them out.
+# Without the ids, texts 0 and 1 ask for the impossible: that clip 7 score higher than itself. The columns ask as much
+# of the two texts. Each such demand costs max margin the whole margin, and InfoNCE $\log 2$, as the right share is
+# one half at best. Such pairs are **[false negatives](glossary.md#false-negative)**. Given ids, the losses leave them
+# out.
 #
 # In TinyClips' batches no clip comes twice. But captions are short, and some clips share one. `MixedBatches` is the
 # library's source of batches: for each batch it takes 64 clips that have not had their turn in this epoch, and draws
@@ -389,8 +392,9 @@ for i in twins.any(1).nonzero()[:2, 0]:
     print(clips.ids[batch.clip[i]], clips.texts[batch.caption[i]])
 
 # %% [markdown]
-# Two clips have one sentence, which is right for both. Pass the sentences' ids as well, as the library's training
-# does, and the pair is left out. This is what InfoNCE does to such pairs at random scores:
+# These two clips share one sentence, which is right for both. Pass the sentences' ids as well, as the library's
+# training does, and the loss leaves out both wrong pairs, each clip with the other's caption. Does InfoNCE push them
+# down, at random scores?
 
 # %%
 g = torch.Generator().manual_seed(1)
@@ -416,8 +420,9 @@ push = gradient(InfoNCELoss(0.02), scores).clamp(min=0)
 assert push.flatten().topk(2).values.sum() > 0.97 * push.sum()
 
 # %% [markdown]
-# Ids do not catch everything. *A car* is also right for a clip whose caption is *a red car at night*. To see that, the
-# loss would have to understand the sentences, and then nobody would need the model.
+# Without ids it pushes both down; with ids, neither. But ids do not catch everything. *A car* is also right for a
+# clip whose caption is *a red car at night*. To see that, the loss would have to understand the sentences, which is
+# what the model is being trained for.
 #
 # ## The trap: the right pairs among the wrong ones
 #
@@ -457,10 +462,10 @@ for size in (4, 64):
 
 # %% [markdown]
 # Is that bad? Adam, the usual optimiser ([Kingma and Ba, 2015](references.md#kingma2015)), divides by the gradient's
-# own size, so the model hardly notices. Whoever reads the curve is misled: a loss that stops at 0.003 looks as if
+# own size, so the model hardly notices. But whoever reads the curve is misled: a loss that stops at 0.003 looks as if
 # something were left to learn, and with another batch size the floor moves.
 #
-# ## Losses are compared by their ranks
+# ## Compare losses by the ranks they lead to
 #
 # Max margin and InfoNCE are in different units, so their values say nothing about which is better. Rank with both
 # instead, on clips that no model has seen, and report **[R@10](glossary.md#R@K)**: the percentage of captions
@@ -468,9 +473,9 @@ for size in (4, 64):
 # numbers.
 #
 # Three helpers save us the training loop, which [lesson 08](08_build_mee.ipynb) writes by hand: `prepare` makes a
-# model and its batches, `fit` trains the model on them with a given loss, and `compute_ranks` gives the rank of the
-# right clip for each caption. All losses get the same network, the same start, and the same batches in the same
-# order.
+# model and its batches from the settings of a `TrainConfig`, `fit` trains the model on them with a given loss, and
+# `compute_ranks` gives the rank of the right clip for each caption. All losses get the same network, the same start,
+# and the same batches in the same order.
 
 # %%
 from mee import TrainConfig, fit
@@ -487,9 +492,9 @@ def learn(loss, seed):
 
 # %% [markdown]
 # Margin 0.2 and temperature 0.05 are the library's defaults; neither was tuned for this. Each loss gets three
-# [seeds](glossary.md#seed) and 600 clips. `Result` holds the ranks of all seeds, and `difference` takes the difference
-# of two results in R@10 with an interval of 95 %: what other clips and other seeds could have given. Lesson 07 builds
-# both.
+# [seeds](glossary.md#seed) and 600 clips. `Result` holds the ranks of all seeds, and `difference` gives the
+# difference of two results in R@10 with a 95 % interval: where it could lie with other clips and other seeds. Lesson
+# 07 builds both.
 #
 # > **Predict.** Which of the three losses will rank best, and which worst?
 
@@ -556,7 +561,7 @@ for way in ("t2v", "v2t"):
 # %% [markdown]
 # This does not say that InfoNCE is the better loss everywhere. These are small models, early in training, on one kind
 # of clip, with default settings. The hardest negative is known to start slowly: at first the hardest of 64 is hard by
-# accident, and two pushes per clip are little to learn from. In the exercises you choose the temperature on the
+# accident, and two pushes per pair are little to learn from. In the exercises you choose the temperature on the
 # validation split. Do the same for the margin before you believe in a winner on clips of your own.
 #
 # The book goes on with max margin, because the paper does.
@@ -564,9 +569,9 @@ for way in ("t2v", "v2t"):
 # ## Summary
 #
 # - Max margin asks that each right pair be above each wrong one by a margin, and then asks no more. Its gradient is
-#   counting: +1 for each wrong pair that is too near, −1 for its right pair.
-# - InfoNCE asks for the right pair's share of a softmax. Its gradient is shares, and the temperature says how much of
-#   the push goes to the hardest negatives. Taken both ways, InfoNCE is CLIP's loss.
+#   found by counting: +1 for each wrong pair that is too near, −1 for its right pair.
+# - InfoNCE asks for the right pair's share of a softmax. Its gradient is made of shares, and the temperature says how
+#   much of the push goes to the hardest negatives. Taken both ways, InfoNCE is CLIP's loss.
 # - Two captions of one clip, or the same caption twice, are no negatives. Pass the ids.
 # - With the diagonal in the mean, the loss has a floor of margin over batch size; its gradient keeps its direction.
 # - On TinyClips, in our small setting, InfoNCE ranks better than max margin, and both rank better than the hardest
@@ -574,7 +579,7 @@ for way in ("t2v", "v2t"):
 #
 # ## Exercises
 #
-# 1. Build matrices that surprise: ranked perfectly, with a loss; without a loss, and ranked badly.
+# 1. Build two surprising matrices: one is ranked perfectly and has a loss, the other has no loss and is ranked badly.
 # 2. Write InfoNCE's gradient by hand, in both directions.
 # 3. Choose a temperature on the validation split.
 #

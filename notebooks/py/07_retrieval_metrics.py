@@ -5,7 +5,7 @@
 # several captions and NaN do to them; and to say how sure you are, of one model and of a difference between two.
 #
 # **You need** tensors. Where scores come from is the subject of the lessons before; here scores are given, or made in
-# a line.
+# one line of code.
 #
 # **Minutes** 70
 
@@ -37,10 +37,10 @@ torch.set_printoptions(precision=2, sci_mode=False)
 draw("here_07", "You are here: the ranks, and the metrics made of them.")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Ranks, by hand
+# ## Make ranks by hand
 #
-# Four sentences, four clips. Rows are sentences, columns are clips, and sentence *i* belongs to clip *i*, so the right
-# [scores](glossary.md#score) stand on the diagonal.
+# Take four sentences and four clips. Rows are sentences, columns are clips, and sentence *i* belongs to clip *i*, so
+# the right [scores](glossary.md#score) stand on the diagonal.
 
 # %%
 scores = torch.tensor(
@@ -85,9 +85,9 @@ print(f"median {rank_by_hand.double().quantile(0.5):.1f}", end=", ")
 print(f"mean {rank_by_hand.double().mean():.1f}")
 
 # %% [markdown]
-# R@5 among four clips is 100 % for every model. A number that cannot be wrong says nothing, so always ask how many
-# clips there were to choose from. In the library, `ranks` makes ranks of scores, and `summarise` makes these numbers
-# of ranks: MdR is the [median rank](glossary.md#median-rank), MnR the [mean rank](glossary.md#mean-rank).
+# R@5 among four clips is 100 % for every model. A number that every model reaches says nothing, so always ask how
+# many clips there were to choose from. In the library, `ranks` makes ranks of scores, and `summarise` makes these
+# numbers of ranks: MdR is the [median rank](glossary.md#median-rank), MnR the [mean rank](glossary.md#mean-rank).
 # `bootstrap=0` leaves out the intervals, which come later.
 #
 # In a larger [gallery](glossary.md#gallery) one sentence can get lost: let the last rank be 400 instead of 4.
@@ -103,14 +103,14 @@ for given in ([1, 2, 1, 4], [1, 2, 1, 400]):
     print(given, [f"{name} {values[name][0]:.1f}" for name in ("R@1", "MdR", "MnR")])
 
 # %% [markdown]
-# The mean rank is moved by the few worst, the median by none of them, and R@1 sees only who is first. Report more
-# than one.
+# One bad rank moves the mean and leaves the median where it was; R@1 sees only which ranks are 1. Report more than
+# one of the three.
 #
-# ## Two directions, and several captions
+# ## Rank in both directions, with several captions per clip
 #
-# Clips have several captions each, and one can also ask with a clip for its captions. Here are three clips and five
-# captions; `positive_clip` says whose caption each is. **Text to video** ([t2v](glossary.md#t2v)): each caption is a
-# query, and its right score is in the column of its clip.
+# Clips have several captions each, and you can also search with a clip for its captions. Here are three clips and
+# five captions; `positive_clip` says whose caption each is. **Text to video** ([t2v](glossary.md#t2v)): each caption
+# is a query, and its right score is in the column of its clip.
 
 # %%
 positive_clip = torch.tensor([0, 0, 1, 1, 2])
@@ -140,7 +140,7 @@ draw(
 )
 
 # %% [markdown]
-# So compare the best own score with all scores of foreign captions. The library's `ranks_both_ways` does both
+# So compare the best own score with all scores of other clips' captions. The library's `ranks_both_ways` does both
 # directions at once, for a matrix that need not be square.
 
 # %%
@@ -187,7 +187,7 @@ for label, level in levels.items():
 # but the median and the mean rank are not the same, because they count captions now. So never set a v2t median beside
 # a t2v median without the chance level of each.
 #
-# ## Ties: one matrix, five answers
+# ## Ties give one matrix five answers
 #
 # A network that has broken down gives every clip the same score. Which rank does the right clip get? Public
 # code counts such [ties](glossary.md#tie) in five ways. Each is one line; `right` holds the column of each row's right
@@ -225,8 +225,8 @@ draw(
 # %% [markdown]
 # Without ties all five agree. Now take three matrices with ties. In the first all scores are the same, and the right
 # clips are on the diagonal. In the second all scores are the same too, but the right clip is always in column 0, as a
-# test might store it. The third is a gallery in which each clip stands twice, so that the right one always has a twin;
-# there the model is fair, and about half of the queries put the right pair of twins first.
+# test might store it. The third is a gallery in which each clip stands twice, so that the right one always has a
+# twin; its model works, and about half of the queries put the right pair of twins first.
 #
 # > **Predict.** Write down one column of the table to come: R@1 of the constant scores, by each of the five rules.
 
@@ -256,17 +256,19 @@ for rule in rules:
 # - *By place* gives chance on the diagonal, because a stable sort leaves equal scores in their order. With the right
 #   clip in column 0 the same order is a perfect score: the answer depends on where the right clip is stored.
 # - *By value* gives 10,000 ranks for 100 queries, and 200 for the twins, where half of the hits vanish into the
-#   larger denominator. The original code of this model ([Miech et al., 2018](references.md#miech2018)) counts so.
-# - *The mean of ties* gives a constant network the mean rank of chance, and a shared first place is no first place.
+#   larger denominator. The original code of this model ([Miech et al., 2018](references.md#miech2018)) counts this
+#   way.
+# - *The mean of ties* gives a constant network the mean rank of chance, and does not count a shared first place as
+#   first.
 #
 # The library's default is the mean; `ties="best"` and `ties="worst"` are there to see how much ties matter. If the
 # two differ, say so.
 #
-# ## Two trained models
+# ## Measure two trained models
 #
 # Now scores from real models. `fit_clips` trains a model on a file of clips in one line: data in, trained network
 # out. We train with two losses, max margin and InfoNCE ([lesson 06](06_ranking_loss.ipynb)), and three
-# [seeds](glossary.md#seed) each. The models are small, so that training takes seconds; their numbers are no record.
+# [seeds](glossary.md#seed) each. The models are small, so that training takes seconds; their numbers set no record.
 # `embed` gives the vectors of the 500 test clips and of all their captions, and `score` the matrix.
 
 # %%
@@ -338,8 +340,9 @@ for digits in (7, 2, 1):
 # ## How sure are we of one number?
 #
 # R@10 was measured on 500 clips. Another 500 clips from the same source would have given another number; how far off
-# could ours be? The **bootstrap** ([Efron, 1979](references.md#efron1979)) takes our clips for the world. It draws 500
-# of them *with repetition*, computes R@10, and does so a thousand times. Here it is with six clips:
+# could ours be? The **bootstrap** ([Efron, 1979](references.md#efron1979)) treats our clips as if they were the whole
+# source. It draws 500 of them *with repetition*, computes R@10, and does so a thousand times. Here it is with six
+# clips:
 
 # %% tags=["remove-input"]
 draw(
@@ -349,10 +352,10 @@ draw(
 )
 
 # %% [markdown]
-# A clip's captions come along together, because they succeed and fail together: an unclear film is unclear to all of
-# them. So we need, for each clip, how many captions it has and how many of them found the clip. The middle 95 % of the
-# thousand values are the **[interval](glossary.md#bootstrap-interval)**. `summarise` draws in the same order, so its
-# numbers are the same.
+# A clip's captions come along together, because they tend to succeed or fail together: an unclear film is hard to
+# find with any of them. So we need, for each clip, how many captions it has and how many of them found the clip. The
+# middle 95 % of the thousand values are the **[interval](glossary.md#bootstrap-interval)**. `summarise` draws in the
+# same order, so its numbers are the same.
 
 # %%
 hit = hits["max margin"][0]
@@ -406,10 +409,10 @@ print(f"caption by caption: ≈ {width(alone):.1f} points wide")
 # agreed, the true interval would be twice as wide (four captions, and the root of 4). TinyClips' captions speak of
 # different things, so they agree only a little, and the difference is smaller.
 #
-# ## Two models are compared query by query
+# ## Compare two models query by query
 #
-# A toy first: 200 queries; B finds all that A finds, and ten more. The usual interval of a percentage is
-# $p \pm 1.96\sqrt{p(1-p)/n}$.
+# Start with a toy: models A and B answer 200 queries, and B finds all that A finds, and ten more. The usual interval
+# of a share $p$ of $n$ queries is $p \pm 1.96\sqrt{p(1-p)/n}$.
 
 # %%
 a, b = torch.zeros(2, 200).double()
@@ -432,14 +435,14 @@ print(f"B - A: {100 * (b - a).mean():.0f} points [{low:.1f}, {high:.1f}]")
 print(f"smallest of 1,000 resamples: {values.min():.1f} points")
 
 # %% [markdown]
-# A resample cannot, as no single difference is below 0. This is a **[paired
-# comparison](glossary.md#paired-comparison)**, an idea as old as [McNemar, 1947](references.md#mcnemar1947). What makes
-# queries easy or hard for both models drops out; what is left is where the two differ. Now compare our models, one
-# seed each, with all captions of a clip together. `difference` in `mee.compare` takes two `Result`s, which hold ranks,
-# and draws seeds as well as clips.
+# A resample cannot come out below 0, as no single difference is below 0. Comparing query by query is called a
+# **[paired comparison](glossary.md#paired-comparison)**, an idea as old as [McNemar,
+# 1947](references.md#mcnemar1947). What makes queries easy or hard for both models drops out; what is left is where
+# the two differ. Now compare our models, one seed each, with all captions of a clip together. `difference` in
+# `mee.compare` takes two `Result`s, which hold ranks, and draws seeds as well as clips.
 #
-# > **Aside.** With one seed there is one choice of seeds. The generator for clips has the seed 1, so that the draw by
-# > hand below is the same.
+# > **Aside.** With one network per loss there is no choice of seeds to draw. `difference` draws clips with a
+# > generator of seed 1, and so does the code by hand below.
 
 # %%
 from mee.compare import Result, difference
@@ -493,8 +496,8 @@ show(
 
 # %% [markdown]
 # Pairing makes the interval shorter, at no cost. But this interval is about these two *networks*. With other seeds
-# there would have been others. Here are the three InfoNCE networks, the same method with other random numbers, two by
-# two:
+# there would have been others. Here are the differences between the three InfoNCE networks, which are one method with
+# other random numbers:
 
 # %%
 for i, j in ((0, 1), (0, 2), (1, 2)):
@@ -504,8 +507,8 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 
 # %% [markdown]
 # Seed 0 beats seed 1 by ≈ 5.5 points, and the interval is clear of 0. That is not wrong: these two networks do differ
-# on these clips. But a paper compares *methods*, and a method is not one seed. So train several on both sides, and
-# let `difference` draw seeds as well as clips:
+# on these clips. But a paper compares *methods*, and a method is not one seed. So train several seeds on both sides,
+# and let `difference` draw seeds as well as clips:
 
 # %%
 over_seeds = difference(result("InfoNCE", range(3)), result("max margin", range(3)))
@@ -564,9 +567,9 @@ assert two[1] > 0.5
 # %% [markdown]
 # ## How large must a test set be?
 #
-# From $p \pm 1.96\sqrt{p(1-p)/n}$, for one caption per clip and R@10 near 50 %, comes the width of an interval for
-# *n* clips. And a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to
-# about $\pm 1.96\sqrt{d/n}$. Solved for *n*, that says how many queries it takes to see a difference of one point.
+# For one caption per clip and R@10 near 50 %, $p \pm 1.96\sqrt{p(1-p)/n}$ gives the interval with $n$ clips. And for
+# a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to about $\pm
+# 1.96\sqrt{d/n}$. Solve that for $n$, and you see how many queries it takes to tell a difference of one point from 0.
 
 # %%
 for n in (100, 500, 1000, 10_000):
@@ -586,8 +589,9 @@ for share in (0.1, 0.2, 0.3):
 #
 # ## The trap: queries that vanish
 #
-# A hundred sentences, of which 75 find their clip first. Then the network gives NaN (not a number, what 0/0 gives)
-# for twenty of them: one that had been right, and nineteen that had been wrong anyway, say the long and strange ones.
+# Take a hundred sentences, of which 75 find their clip first. Then the network gives NaN (not a number, what 0/0
+# gives) for twenty of them: one that had been right, and nineteen that had been wrong anyway, say the long and
+# strange ones.
 #
 # > **Predict.** The ranks are taken *by value*, as the original code does. What will R@1 be: 74, 75, or something
 # > else?
@@ -601,9 +605,10 @@ given = by_value(broken, diagonal)
 print(f"after:  R@1 {r_at_1(given):.1f} %, from {len(given)} ranks")
 
 # %% [markdown]
-# From 75 to 92.5 %, by breaking. *By value* looks where the sorted scores **equal** the right one, and NaN equals
-# nothing, not even itself. The twenty rows give no rank at all, and the mean is taken over those that are left: 74 of
-# 80. A network whose training blows up gets better every epoch. And if everything is NaN?
+# The network broke, and R@1 rose from 75 to 92.5 %. *By value* looks where the sorted scores **equal** the right one,
+# and NaN equals nothing, not even itself. The twenty rows give no rank at all, and the mean is taken over the other
+# 80, of which 74 are 1. By this rule a network whose training blows up can seem to get better. And if everything is
+# NaN?
 
 # %%
 for rule in rules:
@@ -624,8 +629,8 @@ except ValueError as error:
 # %% [markdown]
 # Where do NaNs come from? From a clip without any expert, for one: a weighted mean over nothing is 0/0 ([lesson
 # 05](05_missing_faces.ipynb)). The model here gives such a clip the lowest score on purpose, so that NaN can only
-# mean that something broke. A metric has to say so aloud: **one rank for each query, or an error**. Checking
-# `len(ranks) == len(queries)` is a line.
+# mean that something broke. A metric has to say so: **one rank for each query, or an error**. Checking `len(ranks) ==
+# len(queries)` takes one line.
 #
 # ## Summary
 #
@@ -640,7 +645,7 @@ except ValueError as error:
 #
 # 1. Write R@K of any matrix with any right clips.
 # 2. Compute how many clips a claim needs.
-# 3. Find the R@K that one expects when ties are broken by tossing coins.
+# 3. Find the R@K to expect when ties are broken by tossing coins.
 #
 # Write them in the [exercise notebook](exercises/07_retrieval_metrics.ipynb); one way to do it is in the
 # [solutions](solutions/07_retrieval_metrics.ipynb).

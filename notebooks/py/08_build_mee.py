@@ -46,8 +46,8 @@ draw("here_08", "You are here: the whole model, from NetVLAD to the loss.")
 draw("08_shapes", "Each arrow changes a shape; in the score all shapes meet.")
 
 # %% [markdown]
-# Each layer now becomes a class or a function, from the inside out, and the next piece needs to know only its *shape*.
-# None of them has more than twenty lines.
+# Each layer now becomes a class or a function, from the inside out, and the next piece needs to know only the *shape*
+# of what comes out. None of the pieces has more than twenty lines.
 
 # %% tags=["remove-input"]
 draw("08_pieces", "The pieces and who uses whom: both sides meet in the score.")
@@ -273,12 +273,12 @@ MEE.embed_video = embed_video
 # `text and video embeddings → (texts, clips)`
 #
 # The score is the [weighted mean](glossary.md#weighted-mean) over the present experts, written as two matrix products
-# (lesson 04 derived them). The sentence's vectors carry its weights. In the numerator absent experts are zero and add
-# nothing; in the denominator `present` leaves their weights out.
+# (lesson 04 derived them). The sentence's vectors are multiplied by its weights. In the numerator absent experts are
+# zero and add nothing; in the denominator `present` leaves their weights out.
 #
-# A clip without any expert would score 0/0, and NaN, neither above nor below anything, has no rank. Such a clip gets −1
-# instead, the lowest mean of cosines, and ranks last. The `clamp` protects the gradient: `masked_fill` hides a NaN in
-# the score, but not in the score's gradient.
+# A clip without any expert would score 0/0, and NaN, which is neither above nor below anything, has no rank. Such a
+# clip gets −1 instead, the lowest mean of cosines, and ranks last. The `clamp` protects the gradient: `masked_fill`
+# hides a NaN in the score, but not in the score's gradient.
 
 
 # %%
@@ -365,8 +365,8 @@ with torch.no_grad():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Compare with the library
 #
-# Now compare the whole model: the same weights and the same 64 clips, in training mode. About half of these clips show
-# no face, and some have no sound.
+# Now compare the whole model: the same weights and the same 64 clips, in training mode. `draw_captions` draws one
+# caption for each clip. About half of these clips show no face, and some have no sound.
 
 # %%
 from mee import ModelConfig, VideoTextMEE
@@ -408,8 +408,8 @@ loss, library_loss = max_margin(mine), mee.MaxMarginRankingLoss(0.2)(librarys)
 print(f"loss ≈ {loss:.4f}, the library's ≈ {library_loss:.4f}")
 
 # %% [markdown]
-# Equal losses are not enough: training follows the gradients, and one number can be right by accident. So compare every
-# gradient. `difference` is the largest over all parameters.
+# Equal losses are not enough: training follows the gradients, and one number can be right by accident. So compare
+# every gradient. `difference` is the largest difference over all parameters.
 
 # %%
 loss.backward()
@@ -459,8 +459,8 @@ print(f"untrained: R@10 ≈ {untrained:.1f} % of the validation captions")
 draw("08_step", "A training step: forward to one number, back to every parameter.")
 
 # %% [markdown]
-# Each epoch shuffles the clips and takes 64 at a time; after it, the learning rate falls by 5 %. [Lesson
-# 09](09_training.ipynb) asks when to stop; ten epochs will do here.
+# Each epoch shuffles the clips and takes 64 at a time; after it, the learning rate falls by 5 %. (`fused=True` only
+# makes Adam faster.) [Lesson 09](09_training.ipynb) asks when to stop; ten epochs will do here.
 
 
 # %%
@@ -495,8 +495,8 @@ trained = recall_at_10(model, clips, "val")
 print(f"R@10 ≈ {trained:.1f} %")
 
 # %% [markdown]
-# Two captions in three have their film among the first ten of 500. The loss was still falling after ten epochs; [lesson
-# 09](09_training.ipynb) is about what that means.
+# Two captions in three find their film among the first ten of 500. The loss was still falling after ten epochs;
+# [lesson 09](09_training.ipynb) asks what that means.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Does it find films?
@@ -575,8 +575,8 @@ recall = recall_at_10(careless, clips, "val")
 print(f"careless: R@10 ≈ {recall:.1f} %, yours: ≈ {trained:.1f} %")
 
 # %% [markdown]
-# The loss falls as yours did, and R@10 is close to yours. Neither number reveals that this is not the paper's model. So
-# give both models the same weights and the same 64 clips, and compare their scores.
+# The loss falls as yours did, and R@10 is close to yours. Neither number reveals the mistake. So give both models the
+# same weights and the same 64 clips, and compare their scores.
 
 # %%
 torch.manual_seed(0)
@@ -623,9 +623,9 @@ assert training[groups["neither"]].max() < 1e-5
 # statistics](glossary.md#running-statistics) and ignores the batch. In training mode what the clips *have* comes out
 # wrong, because zeros were counted as faces and silence as sound. Clips that have neither keep their scores.
 #
-# Loss and R@10 did not notice the mistake, and a comparison in evaluation mode would not either. A second
-# implementation, compared in training mode with experts missing, did. If you write a model from a paper,
-# write this test too.
+# Loss and R@10 did not show the mistake, and a comparison in evaluation mode would not either. A comparison with a
+# second implementation, in training mode and with experts missing, did. If you write a model from a paper, write this
+# test too.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## All of it fits in one file

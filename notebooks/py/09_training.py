@@ -45,7 +45,7 @@ draw("here_09", "You are here: the loss, and all that it changes in training.")
 
 # %% [markdown]
 # Each of the three splits has its purpose. The model learns from **train**. You look at **val**, the [validation
-# split](glossary.md#validation-split), on the way, to decide what to keep. You look at **test**, the [test
+# split](glossary.md#validation-split), during training, to decide what to keep. You look at **test**, the [test
 # split](glossary.md#test-split), once, at the end.
 #
 # ## fit is your loop with four additions
@@ -58,7 +58,7 @@ draw("here_09", "You are here: the loss, and all that it changes in training.")
 draw("09_fit_loop", "One turn of fit: your loop of lesson 08, and four additions.")
 
 # %% [markdown]
-# Each box is a line or two of the source, printed here with long lines cut:
+# Each box is a few lines of the source, printed here with long lines cut:
 
 # %%
 import inspect
@@ -69,23 +69,24 @@ for line in loop.splitlines():
     print(line[4:80] + (" ..." if len(line) > 80 else ""))
 
 # %% [markdown]
-# `train_epoch` is your inner loop, and `scheduler.step()` lowers the learning rate by 5 %. `fit` stops with an error as
-# soon as a loss is not finite. It **validates** after each epoch, **keeps the best** epoch by validation, and loads its
-# weights at the end. And it tells **callbacks**, objects with methods `begin`, `epoch_end` or `end`, what has happened;
-# whatever you want to see or save on the way goes there.
+# `train_epoch` is your inner loop, and `scheduler.step()` lowers the learning rate by 5 %. `fit` adds four things. It
+# stops with an error if the loss of an epoch is not finite. It **validates** after each epoch. It **keeps the weights
+# of the best** epoch by validation, and loads them at the end. And it tells **callbacks**, objects with methods
+# `begin`, `epoch_end` or `end`, what has happened; whatever you want to see or save on the way goes there.
 
 # %% tags=["remove-input"]
 draw("09_best_epoch", "The best epoch is kept; those after it cost only time.")
 
 # %% [markdown]
-# **Early stopping** ends a run some epochs after its best; `fit` has no such rule and runs all epochs, but what it
-# gives you is the same model.
+# **Early stopping** ends a run when some epochs have brought nothing better. `fit` has no such rule: it runs all
+# epochs, and gives you the best of them.
 #
 # ## Before the first step, the loss is the margin
 #
-# `prepare` makes what `fit` needs for a set of clips: a model with random weights, batches, the loss. `batch_loss`
-# scores one batch and gives its loss. To keep the lesson short, the model is small: each expert compares in 64
-# dimensions, and [NetVLAD](glossary.md#netvlad) has 8 centres for words and 4 for audio.
+# `prepare` makes what `fit` needs for a set of clips: a model with random weights, batches and the loss. `TrainConfig`
+# holds the options of a run, and `batch_loss` scores one batch and gives its loss. To keep the lesson short, the model
+# is small: each expert compares in 64 dimensions, and [NetVLAD](glossary.md#netvlad) has 8 centres for words and 4 for
+# audio.
 #
 # > **Predict.** A random model scores right and wrong pairs alike, with small differences up and down. The
 # > [margin](glossary.md#margin) is 0.2. Roughly what will the max-margin loss of its first batch be?
@@ -109,7 +110,7 @@ print(f"loss ≈ {first.item():.2f}")
 # `fit_clips` calls `prepare` and `fit`. It trains on all 2,000 films for 8 epochs, and ranks the 500 validation films
 # after each. We give it two callbacks. `Checkpoint`, the library's, writes what has been learnt into a folder.
 # `Snapshots`, ours, keeps the [embeddings](glossary.md#embedding) of a sentence and of the validation films at four
-# moments.
+# moments; `eval_mode` switches the model to evaluation for the length of its block.
 
 # %%
 from mee.evaluate import eval_mode
@@ -179,10 +180,10 @@ show(
 )
 
 # %% [markdown]
-# Both curves say that something is learnt, but not the same thing. The loss concerns batches of 64 films that are
-# trained on, in the unit of the score. R@10, the percentage of queries with the right answer among the first ten,
-# concerns all 500 films of a split that is not trained on, and R@10 is what you want in the end. When loss and R@10
-# disagree, believe R@10.
+# Both curves say that something is learnt, but they measure different things. The loss is in the unit of the score, and
+# is taken over batches of 64 films that are trained on. R@10, the percentage of queries with the right answer among the
+# first ten, is taken over all 500 films of a split that is not trained on, and is what you want in the end. When loss
+# and R@10 disagree, believe R@10.
 #
 # What has moved? For *a bell rings in the city*, each validation film has a [similarity](glossary.md#similarity) by
 # appearance and one by audio. Use the two as coordinates, and training becomes a map on which the right films wander
@@ -271,7 +272,8 @@ assert run.history[-1]["loss"] < run.history[0]["loss"] / 2
 # ## Overfitting opens a gap
 #
 # What if there is little to learn from? Take 200 films, and rank two [galleries](glossary.md#gallery) of 200 after each
-# epoch: the films that are trained on, and others from the validation split. A callback of our own does the ranking.
+# epoch: the films that are trained on, and others from the validation split. A callback of our own does the ranking;
+# `compute_ranks` gives the ranks of the captions, those of the clips, and whose caption each is.
 
 # %%
 from mee.evaluate import compute_ranks
@@ -323,11 +325,11 @@ show(
 )
 
 # %% [markdown]
-# The model knows its 200 films by heart, which helps little with others: the curves part early, and the gap grows. That
-# is [overfitting](glossary.md#overfitting). In textbooks the lower curve bends down again. Here the lower curve
-# flattens, so going on wastes time but does no harm. Only a curve of *other* films can tell you which case you have.
-# More films help: trained on 2,000 of them, the model was better among 500 films (≈ 61 on validation) than this one is
-# among 200 (≈ 38).
+# The model has learnt its 200 films nearly by heart, which helps little with others: the curves part early, and the gap
+# grows. That is [overfitting](glossary.md#overfitting). In textbooks the lower curve bends down again. Here the lower
+# curve flattens, so going on wastes time but does no harm. Only a curve of *other* films can tell you which case you
+# have. More films help: the model trained on 2,000 of them reached ≈ 61 among 500 validation films, this one ≈ 38 among
+# 200, which is an easier search.
 
 # %% tags=["hide-cell", "check"]
 assert seen[-1] > 70 and seen[-1] - unseen[-1] > 30
@@ -382,8 +384,8 @@ show(
 # A result can be doubted in two ways. The **interval** (lesson 07) says what other *films* would have given, the
 # **spread over seeds** what other *luck in training* would have given. Neither contains the other. Here the intervals
 # are wide, because there are only 200 films, and the seeds differ little; in lesson 07 two seeds of one loss were
-# further apart than other clips could explain. A difference between two methods that is smaller than either needs
-# more seeds, more clips, or silence.
+# further apart than other clips could explain. If two methods differ by less than either, take more seeds or more clips
+# before you report the difference.
 
 # %% tags=["hide-cell", "check"]
 assert max(values) - min(values) > 0.1
@@ -394,7 +396,8 @@ assert all(high - low > 4 for _, low, high in measured)
 #
 # Long runs get interrupted. `Checkpoint` writes a file `last.pt` after each epoch, a
 # [checkpoint](glossary.md#checkpoint) from which `resume=True` continues. Compare ten epochs in one go with five, a
-# stop, and five more in new objects. The CPU computes the same numbers each time, so we can compare bit for bit.
+# stop, and five more with a new model and a new optimiser. The CPU computes the same numbers each time, so we can
+# compare bit for bit.
 #
 # > **Predict.** How many of the numbers in the two models will differ?
 
@@ -441,7 +444,7 @@ except CheckpointError as error:
 #
 # The code published with the paper ([Miech et al., 2018](references.md#miech2018)) saves no checkpoint at all. It ranks
 # after each epoch, and the best line of its log belongs to a model that the next epoch has overwritten. A common fix
-# saves the weights, and only those, and starts from them after an interruption.
+# saves the weights alone, and starts from them after an interruption.
 
 # %% tags=["remove-input"]
 draw("09_resume", "Four things have to cross a stop; weights alone make another run.")
@@ -465,8 +468,8 @@ for name, each in (("never stopped", whole), ("weights alone", alone)):
 
 # %% [markdown]
 # The loss is below at once, and R@10 of the 200 others is higher as well: ≈ 32 instead of ≈ 28, a larger difference
-# than between the four seeds above. So the stop has not spoilt the run, but made another run of it, with larger
-# steps, a new Adam and the first batches once more. The method has changed by accident, and no line of the log tells.
+# than between the four seeds above. So the stop has not spoilt the run, but made another run of it, with larger steps,
+# a new Adam and the first batches once more. The method has changed by accident, and no line of the log says so.
 # Compare a model that was interrupted with one that was not, and you measure the interruption.
 
 # %% tags=["hide-cell", "check"]
@@ -479,8 +482,9 @@ assert 100 * (both[0].double().mean() - both[1].double().mean()) > 1
 assert max(values) - min(values) < 2.5
 
 # %% [markdown]
-# `Checkpoint` writes a second file. `model.pt` holds the best model with its vocabulary and its shape, all that others
-# need. The file belongs to one line of the log, so that line can be checked, here for the run of 2,000 films:
+# `Checkpoint` writes a second file. `model.pt` holds the weights of the best epoch, the sizes of the model and its
+# vocabulary, which is all that somebody else needs to use it. So the log's line for that epoch can be checked, here for
+# the run of 2,000 films:
 
 # %%
 from mee.storage import load_model
@@ -497,8 +501,8 @@ print(f"validation R@10: the log says ≈ {reported:.1f}, the file gives ≈ {ag
 #
 # ## Fewer bits and a GPU change the time, not the method
 #
-# [Mixed precision](glossary.md#mixed-precision) computes the large products with 16 bits instead of 32. `bfloat16`
-# has three digits at best; in exchange it needs half the memory, and GPUs and some CPUs are faster with it.
+# [Mixed precision](glossary.md#mixed-precision) computes the large products with 16 bits instead of 32. A `bfloat16`
+# number has three digits at best; in exchange it needs half the memory, and GPUs and some CPUs compute faster with it.
 # `torch.autocast` uses it for a block of code, while weights and gradients stay at 32 bits; in training, `amp=True`
 # turns it on.
 #
@@ -519,10 +523,9 @@ print(f"validation R@10 ≈ {r_at_10:.1f}, with 32 bits ≈ {again:.1f}")
 # Such a change makes two films swap places now and then, but is too small to move R@10 by much.
 #
 # **On a GPU**, a step of this model is a few hundred small operations, and the GPU finishes each before the CPU has
-# asked for the next. So the library trains in another way there (`mee.resident`; `fast=True`, or `--fast` on the
-# command line, is the default with a GPU). All clips, captions and word vectors move to the GPU once, and batches are
-# made there. Since all batches have the same shape, a whole step is recorded once, as a *CUDA graph*, and then
-# replayed without the CPU.
+# asked for the next. So on a GPU the library trains in another way (`mee.resident`), unless you say `fast=False`. All
+# clips, captions and word vectors move to the GPU once, and batches are made there. These batches all have the same
+# shape, so a whole step is recorded once, as a *CUDA graph*, and then replayed: the CPU asks once per step.
 
 # %% tags=["remove-input"]
 draw("09_waiting", "Recording a step removes the waiting (a sketch, not measured).")
@@ -541,8 +544,8 @@ print("words, ordinary:", tuple(ordinary.words.shape))
 print("words, resident:", tuple(resident.words.shape))
 
 # %% [markdown]
-# Padding is masked, so it changes nothing but time. A CPU has no graph to replay, but the rest of `fast=True` runs
-# there as well, on the same films and captions:
+# Padding is masked, so it changes nothing but the time. A CPU has no graph to replay, but `fast=True` makes it do the
+# rest. Here are the losses of five epochs, on the same films and captions:
 
 # %%
 fast = fit_clips(clips, epochs=5, fast=True, **short)
@@ -559,7 +562,7 @@ temporary.cleanup()
 
 # %% [markdown]
 # The losses are the same, up to rounding. How much time the recording saves on a GPU had not been measured when this
-# page was written ([benchmarks](benchmarks.md) has the command). A small model should gain most, because waiting is
+# page was written ([benchmarks](benchmarks.md) has the command). A small model should gain most, because waiting takes
 # the largest part of its time.
 #
 # ## Summary
@@ -567,7 +570,7 @@ temporary.cleanup()
 # - `fit` is the loop of lesson 08 with validation, the best epoch and callbacks around it.
 # - The loss alone says little: watch R@10 on films that are not trained on, with chance beside it. When the two curves
 #   part, the model is learning its films by heart.
-# - Another seed gives another number. So do other clips.
+# - Another seed gives another number, and so do other clips.
 # - A checkpoint holds weights, optimiser, learning rate and random numbers, so a resumed run is the same run, bit for
 #   bit. Weights alone are not a run.
 # - Fewer bits and a GPU change the time, not the method.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # How does an .mp4 become a clip that can be searched?
 #
-# **You will learn** what four experts write down about a film of your own, and to check each by hand; to put films
-# into a clip file and a search index, and to find them with a sentence; and what to expect of a model that has never
-# seen a film like yours.
+# **You will learn** what four experts write down about a film, and to check it by hand; to put films of your own into a
+# clip file and a search index, and to find them with a sentence; and what to expect of a model that has never seen a
+# film like yours.
 #
 # **You need** [lesson 01](01_clips_and_experts.ipynb) for the experts, [lesson 04](04_mixture_weights.ipynb) for the
 # score, and the packages of the extras `extract`, `words` and `search`.
@@ -88,14 +88,14 @@ show(
 )
 
 # %% [markdown]
-# From here on we forget the scripts and have three files, as you would. This is a film's way into a
-# [clip file](glossary.md#clip-file).
+# From here on we have three files, as you would. This is a film's way into a [clip file](glossary.md#clip-file).
 
 # %% tags=["remove-input"]
 draw("13_path", "Each expert gets its part of a film, and writes rows or none.")
 
 # %% [markdown]
-# `extract.read_clip` reads what the experts need of a file and no more, so even a film of two hours fits into memory.
+# The book's package `extract` holds the four experts and a reader: `extract.read_clip` reads what they need of a file
+# and no more, so even a film of two hours fits into memory.
 
 # %%
 import extract
@@ -126,9 +126,10 @@ print(packaged.shape, f"they differ by {abs(by_hand - packaged).max():.2f} at mo
 
 # %% [markdown]
 # They do not differ: a mean knows no order. 1,280 numbers say nothing to us, but we can ask which of the 2,000 training
-# films have the most similar ones. TinyClips knows where each was filmed.
+# films have the most similar ones. TinyClips knows the place of each.
 #
-# > **Predict.** Where were the five films made whose appearance is most similar to that of our beach, room and space?
+# > **Predict.** For each of our films take the five training films with the most similar appearance. In which places
+# > are they?
 
 # %%
 from mee import read_clips
@@ -172,7 +173,8 @@ show(
 )
 
 # %% [markdown]
-# The place is not all that counts: where a head fills a third of the frame, the neighbours have a head too.
+# All fifteen share the place. And the place is not all that counts: where a head fills a third of the frame, the
+# neighbours have a head too.
 #
 # ### Motion is where the pixels went
 #
@@ -205,10 +207,11 @@ show(
 )
 
 # %% [markdown]
-# The expert does that at 24 moments. For each of three segments of time and ten places it writes 12 numbers: how fast
-# things go in each of eight directions, and four about growing and turning, all as square roots. That makes 360
-# numbers. A motion between two of the eight directions is shared between them, so the squares of the eight add up to
-# the mean speed, in longer sides of the frame (here 128 pixels) per second.
+# The expert does that at 24 moments. It divides the film into three segments of time, and looks at ten places, the
+# whole frame and its nine parts. For each segment and place it writes 12 numbers: how fast things go in each of eight
+# directions, and four about growing and turning, all as square roots. That makes 360 numbers. A motion between two of
+# the eight directions is shared between them, so the squares of the eight add up to the mean speed. The unit of speed
+# is the longer side of the frame (in `beach.grey` 128 pixels) per second.
 
 # %%
 numbers = extract.motion(beach.grey, beach.grey_times, beach.pairs).reshape(3, 10, 12)
@@ -231,10 +234,10 @@ print("the kite's strongest direction:", names[numbers[:, 0, :8].mean(0).argmax(
 draw("13_window_and_hop", "Ten overlapping windows are averaged into one row.")
 
 # %% [markdown]
-# 1 is as loud as the format allows, and 0 is 80 decibels less, where 20 decibels are a factor of ten. So a pure tone at
-# full scale has about 1 in one of the bands.
+# On its scale 1 is as loud as the format allows, and 0 is 80 decibels less, where 20 decibels are a factor of ten. So a
+# pure tone at full scale has about 1 in its loudest band.
 #
-# > **Predict.** What value has the same tone at a tenth of full scale, at a hundredth, and at a ten thousandth?
+# > **Predict.** What is that value for the same tone at a tenth of full scale, at a hundredth, and at a ten thousandth?
 
 # %%
 tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
@@ -244,8 +247,8 @@ print("a ten thousandth:", extract.audio(0.0001 * tone))
 
 # %% [markdown]
 # Each factor of ten takes a quarter off. Where no sample reaches a thousandth, the answer is `None` and not zeros: an
-# expert that hears nothing is [absent](glossary.md#absent), which is not the same as a quiet sound ([lesson
-# 01](01_clips_and_experts.ipynb)). Here are our three films.
+# expert that hears nothing is [absent](glossary.md#absent) ([lesson 01](01_clips_and_experts.ipynb)). Here is the sound
+# of our three films.
 
 # %% tags=["hide-input"]
 np.testing.assert_allclose(np.diff(loudest), -20 / 80, atol=0.01)
@@ -272,8 +275,8 @@ show(
 # %% [markdown]
 # ### A face is the largest one
 #
-# A detector looks for faces in all eight frames ([King, 2009](references.md#king2009)); the largest is turned upright,
-# cut out and described by 128 numbers.
+# A detector looks for faces in all eight frames ([King, 2009](references.md#king2009)); the largest face is turned
+# upright, cut out and described by 128 numbers.
 
 # %% tags=["hide-input"]
 boxes = {name: extract.find_face(film.frames) for name, film in films.items()}
@@ -340,20 +343,21 @@ show(
 )
 
 # %% [markdown]
-# The bars belong to the machine that built this page. A film of two hours gives eight frames and 24 pairs as well, and
-# half a minute of sound, so the four experts cost no more; only reading takes longer.
+# Other machines give other bars. A film of two hours also gives eight frames, 24 pairs and at most half a minute of
+# sound, so the four experts cost hardly more; only reading takes longer.
 #
 # ## Put the films into a clip file
 #
-# For a folder of a thousand films there is a command. It wants a table with the columns `file` and `caption`. In a
-# terminal it is
+# For a folder of a thousand films there is a command, which reads a table with the columns `file` and `caption`. In a
+# terminal you would write
 #
 # ```bash
 # python data_scripts/extract films captions.csv -o mine.h5 --split test
 # ```
 #
-# `--split test` says that nothing is to be learnt from these films. The helper `shell` runs such a line and prints its
-# words; `mee check` looks whether a clip file is whole, and `mee show` would list what it holds.
+# `--split test` says that no model is to learn from these films. The helper `shell` runs such a line here and prints
+# its output. `mee check` then checks that the clip file is whole; a *sealed* file holds a checksum of its own, so that
+# damage is noticed.
 
 # %%
 captions = {
@@ -379,7 +383,8 @@ shell(script, "films", "captions.csv", "-o", "mine.h5", "--split", "test", *opti
 shell("-m", "mee", "check", "mine.h5")
 
 # %% [markdown]
-# The command holds no secret: `ClipWriter` writes a file one clip at a time, and an expert that is left out is absent.
+# There is no secret in the command: `ClipWriter` writes a file one clip at a time, and an expert that is left out is
+# absent.
 
 # %%
 from mee import ClipWriter
@@ -398,10 +403,10 @@ for name in experts:
 # %% [markdown]
 # ## Find them with a sentence
 #
-# The model is the small one that comes with the book, trained on TinyClips with these same four experts. `embed`
-# gives the embeddings of captions and clips, `ranks` the [rank](glossary.md#rank) of each caption's clip, and R@10 is
-# the percentage of captions whose clip is among the first ten. `ClipIndex` keeps the clips' embeddings and answers
-# sentences: first the 500 test films, then our three, each with a note whose it is.
+# The model is the small one that comes with the book, trained on TinyClips with these same four experts. `embed` gives
+# the embeddings of captions and clips, `ranks` the [rank](glossary.md#rank) of each caption's clip, and R@10 is the
+# percentage of captions whose clip is among the first ten. `ClipIndex` keeps the clips' embeddings and answers
+# sentences. It gets the 500 test films first, and then our three, each marked as ours.
 
 # %%
 from mee import ClipIndex, load_model, ranks
@@ -420,7 +425,8 @@ index.add(mine.ids, ours, [{"whose": "mine"}] * 3)
 print(f"{len(index)} clips, experts {index.experts}")
 
 # %% [markdown]
-# Now ask for each of the three with its caption, among all 503. A guess would put it at 252 on average.
+# Now ask for each of the three with its caption, among all 503. A guess would put it at 252 on average. `score="paper"`
+# asks for the score of lesson 04; the index could also calibrate ([lesson 05](05_missing_faces.ipynb)).
 #
 # > **Predict.** Will all three be among the first ten?
 
@@ -436,8 +442,9 @@ for name, sentence in captions.items():
     print(f"place ≈ {place(index, name, sentence)} of 503: {name}")
 
 # %% [markdown]
-# *Why* was the beach found? A hit brings the similarities and the weights of the experts that the clip has. Its score
-# is their [weighted mean](glossary.md#weighted-mean), so each expert's part can be drawn.
+# All three come first. *Why* was the beach found? A hit holds the similarities and the weights of the experts that the
+# clip has. Its score is the [weighted mean](glossary.md#weighted-mean) of the similarities, so each expert's part can
+# be drawn.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 facts = [scripts[name].to_dict() for name in mine.ids]
@@ -454,13 +461,14 @@ results(gallery_clips, hits, right={"beach"}, caption=title)
 
 # %% [markdown]
 # The beach has no face, so its bar has no part from the face, and loses nothing by that. `index.save` puts the index
-# into one file, with the model and its vocabulary. [Lesson 15](15_wrong_answers.ipynb) puts a page in front of it.
+# into one file, with the model and its vocabulary. [Lesson 15](15_wrong_answers.ipynb) opens a page with a search
+# field.
 #
 # ## It fails on films unlike those it learnt from
 #
-# Those films were drawn by the hand that drew the training films. Yours were not. As a stand-in for a phone's video
-# take a photograph (Grace Hopper's official portrait, which comes with matplotlib). A camera pans over it to the
-# right, so everything moves to the left, and the bell of the space film is its sound.
+# Our three films were drawn by the program that drew the training films. Yours were not. As a stand-in for a phone's
+# video take a photograph, Grace Hopper's official portrait, which comes with matplotlib. A camera pans over it to the
+# right, so everything moves to the left, and the sound is the bell of the space film.
 
 # %% tags=["hide-input"]
 import matplotlib.cbook
@@ -489,9 +497,9 @@ show(
 )
 
 # %% [markdown]
-# All four experts have something to say, the detector finds her face, and the flow points to the left. So far, so
-# good. But has the model learnt from anything *like* this film? How similar is the most similar training film, for
-# each of the 500 test films, for our three, and for the portrait?
+# All four experts have something to say, the detector finds her face, and the flow points to the left. So far, so good.
+# But has the model learnt from anything *like* this film? For each of the 500 test films, for our three and for the
+# portrait, take the most similar training film, by appearance. How similar is it?
 
 # %%
 nearest = (seen[test] @ seen[train].T).max(1).values
@@ -502,8 +510,9 @@ print("our three: ", *(f"≈ {value:.2f}" for value in ours))
 print(f"the portrait: ≈ {cosine:.2f}")
 
 # %% [markdown]
-# Our three films are as near as any test film. The portrait is farther from all 2,000 training films than the oddest of
-# the 500 test films. Measure that for your own films before you believe any result.
+# Our three films are as near to the training films as test films are. The portrait, with ≈ 0.62, is farther from them
+# than the oddest of the 500 test films, with ≈ 0.79. Measure this similarity for your own films before you believe any
+# result.
 #
 # Now the portrait goes into the index. We ask for it by sound, by direction (the right one and the wrong one), and in
 # four ways by looks.
@@ -553,22 +562,22 @@ show(
 )
 
 # %% [markdown]
-# By sound and by direction the portrait comes near the top: a bell is the same sound to a microphone, and left is
-# left. Of the four sentences about looks one does as well, at ≈ 18; the others leave the portrait at ≈ 74 and beyond.
-# That is little. Half of all films show a face, and a sentence about a person prefers those, so 126 would be a guess
-# among them.
+# By sound and by direction the portrait comes near the top: a bell is the same sound in any film, and left is left. Of
+# the four sentences about looks one does as well, at ≈ 18; the others leave the portrait at ≈ 74 and beyond. Those
+# three are little better than luck. Half of all films show a face, and a sentence about a person prefers these, so a
+# guess among them would come at about 126.
 #
-# So the *experts* carry over. What the model has *learnt to say* about looks carries over by luck at best, because it
-# was taught with sofas, kites and dunes. Our words (*woman, officer, uniform, photograph, portrait, flag*) have [word
-# vectors](glossary.md#word-vector), so nothing complains, but none stands in any caption of TinyClips. A model for
-# your films has to be trained on captions of such films. How many? On [ninety short films of somebody
-# else's](results.md), with captions, this same code came to an R@10 of 89 among 40 (chance 25). Until then, ask the
-# experts that carry over: `experts=["audio"]` leaves the others out, as if they were absent from every clip.
+# So the *experts* carry over. What the model has *learnt* about looks carries over by luck at best, because it learnt
+# from sofas, kites and dunes. Our words (*woman, officer, uniform, photograph, portrait, flag*) have [word
+# vectors](glossary.md#word-vector), so there is no complaint, but none of them stands in any caption of TinyClips. A
+# model for your films has to be trained on films like yours, with captions. How many? With [ninety short films of
+# somebody else's](results.md) this same code reached an R@10 of 89 among 40 (chance 25). Until you have such a model,
+# ask the experts that carry over: `experts=["audio"]` leaves the others out, as if they were absent from every clip.
 #
 # ## The trap: what was in memory before
 #
-# A film without a face needs *something* in the array of faces, and `np.empty` makes a row fastest. A user of the
-# original code did that, and asked why training was odd. What is in an empty row?
+# If every film has a row in one array of faces, a film without a face needs *something* there, and `np.empty` makes a
+# row fastest. A user of the original code did that, and asked why training was odd. What is in an empty row?
 
 # %% tags=["nbval-ignore-output"]
 face = extract.face(films["room"].frames)  # the face of the room film
@@ -578,8 +587,8 @@ face = np.empty(128, np.float32)  # the beach film comes next, and has no face
 print("beach:", face[:4])
 
 # %% [markdown]
-# Nothing is promised about an empty row. But you have probably just seen the same four numbers twice: memory that was
-# freed is handed out again as it is. **The beach has the face of the film before it**, and not as noise that a plot
+# NumPy promises nothing about an empty row. But you have probably just seen the same four numbers twice: memory that
+# was freed is handed out again as it is. **The beach has the face of the film before it**, and not as noise that a plot
 # would show, but as a perfectly good face of somebody else.
 
 # %% tags=["remove-input"]
@@ -649,10 +658,10 @@ assert abs(with_leftovers - recall) < 6 and cosine < nearest.min() - 0.08
 assert min(ours) > nearest.min() - 0.03 and sorted(features) == sorted(experts)
 
 # %% [markdown]
-# Half of the films found show nobody. No metric said so; a look at a few hits does.
+# With leftovers about half of the films found show no face. R@10 did not say so; a look at a few hits does.
 #
-# The fix is to have no row where there is nothing: `compute_features` leaves the expert out, and the file has no place
-# for an absent row. If you fill arrays of your own, fill them with NaN, which is noticed at once:
+# The fix is to have no row where there is nothing: `extract` leaves the expert out, and a clip file has no place for
+# its row. If you fill arrays of your own, fill them with NaN, which is noticed at once:
 
 # %%
 empty = {**described["beach"], "face": np.full(128, np.nan)}
@@ -669,7 +678,7 @@ temporary.cleanup()
 # - An expert is a function of frames or samples, and can be checked by hand: a mean over frames, a mean speed,
 #   decibels.
 # - An expert with nothing to say has no row: the command, the file, the index and the score all leave it out.
-# - A sentence finds a new film if the film is like those that the model learnt from, and the nearest neighbours say
+# - A sentence finds a new film if the film is like those that the model learnt from. The nearest training film says
 #   whether it is.
 # - On a photograph, sound and direction carried over from drawn films; of four sentences about looks one did.
 # - An empty row is not empty. R@10 may not notice; look at what is found.

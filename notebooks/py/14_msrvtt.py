@@ -2,9 +2,9 @@
 # # Does it hold on the paper's own videos?
 #
 # **You will learn** to read a public collection before you train on it: which list of clips a table
-# belongs to, which experts a clip lacks, what twenty people say about it; whether the mixture beats
-# its best expert and photographs help, on real videos; and which published numbers cannot stand side
-# by side.
+# belongs to, which experts a clip lacks, what twenty people say about it; whether, on real videos,
+# the mixture beats its best expert and photographs help; and which published numbers cannot be
+# compared.
 #
 # **You need** [lesson 05](05_missing_faces.ipynb) for the mask and the calibrated score,
 # [lesson 07](07_retrieval_metrics.ipynb) for intervals; and the clips, which this book may not pass
@@ -70,10 +70,10 @@ draw("here_14", "You are here: real clips, their experts, and the ranks.")
 #     -o notebooks/data/msrvtt.h5
 # ```
 #
-# The second command shows size (282 MB) and terms, and asks before it begins. The third takes about
-# 40 minutes of a core. The variable `MEE_MSRVTT` names a file that lies elsewhere. The frames belong
-# to their uploaders and the captions to Microsoft, so keep them to yourself; this lesson prints
-# numbers, and nobody's frame or caption.
+# The second command shows the size (282 MB) and the terms, and asks before it begins. The third
+# takes about 40 minutes on one core. If your file lies elsewhere, put its path into the environment
+# variable `MEE_MSRVTT`. The frames belong to their uploaders and the captions to Microsoft, so keep
+# them to yourself; this lesson prints numbers, and nobody's frame or caption.
 
 # %%
 path = os.environ.get("MEE_MSRVTT", "data/msrvtt.h5")
@@ -98,11 +98,11 @@ draw(
 )
 
 # %% [markdown]
-# Four experts look at the frames. **Appearance** is a row of an image network for each of two to
-# eight frames. **Motion** is [optical flow](glossary.md#optical-flow) between two frames about half
-# a second apart, a poor stand-in for the paper's motion network. **Face** is dlib's descriptor of the
-# largest face ([King, 2009](references.md#king2009)). **Text** is what can be read on the screen: a
-# sequence of word vectors. The paper had sound, and no text.
+# Four experts look at the frames. **Appearance** is a row of numbers from an image network, for
+# each of two to eight frames. **Motion** is [optical flow](glossary.md#optical-flow) between two
+# frames about half a second apart, a poor stand-in for the paper's motion network. **Face** is
+# dlib's descriptor of the largest face ([King, 2009](references.md#king2009)). **Text** is what can
+# be read on the screen: a sequence of word vectors. The paper had sound, and no text.
 
 # %% tags=["remove-input"]
 draw(
@@ -113,8 +113,9 @@ draw(
 # %% [markdown]
 # ## Keep three lists apart
 #
-# MSR-VTT is divided in three ways, and papers report numbers on each. The table counts the videos
-# that have frames, of all on the list:
+# MSR-VTT is divided in three ways, and papers report numbers on each. Each cell counts the videos
+# that have frames, of all that the list has there; the last column says which captions of the test
+# videos are asked with:
 #
 # | list | train | validation | test | queries |
 # | --- | --- | --- | --- | --- |
@@ -123,9 +124,10 @@ draw(
 # | full | 3,151 of 6,513 | 244 of 497 | 1,432 of 2,990 | all 20 captions |
 #
 # Our file follows 1k-B, and the converter has set 300 of its training videos aside for
-# [validation](glossary.md#validation-split). Each clip's facts also say what it is in the other two
-# lists. A model must not be tested on what it was trained on: that is a [leak](glossary.md#leak). We
-# count the videos of our file that one list trains on and another list tests with.
+# [validation](glossary.md#validation-split). Each clip's facts also say which part of the other two
+# lists it is in. A model must not be tested on what it was trained on: that is a
+# [leak](glossary.md#leak). We count the videos of our file that one list trains on and another list
+# tests with.
 #
 # > **Predict.** Which of the nine counts have to be 0?
 
@@ -156,7 +158,8 @@ draw(
 
 # %% [markdown]
 # A published network is therefore a network *and a list*. If you fetch one that was trained on 1k-B
-# and test it on 1k-A, it has seen nearly every second answer. We measure below what that is worth.
+# and test it on 1k-A, it has seen about half of the right answers before. We measure below what
+# that is worth.
 #
 # ## See who lacks what
 #
@@ -176,6 +179,8 @@ print(f"videos with all four: {int(all_four.sum())} of {len(clips):,}")
 # %% [markdown]
 # This is the incomplete data of the paper's title. A quarter of the videos show a face, nearly four
 # in ten show text, one in ten both. Nobody has deleted anything: the gaps come with the videos.
+#
+# MSR-VTT puts each video into one of 20 categories, such as news, sports or cooking.
 #
 # > **Predict.** In which categories do you expect the most faces, and in which the most text?
 
@@ -211,12 +216,15 @@ show(
 )
 
 # %% [markdown]
-# The news has headlines burnt in, and sport has scoreboards. Cooking shows hands. The half is uneven,
-# too: frames exist for 26 % of all *education* videos, and for 62 % of *cooking*, probably because
-# whoever chose the frames wanted pairs that differ.
+# Television shows and *beauty* have the most faces, in half of their videos. *News* and *sports*
+# have the most text, as headlines and scoreboards are burnt into the picture. Cooking shows hands:
+# a face is found in 9 % of its videos. The half that has frames is uneven, too: frames exist for
+# 26 % of all *education* videos, and for 62 % of *cooking*, probably because whoever chose them
+# wanted pairs of frames that differ.
 #
-# Do the gaps say something about people? We count how many of a video's 20 captions name a person,
-# by a list of words of our own, and in how many of these videos a face was found.
+# Does a missing face mean that no person is in the video? We count how many of a video's 20
+# captions name a person, by a list of words of our own, and in how many of these videos a face was
+# found.
 
 # %%
 tokens = [tokenize(caption) for caption in clips.texts]
@@ -230,10 +238,11 @@ for low, high in ((0, 1), (2, 9), (10, 17), (18, 20)):
     print(f"{int(some.sum()):>5,} videos, a face in {found:.0%}")
 
 # %% [markdown]
-# They do. But even where nearly every caption names a person, the detector finds no face in six
-# videos of ten. dlib wants a face from the front, at least 40 pixels wide, in one of a few small
-# frames. So a missing face has two reasons: *no face is present*, or *the detector missed it*. The
-# mask cannot tell the two apart.
+# Only in part. The more captions name a person, the more often a face is found, from 3 to 41 %. But
+# even where nearly every caption names a person, the detector finds no face in six videos of ten.
+# dlib wants a face from the front, at least 40 pixels wide, in one of a few small frames. So a
+# missing face has two reasons: *no face is present*, or *the detector missed it*. The mask cannot
+# tell the two apart.
 #
 # ## Read what people say
 #
@@ -256,10 +265,10 @@ share = shared.double().mean()
 print(f"MSR-VTT's captions that another video has too, word for word: {share:.0%}")
 
 # %% [markdown]
-# The sentences are short, and four in ten of the words occur a single time: all that the model has of
-# such a word is its [word vector](glossary.md#word-vector). The last line lowers the ceiling. One
-# caption in ten was written, word for word, about another video too. Whoever asks with such a
-# sentence has at least two right answers, and we count one.
+# The sentences are short, and four in ten of MSR-VTT's different words occur a single time: all
+# that the model has of such a word is its [word vector](glossary.md#word-vector). The last line
+# says that no model can reach 100 %. One caption in ten was written, word for word, about another
+# video too. A query with such a caption has at least two right answers, and we count one.
 #
 # ### Let a person be the search engine
 #
@@ -285,16 +294,16 @@ for name in ("R@1", "R@10"):
     print(f"{name:<5} ≈ {by_person[name][0]:.1f}, chance {chance(485)[name]:.1f}")
 
 # %% [markdown]
-# Keep these two numbers. One sentence by a person who has watched the video, compared by nothing but
-# its words, puts the video first for one query in six, and among the first ten of 485 for four
-# queries in ten. That is no ceiling, and it is a yardstick from the same data.
+# Keep these two numbers. One sentence by a person who has watched the video, compared by nothing
+# but its words, puts the video first for one query in six, and among the first ten of 485 for four
+# queries in ten. That is no ceiling, but it is a yardstick from the same data.
 #
 # ## Compare two recipes
 #
-# In the paper, each embedding is as large as its expert's features (`dim None` below). That makes 48.1
-# million parameters, three quarters of them in the units that read sentences; Exercise 1 counts them.
-# The rest of the [recipe](glossary.md#recipe) is a handful of numbers, and ours for this half of the
-# videos, and for a processor, stands beside them:
+# In the paper, each embedding is as large as its expert's features (`dim None` below). That makes
+# 48.1 million parameters, three quarters of them in the units that read sentences; Exercise 1
+# counts them. The rest of the [recipe](glossary.md#recipe) is a handful of numbers. Beside them
+# stand those that we use, for half of the videos and no GPU:
 
 # %%
 sys.path.append("../experiments")
@@ -312,10 +321,13 @@ print(f"the paper's rate falls from {rate[0]:.0e} to {rate[-1]:.0e};", end=" ")
 print(f"half of its sum is spent in {half} epochs")
 
 # %% [markdown]
-# Ours was chosen on the 300 validation clips. Most other settings that were tried differ by a point or
-# two of R@10, which 300 clips cannot tell from luck. One change is large:
-# [InfoNCE](glossary.md#infonce) found 49 % within ten where max margin found 43
-# ([lesson 06](06_ranking_loss.ipynb)), and the test below says whether that holds.
+# The last line says that a hundred epochs are fewer than they seem: the learning rate falls so fast
+# that the first 14 epochs have half of its sum.
+#
+# Our recipe was chosen on the 300 validation clips. Most other settings that were tried there
+# differ by a point or two of R@10, which 300 clips cannot tell from luck. One change is large:
+# [InfoNCE](glossary.md#infonce) found 49 % within ten where max margin found 43 ([lesson
+# 06](06_ranking_loss.ipynb)). The careful runs below say whether that holds on the test split.
 #
 # ## Train and rank
 #
@@ -335,8 +347,10 @@ for name, each in (("all four", model), ("appearance alone", simple)):
 
 # %% [markdown]
 # The paper asks with the first caption of each test video. We can ask with all 20, in the same
-# [gallery](glossary.md#gallery) of 485 videos and with the same network. Guess what twenty captions
-# do to the width of the interval from text to video, and to the number from video to text.
+# [gallery](glossary.md#gallery) of 485 videos and with the same network.
+#
+# > **Predict.** What will twenty captions do to the width of R@10's interval from text to video?
+# > And to R@10 itself from video to text?
 
 # %%
 text_of, video_of = embed(model, clips, captions, test)
@@ -380,8 +394,9 @@ for name, known in (("seen in training", train), ("not seen", test)):
     print(f"{name:<17} {int(some.sum()) // 20:>4} videos, R@10 ≈ {leak[name]:.0f}")
 
 # %% [markdown]
-# All of these videos belong to one test list. The difference is the price of a table whose training
-# list is not named.
+# All of these videos belong to one test list, and R@10 is ≈ 64 for those that the model has trained
+# on, ≈ 40 for those that are new to it. A table that does not name its training list can hide that
+# difference. (The other 20 of the 356 are in our validation split.)
 #
 # ### One caption per clip is a draw
 #
@@ -437,7 +452,8 @@ for name in ("first captions", "all captions"):
     print(f"all four minus appearance alone, {name}: {words}")
 
 # %% [markdown]
-# R@10 moves by several points, and the difference moves too, because the two models fail on different
+# The luckiest draw and the unluckiest are ≈ 10 points apart, with the same network and the same
+# videos. The difference of two models moves nearly as much, because they fail on different
 # sentences. So with the first captions alone, the interval of the difference is a good deal wider.
 # From here on we ask with all 20 captions, 9,700 queries, and draw whole videos for the intervals.
 #
@@ -448,7 +464,7 @@ for name in ("first captions", "all captions"):
 # [lesson 05](05_missing_faces.ipynb). Nothing was chosen by the test split.
 #
 # ```bash
-# make msrvtt      # fetches, converts, trains: hours of two cores; or only
+# make msrvtt  # fetches, converts, trains: takes hours on two cores; or only
 # python experiments/msrvtt.py notebooks/data/msrvtt.h5 \
 #     --images notebooks/data/flickr8k.h5 --json build/msrvtt.json
 # ```
@@ -473,10 +489,10 @@ queries = record["captions"]["all"]
 print(f"{seeds} seeds, {record['clips']} videos, {queries:,} queries")
 
 # %% [markdown]
-# There are fourteen models: all four experts; each expert alone; all without one of them; one gated
-# pair over the concatenation of all features, which is no mixture; a mixture with uniform weights.
-# The last three have all four experts and were trained in another way: by max margin, by the
-# calibrated score, and on the complete clips alone, for as many steps.
+# There are fourteen models: all four experts; each expert alone; all without one of them; one pair
+# of gated units over the concatenation of all features, which is no mixture; a mixture with uniform
+# weights. The last three have all four experts and were trained in another way: by max margin, by
+# the calibrated score, and on the complete clips alone, for as many steps.
 #
 # > **Predict.** Which expert alone comes near the mixture?
 
@@ -533,41 +549,42 @@ for label, experiment in models.items():
     print(f"  {label:<20}{mean:>5.1f}{gain or '':>24}")
 
 # %% [markdown]
-# Here is what is beyond doubt, with intervals so far from 0 that thirteen comparisons
-# ([lesson 12](12_ablations.ipynb)) do not change it:
+# Appearance does. Here is what is beyond doubt, as these intervals are so far from 0 that the
+# number of comparisons, thirteen, does not matter ([lesson 12](12_ablations.ipynb)):
 #
-# - **Appearance does the work.** All others together, without appearance, find 8.5 % within ten.
+# - **Appearance does the work.** The other three experts together find 8.5 % within ten.
 # - **Uniform weights lose 5.4 points** [3.8, 7.0]: they listen to the weak experts as much as to the
 #   strong one. Learnt [weights](glossary.md#mixture-weight) earn their keep here by telling the
 #   mixture whom to ignore.
 # - **InfoNCE is 4.4 points ahead of max margin** [3.2, 5.6].
-# - **Dropping incomplete clips loses 23 points**, for only a tenth of the training clips is complete.
-#   Sixteen of these points go with the number: 300 videos drawn at random find 27.7 %. The other
-#   seven go with the choice: complete clips show a face and text, and the test asks about all.
+# - **Dropping incomplete clips loses 23 points**, as only a tenth of the training clips are
+#   complete. Sixteen of these points are lost because the clips are few: a model trained on 300
+#   videos drawn at random finds 27.7 %. The other seven are lost by the choice: complete clips show
+#   a face and text, and the test asks about all clips.
 # - **Training by the calibrated score loses 14 points** ([What we found](found.md) saw it lose 4 with
 #   another recipe). Calibrating afterwards gains 1.5 [0.9, 2.2] from text to video.
 #
-# One thing we do not find: **the mixture is not better than its best expert.** Appearance alone
-# stands 0.4 points below the mixture [-0.2, 0.9], with five seeds and 9,700 queries; from video to
-# text it stands 0.5 points above [-1.5, 2.4]. Leaving out the face, motion or text makes no difference
-# that we can see. Concatenation loses 0.8 points [-0.5, 2.0], so it cannot be told from the mixture
+# But **the mixture is hardly better than its best expert, if at all.** Appearance alone stands 0.4
+# points below the mixture [-0.2, 0.9], with five seeds and 9,700 queries; from video to text it
+# stands 0.5 points above [-1.5, 2.4]. Leaving out the face, motion or text makes no difference that
+# we can see. Concatenation loses 0.8 points [-0.5, 2.0], so it cannot be told from the mixture
 # either.
 #
-# The reason is plain: a still frame shows most of what people write about. Whether the paper's own
-# motion and sound add more, this half cannot say.
+# The likely reason is that a still frame shows most of what people write about. Whether the paper's
+# own motion and sound add more, this half cannot say.
 #
-# The full recipe passes the yardstick at R@10, with 43.4 % against ≈ 40, and not at R@1, with 10.8 %
-# against ≈ 18.
+# The full recipe passes the yardstick at R@10, with 43.4 % against ≈ 40, but not at R@1, with
+# 10.8 % against ≈ 18.
 #
 # ## Do photographs help?
 #
 # A [still](glossary.md#still) photograph is a clip without sound and motion. So a mixture can learn
 # from photographs, too, and the paper mixed COCO's images in. We have the 8,091 photographs of
-# Flickr8k ([Hodosh et al., 2013](references.md#hodosh2013)), five captions each, with appearance and
-# some with a face or text. They join at the paper's rate, one photograph for every two videos. A
-# photograph should be worth more where videos are few, so we also train on 300 and on 1,000 of the
-# 2,938 videos. An epoch with photographs has half as many steps again, so the videos alone get that
-# many, too.
+# Flickr8k ([Hodosh et al., 2013](references.md#hodosh2013)), five captions each, with appearance
+# and some with a face or text. They join at the paper's rate, one photograph for every two videos.
+# A photograph should be worth more where videos are few, so we also train on 300 and on 1,000 of
+# the 2,938 videos. An epoch with photographs has half as many steps again, so the models without
+# photographs get as many steps, too.
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(
@@ -612,18 +629,18 @@ for label, gain in zip(labels, gains, strict=True):
 
 # %% [markdown]
 # With 300 videos, photographs help beyond doubt: 6.9 points [5.2, 8.8]. So few videos are learnt by
-# heart; trained for fewer steps they find 27.7 %, and photographs still add 5 points. With 1,000
-# videos the gain is 2.1 points [-0.3, 4.7], with all 1.4 [-0.0, 2.8], and with max margin, the paper's
-# loss, 0.9 [-0.8, 2.5]. So **the paper's claim holds where videos are few**. Where they are many, its
-# gain of 2.8 points is about the most that these intervals allow, and they do not prove that there is
-# one.
+# heart: without the extra steps, a model trained on the videos alone finds 27.7 %, two points more
+# than with them. Compared with that, photographs still add 5 points. With 1,000 videos the gain is
+# 2.1 points [-0.3, 4.7], with all 1.4 [-0.0, 2.8], and with max margin, the paper's loss, 0.9
+# [-0.8, 2.5]. So **the paper's claim holds where videos are few**. Where they are many, its gain of
+# 2.8 points is about the most that these intervals allow, and they do not prove that there is one.
 #
 # ### Delete more
 #
-# Now 30, 50 and 70 % of the test videos' experts are deleted at random; each video keeps one. Two
-# models are ranked by both scores: one was trained on the videos, the other on videos and
-# photographs, which have appearance and little else. The grey line is a model of appearance alone,
-# which knows nothing of a video that lost its appearance.
+# Now 30, 50 and 70 % of the test videos' experts are deleted at random; each video keeps at least
+# one. Two models rank, each by both scores: one was trained on the videos, the other on the videos
+# and the photographs, which have appearance and little else. The grey line is a model of appearance
+# alone, which knows nothing of a video that lost its appearance.
 #
 # > **Predict.** Where will the two scores be furthest apart?
 
@@ -662,25 +679,26 @@ for label in trained:
         print(f"  {label + share:<30}{gain:>22}")
 
 # %% [markdown]
-# Trained on videos, the paper's score falls from 42 % to 29 when 30 % of the experts are missing, and
-# the calibrated score from 44 to 36. **Trained with photographs, the paper's score falls from 44 % to
-# 16**, and the calibrated score from 46 to 37. It is the same model and the same gallery; 21.5 points
+# They are furthest apart after training with photographs, when 30 % of the experts are deleted.
+# Trained on videos, the model falls from 42 % to 29 by the paper's score, and from 44 to 36 by the
+# calibrated score. **Trained with photographs, it falls from 44 % to 16 by the paper's score**, and
+# from 46 to 37 by the calibrated score. The network and the gallery are the same; 21.5 points
 # [18.9, 23.9] lie in the score alone.
 #
 # So the promise of incomplete data has two halves. *Learning* from incomplete clips works with the
 # paper's score. *Ranking* clips that lack different experts does not, and photographs in training
 # make it worse. Our reading is that they teach appearance to be scored alone, on a scale that the
-# other experts do not share; the record shows the fall, and not its cause. The
-# calibrated score costs nothing here when nothing is deleted, and keeps what the photographs bring;
-# from video to text it gains nothing. And the grey line is a caution: appearance alone, where it is
-# left, does as well as the mixture by its calibrated score.
+# other experts do not share; the record shows the fall, but not its cause. The calibrated score
+# costs nothing here when nothing is deleted, and keeps what the photographs bring; from video to
+# text it gains nothing. And the grey line is a caution: at every share, appearance alone does as
+# well as the calibrated mixture, although it knows nothing of a video that lost its appearance.
 #
 # ### Read sentences better
 #
 # So far each word is a vector of 50 numbers that knows nothing of its neighbours. Now a sentence
 # encoder, trained on a billion pairs of sentences ([Reimers and Gurevych,
-# 2019](references.md#reimers2019)), gives one vector per caption. If the pictures were the only
-# bottleneck, nothing would change.
+# 2019](references.md#reimers2019)), gives one vector per caption instead. If only the pictures held
+# R@10 back, nothing would change.
 
 # %%
 print(f"{'R@10, calibrated':<26}   t2v   v2t   t2v against")
@@ -692,9 +710,10 @@ for label, row in record["experiments"]["sentences"].items():
     print(f"{label:<26}{ways[0]:>6.1f}{ways[1]:>6.1f}   {gain}")
 
 # %% [markdown]
-# The encoder gains 5.2 points [3.8, 6.8] from text to video, with the same pictures: with all videos,
-# the largest gain of this lesson is on the side of the sentence. With the encoder, too, appearance
-# alone does as well as the mixture (0.0 [-0.6, 0.6]), and uniform weights lose (6.6 points).
+# The encoder gains 5.2 points [3.8, 6.8] from text to video, with the same pictures. With all
+# videos and nothing deleted, that is the largest gain of this lesson, and it is on the side of the
+# sentence. With the encoder, too, appearance alone does as well as the mixture (0.0 [-0.6, 0.6]),
+# and uniform weights lose (6.6 points).
 #
 # ### Does a second list agree?
 #
@@ -714,10 +733,11 @@ for label in second["experiments"]["main"]:
     print(f"{label:<22}{each[0]:>6.1f}{each[1]:>6.1f}   {gain}")
 
 # %% [markdown]
-# The second list agrees, with two seeds. What was beyond doubt on one draw of videos is beyond doubt
-# on another, and what was not is not.
+# The second list agrees, with two seeds. On both lists the encoder gains, uniform weights and max
+# margin lose, with intervals clear of 0; and on both, appearance alone cannot be told from the
+# mixture.
 #
-# ## Numbers that cannot stand side by side
+# ## Some numbers cannot stand side by side
 #
 # The paper's R@10 on 1k-B is 51.0. Ours cannot stand beside it. The first reason is the gallery: the
 # paper's has 1,000 videos. To see what size does, take our network and hide some of the 485 videos.
@@ -727,6 +747,7 @@ for label in second["experiments"]["main"]:
 # is within $K$ if fewer than $K$ of those above it were kept:
 #
 # $$P(\text{rank} \le K) = \sum_{j<K} \binom{r-1}{j} \binom{N-r}{n-1-j} \Big/ \binom{N-1}{n-1}.$$
+
 
 # %%
 def stays(r, N, n, K):
@@ -754,30 +775,32 @@ for size in (50, 100, 250, 485):
     print(f"{size:>3} videos: {r_at_10}, chance {chance(size)['R@10']:.0f}")
 
 # %% [markdown]
-# One network made every row. From 50 videos to 485, chance falls by nine tenths and R@10 by about
-# half. **An R@10 without its gallery says nothing**, and a *full* number (2,990 videos) looks worse
-# than a *1k* number of the same model for this reason alone. The formula cannot be run backwards: a
-# query with rank 1 of 485 may have no absent video above it, or fifty.
+# One network made every row. From 50 videos to 485, chance falls by nine tenths and R@10 by more
+# than half. **An R@10 without its gallery says nothing**, and a *full* number (2,990 videos) looks
+# worse than a *1k* number of the same model for this reason alone. The formula cannot be run
+# backwards: a query with rank 1 of 485 may have none of the missing videos above it, or fifty.
 #
-# Nor are the features the paper's. So our numbers stand in a table of their own, and the published
-# ones in another ([sources](references.md)):
+# The second reason is the features, which are not the paper's. So our numbers stand in a table of
+# their own, and the published ones in another ([sources](references.md)). LSMDC is another
+# collection, of clips from feature films ([Rohrbach et al., 2017](references.md#rohrbach2017)).
 #
 # | MEE, published, text to video | R@1 | R@5 | R@10 | median rank |
 # | --- | --- | --- | --- | --- |
 # | MSR-VTT 1k-B | 13.6 | 37.9 | 51.0 | 10 |
 # | MSR-VTT 1k-B, with COCO | 14.2 | 39.2 | 53.8 | 9 |
-# | MSR-VTT 1k-B, after the leak of lesson 05 was found | 15.0 | 39.7 | 54.5 | 8.3 |
+# | MSR-VTT 1k-B, after the leak of [lesson 10](10_leaks.ipynb) was found | 15.0 | 39.7 | 54.5 | 8.3 |
 # | MSR-VTT full | 9.6 | 28.0 | 39.7 | 17.7 |
 # | LSMDC | 9.3 | 25.1 | 33.4 | 27 |
 #
-# What does carry over is what was measured *inside* a table: one model against another, on the same
-# queries.
+# What can be compared is what was measured *inside* one table: one model against another, on the
+# same queries.
 #
 # ### How wide is a published number?
 #
 # One caption per video and 1,000 videos are 1,000 queries. The width of such a percentage is about
-# $1.96 \sqrt{p(1-p)/n}$ to either side ([lesson 07](07_retrieval_metrics.ipynb)). The cell compares
-# COCO's published gain with that width, and below it learnt with uniform weights on five collections.
+# $1.96 \sqrt{p(1-p)/n}$ to either side ([lesson 07](07_retrieval_metrics.ipynb)). The cell prints
+# it for the published numbers with and without COCO, and then compares learnt with uniform weights
+# on five collections.
 
 # %%
 published = {"MEE": (13.6, 37.9, 51.0), "MEE + COCO": (14.2, 39.2, 53.8)}
@@ -792,17 +815,17 @@ for name, a, b in zip(sets, learnt, uniform, strict=True):
 print(f"five coins that all show heads: {0.5**5:.0%}")
 
 # %% [markdown]
-# None of COCO's gains reaches beyond the width of a single number. A
-# [paired comparison](glossary.md#paired-comparison) would be narrower, but it needs both models'
-# ranks, and those were not published. The five gains of learnt weights are small as well, and all
-# have the same sign. If learnt weights did nothing, that would happen once in 32 times. Five small
+# None of COCO's gains is larger than that width of a single number. A [paired
+# comparison](glossary.md#paired-comparison) would be narrower, but it needs both models' ranks, and
+# those were not published. The five gains of learnt weights are small as well, and all have the
+# same sign. If learnt weights did nothing, all five would be gains once in 32 times. Five small
 # gains in a row say more than one.
 #
 # ### Choosing among five is easy
 #
-# LSMDC has a second task, [multiple choice](glossary.md#multiple-choice): a clip, five sentences, one
-# of them right. That is a gallery of five *sentences* with $K = 1$, so the formula predicts the
-# accuracy. The last line is the original's way to count right answers, under Python 3.
+# LSMDC has a second task, [multiple choice](glossary.md#multiple-choice): a clip, five sentences,
+# one of them right. That is a gallery of five *sentences* with $K = 1$, so the formula predicts the
+# accuracy. The last line counts right answers as the original code does, under Python 3.
 
 # %%
 predicted = smaller_gallery(ranks(scores.T), 485, 5, 1)
@@ -811,27 +834,30 @@ guesses, answers = np.array([3, 1, 5]), np.array(map(int, ["3", "1", "5"]))
 print("three right answers, by the original's line:", np.sum(guesses == answers))
 
 # %% [markdown]
-# A network that puts a video's own caption first for few of 485 answers most questions of five. As
-# for the original: in Python 2 `map` gave a list. In Python 3 it gives an iterator, which equals no
-# number. There is no error and no warning, and the accuracy is 0.
+# The network puts a video's own caption first for few of 485 videos, and yet it answers ≈ 71 % of
+# the questions with five sentences: such a task is easy. As for the original code: in Python 2
+# `map` gave a list. In Python 3 it gives an iterator, which equals no number. There is no error and
+# no warning, and the accuracy is 0.
 #
 # ### What came after
 #
-# On the *full* list, MEE's R@1 from text to video is 9.6. Works that changed how the experts are put
-# together gained about a point: CE 10.0 ([Liu et al., 2019](references.md#liu2019)), MMT 10.7
-# ([Gabeur et al., 2020](references.md#gabeur2020)). Works that learnt from more gained far more:
-# MDMMT 23.1 ([Dzabraev et al., 2021](references.md#dzabraev2021)). On 1k-A, a third as large, R@1 is
-# 24.6 for MMT and 44.5 for CLIP4Clip ([Luo et al., 2021](references.md#luo2021)), which began with
-# hundreds of millions of images with captions. [Lesson 17](17_from_mee_to_today.ipynb) tells the
-# story.
+# On the *full* list, MEE's R@1 from text to video is 9.6. Works that changed how the experts are
+# put together gained about a point: CE (collaborative experts) has 10.0 ([Liu et al.,
+# 2019](references.md#liu2019)), MMT (a multi-modal transformer) 10.7 ([Gabeur et al.,
+# 2020](references.md#gabeur2020)). Works that learnt from more data gained far more: MDMMT has 23.1
+# ([Dzabraev et al., 2021](references.md#dzabraev2021)). On 1k-A, whose gallery is a third as large,
+# R@1 is 24.6 for MMT and 44.5 for CLIP4Clip ([Luo et al., 2021](references.md#luo2021)), which
+# began with hundreds of millions of images with captions. [Lesson 17](17_from_mee_to_today.ipynb)
+# tells the story.
 #
 # ## The trap: choosing by the test
 #
 # The original code looked at the [test split](glossary.md#test-split) after every epoch, and had no
 # other split. Whoever then reports the best epoch has chosen it *by the test*. We measure how much
-# that flatters: four small models (appearance alone, 500 videos, 12 epochs), and after every epoch
-# the first captions of the validation videos and of the test videos. The honest choice is the epoch
-# that is best on validation.
+# that flatters. Four small models (appearance alone, 500 videos, 12 epochs) rank the validation
+# videos and the test videos after every epoch, asked with first captions. The honest choice is the
+# epoch that is best on validation.
+
 
 # %%
 def first_recall(model, ids):
@@ -864,8 +890,8 @@ print(f"epoch and seed chosen on the test:   test R@10 ≈ {on_test.max():.1f}")
 
 # %% [markdown]
 # Choosing the epoch by the test gives a point or two of R@10, and the best of four seeds a little
-# more. COCO's published gains were 0.6, 1.3 and 2.8 points. Nothing has been learnt in return. This
-# library chooses by validation and looks at the test split once.
+# more. COCO's published gains were 0.6, 1.3 and 2.8 points (R@1, R@5, R@10). Nothing has been
+# learnt in return. This library chooses by validation and looks at the test split once.
 
 # %% tags=["hide-cell", "check"]
 # ranges of what was printed with ≈; the numbers themselves differ between processors
@@ -903,8 +929,8 @@ assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 # %% [markdown]
 # ## Search it
 #
-# The page of [the next lesson](15_wrong_answers.ipynb) shows the frames themselves, and takes every
-# score apart:
+# The page of [the next lesson](15_wrong_answers.ipynb) shows the frames themselves and takes every
+# score apart. You can run it on these clips:
 #
 # ```bash
 # mee train msrvtt.h5 --loss info-nce --epochs 12 --dim 256 \
@@ -912,8 +938,8 @@ assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 # mee demo run/model.pt msrvtt.h5
 # ```
 #
-# We asked it ten sentences, chosen before any answer was seen, and judged by eye the first five of
-# 785 videos (validation and test):
+# We asked ten sentences there, chosen before any answer was seen, and judged by eye the first five
+# of 785 videos (validation and test):
 #
 # | sentence | fit, of five | why |
 # | --- | --- | --- |
@@ -926,30 +952,30 @@ assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 # | barack obama gives a speech | 0 | ten training videos are too few to learn a face |
 # | a beach without any people | 0 | nearly the same answers as for *with many people* |
 # | three women sing on a stage | 0 | *two women* finds the same five |
-# | people wear masks because of the coronavirus | 0 | a newer word; here alone the page warns |
+# | people wear masks because of the coronavirus | 0 | a word newer than the videos; only here does the page warn |
 #
-# What one frame shows at a glance is found. A count, a *without*, a name, a sound or the letters on a
-# screen is not. One reason stands in the weights: over all captions of the gallery, appearance has a
-# mean weight of 0.69, with a standard deviation of 0.03. The model has learnt to trust its one strong
-# expert, whatever is asked.
+# What one frame shows at a glance is found. A count, a *without*, a name, a sound or the letters on
+# a screen is not. The weights give one reason: over all captions of the gallery, appearance has a
+# mean weight of 0.69, with a standard deviation of 0.03. The model has learnt to trust its one
+# strong expert, whatever is asked.
 #
 # ## Summary
 #
-# - A number on MSR-VTT belongs to a list, a gallery, and a choice of captions. 210 of the 356 videos
-#   that one list tests with, another trains on, and a model finds those it has seen far more often.
-#   One caption per clip is a draw that moves R@10 by several points.
+# - A number on MSR-VTT belongs to a list, a gallery, and a choice of captions. Of 356 videos that
+#   one list tests with, another trains on 210, and a model finds videos that it has seen far more
+#   often. One caption per clip is a draw that moves R@10 by several points.
 # - Half of MSR-VTT can be had, and it is not a random half. A face is found in a quarter of the
 #   videos, text in nearly four of ten, and a missing face may be absent or missed.
-# - Here the mixture is not better than appearance alone, and far better than with uniform weights: it
-#   has learnt whom to ignore. A better reading of the sentence gains 5 points.
+# - Here the mixture is hardly better than appearance alone, if at all, and far better than with
+#   uniform weights: it has learnt whom to ignore. A better reading of the sentence gains 5 points.
 # - Photographs help where videos are few. But the paper's score cannot rank clips that lack different
 #   experts, least of all after photographs; the calibrated score can.
 # - Choosing epoch and seed by the test gives a point or two of R@10 for nothing.
 #
 # ## Exercises
 #
-# 1. Count the parameters of any such network, and shrink the paper's.
-# 2. From a rank in a small gallery to one in a large gallery: what can be guessed, and what can't?
+# 1. Count the parameters of any such network, and shrink the paper's network.
+# 2. What does a rank in a small gallery say about the rank in a large one, and what not?
 # 3. How many seeds does a gain of one point need?
 #
 # None of them needs the clips. Write them in the [exercise notebook](exercises/14_msrvtt.ipynb); one

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What does search answer wrongly without a word of doubt?
 #
-# **You will learn** to take a score apart and say why this clip came first; to recognise six kinds of question that a
+# **You will learn** to take a score apart and say why a clip came first; to recognise six kinds of question that a
 # search answers wrongly and without an error; to ask in the other direction, for the sentences of a clip; and why a
 # function that scores must not touch what it was given.
 #
@@ -50,10 +50,10 @@ draw("here_15", "You are here: what sentences ask for, and what is ranked first.
 # %% [markdown]
 # ## Give a sentence a thousand scores
 #
-# The model is the small one that came with the book, known from
-# [the first search](00_search_in_five_minutes.ipynb). It was trained on the training films alone. We search the other
-# two splits, a thousand films. `load_model` reads weights and vocabulary; they are stored in half precision, and
-# `float()` makes them ordinary numbers again.
+# The model is the small one that comes with the book; you know it from [the first
+# search](00_search_in_five_minutes.ipynb). It was trained on the training films alone, so we search the other two
+# splits, a thousand films. `load_model` reads weights and vocabulary; they are stored in half precision, and `float()`
+# makes them ordinary numbers again.
 
 # %%
 clips = read_clips("data/tinyclips.h5")
@@ -65,10 +65,9 @@ print({name: tuple(x.shape) for name, x in gallery.vectors.items()})
 print("mask:", tuple(gallery.mask.shape))
 
 # %% [markdown]
-# A search keeps no more than that: one vector per clip and [expert](glossary.md#expert), and the
-# [mask](glossary.md#availability-mask) of what is present. For each question there is one
-# [embedding](glossary.md#embedding) of the sentence, and the masked [score](glossary.md#score) of
-# [lesson 04](04_mixture_weights.ipynb).
+# A search needs no more of the films than that: one vector per clip and [expert](glossary.md#expert), and the
+# [mask](glossary.md#availability-mask) of what is present. Each question adds one [embedding](glossary.md#embedding) of
+# the sentence, and the masked [score](glossary.md#score) of [lesson 04](04_mixture_weights.ipynb) compares the two.
 
 
 # %%
@@ -88,8 +87,8 @@ def best(text, k=20):
 
 
 # %% [markdown]
-# A folded helper, `strip`, shows the first five clips for a sentence, and ticks those for which a judge says yes. A
-# judge is a function of the facts. Here it asks for water and for a phone:
+# A folded helper, `strip`, shows the first five clips for a sentence, and ticks those for which a *judge* says yes. A
+# judge is a function of a clip's facts. This one checks for water and for a phone:
 
 # %% tags=["hide-input"]
 def strip(questions, caption):
@@ -141,8 +140,9 @@ for name, weight in zip(model.experts, weights, strict=True):
 print(f"sum of the products ≈ {total:.2f}, score ≈ {scores(sentence).max():.2f}")
 
 # %% [markdown]
-# The library's search gives the same numbers with each hit. `SearchService` holds model, clips and an index
-# ([lesson 16](16_scale.ipynb) makes that large), and `hit.parts` holds the products.
+# The library's search gives the same numbers with each hit. `SearchService` holds the model, the clips and an index of
+# their embeddings ([lesson 16](16_scale.ipynb) is about large ones); each hit has its products in `hit.parts`.
+# `score="paper"` asks for the masked score.
 
 
 # %%
@@ -161,8 +161,8 @@ fits = {f["id"] for f in clips.facts if shows(f, "boat") and f["sound"] == "bell
 results(clips, hits, fits, "Appearance found the boats, and audio the bell.")
 
 # %% [markdown]
-# Where a clip has no face, the others share that weight. The sentence asks two questions, and each expert answers one.
-# So all clips can be put on a map: how well each fits by appearance, and how well by audio.
+# Where a clip has no face, the other experts share its weight. The sentence asks two questions: appearance answers one,
+# audio the other. So all clips can be put on a map, by how well they fit the one and the other.
 
 # %% tags=["hide-input"]
 text, score = ask(sentence), scores(sentence)
@@ -218,8 +218,9 @@ judge = {"a red car": lambda facts: shows(facts, "car", "red")}
 strip(judge, "Cars of many colours: the first five for a red car.")
 
 # %% [markdown]
-# Is that the model's fault? Ask its appearance expert, before any training of ours. Take each clip with one thing in it
-# and look up the clip whose appearance [features](glossary.md#feature) are most similar. How often do the two agree?
+# Twenty cars, and one of them is red. Is that the model's fault? Ask the appearance expert, whose
+# [features](glossary.md#feature) were there before any training of ours. For each clip with one thing in it, look up
+# the clip whose appearance features are most similar. How often do the two agree?
 
 # %%
 alone = [i for i in clip_ids.tolist() if len(clips.facts[i]["things"]) == 1]
@@ -243,20 +244,20 @@ assert agree["place"] > 75 and 40 < agree["shape"] < 65 and agree["colour"] < 22
 assert len(set(value)) == 8  # colours: chance is about one in eight
 
 # %% [markdown]
-# The place, and often the thing, is in the features. The colour hardly is: there are eight colours, so chance is one in
-# eight. The network was trained to tell a thousand kinds of objects in photographs, where a car is a car in any colour.
-# No model can find what no expert wrote down.
+# The place, and often the thing, is in the features. The colour hardly is: the two agree in ≈ 16 % of cases, and with
+# eight colours chance is one in eight. The expert's network was trained to tell a thousand kinds of objects in
+# photographs apart, where a car is a car in any colour. No model can find what no expert wrote down.
 #
 # ## Ask six questions that it answers wrongly
 #
-# Sentences that fail are found within a minute. Here are six kinds of them, and none raises an error.
+# Sentences that fail are quickly found. Here are six kinds of them, and none raises an error.
 #
 # ### 1. A word without a vector
 #
 # A word without a [word vector](glossary.md#word-vector) is left out. *Butterfly* is in the vocabulary, *butterflies*
 # is not.
 #
-# > **Predict.** Many films show a butterfly. How many of the best twenty for *two butterflies* do?
+# > **Predict.** Many films show a butterfly. How many of the best twenty for *two butterflies* show one?
 
 # %%
 print("without a vector:", words.unknown("two butterflies"))
@@ -271,8 +272,8 @@ strip(
 )
 
 # %% [markdown]
-# Whatever is nearest to *two* comes first. This failure is the only one of the six that a program can notice, so the
-# library says it in a note.
+# What comes first is whatever fits *two*. This failure is the only one of the six that a program can notice, and the
+# library reports it in a note.
 #
 # ### 2. Who does what to whom
 #
@@ -292,7 +293,8 @@ for one, other in pairs:
     print(f"{difference:.2f} at most: {one} / {other}")
 
 # %% [markdown]
-# They do not differ at all, for any of the thousand clips. Only other words make another score, as in the last pair.
+# The scores do not differ at all, for any of the thousand clips. Only other words give another score, as in the last
+# pair.
 
 # %% tags=["remove-input"]
 draw(
@@ -305,7 +307,7 @@ draw(
 #
 # Half of all films show a person.
 #
-# > **Predict.** In how many of the best twenty is a person, if the sentence asks for a street *with* one, and *without*
+# > **Predict.** How many of the best twenty show a person, if the sentence asks for a street *with* one, and *without*
 # > one?
 
 
@@ -322,9 +324,9 @@ judge = {alone: lambda facts: facts["face"] is None and facts["place"] == "city"
 strip(judge, "Asked for a street without a person, the search shows persons.")
 
 # %% [markdown]
-# *Without a person* finds more persons than not mentioning them. The word *person* is in the sentence, and no caption
-# ever taught the model what *without* does to it. People who describe a film do not list what it lacks, and TinyClips'
-# captions never do.
+# *Without a person* finds more persons (14 of 20) than a sentence that does not mention them (8 of 20). The word
+# *person* is in the sentence, and no caption ever taught the model what *without* does to it. People who describe a
+# film seldom list what it lacks, and TinyClips' captions never do.
 
 # %% tags=["remove-input"]
 draw(
@@ -348,14 +350,14 @@ print(f"two things: {two} of all {len(clip_ids)}")
 strip({"two boats": lambda facts: False}, "Asked for two boats: one boat each.")
 
 # %% [markdown]
-# Mostly they show one boat by itself. *Two* did not even bring the films with two things to the front: about a third of
-# all films have two, and about a third of these.
+# Most show one boat by itself. *Two* did not even bring films with two things to the front: about a third of the best
+# twenty show two things, and so does about a third of all films.
 #
 # ### 5. What no film shows
 #
-# Nothing in TinyClips is about courts or computers. So is the best score low for such a question? We compare with real
-# questions: the best score of each caption that was written about these clips. The
-# [calibrated score](glossary.md#calibrated-score) measures how unusual a similarity is, so it may do better.
+# Nothing in TinyClips is about courts or computers. So is the best score low for such a question? Compare it with real
+# questions: with the best score of each caption that was written about these clips. The [calibrated
+# score](glossary.md#calibrated-score) measures how unusual a similarity is, so it may do better.
 #
 # > **Predict.** What share of the real questions will each strange one beat, by the paper's score and calibrated?
 
@@ -375,15 +377,17 @@ for n, question in enumerate(strange):
 strip({strange[0]: lambda facts: False}, "A high score, and no clip that fits.")
 
 # %% [markdown]
-# *The stock market falls* beats ≈ 83 % of the real questions. So no threshold tells real questions from strange ones
-# without refusing many real ones too. The calibrated score is no help here: it makes *clips* comparable for one
-# sentence, not sentences. A score is not a probability, and it says nothing about whether any clip fits.
+# By the paper's score *the stock market falls* beats ≈ 83 % of the real questions, and calibrated still ≈ 77 %. So a
+# threshold that refuses all strange questions also refuses most real ones. The calibrated score is no help here: it
+# makes *clips* comparable for one sentence, not sentences with each other. A score is not a probability, and it does
+# not say whether any clip fits.
 #
 # ### 6. A judgement about a person
 #
 # No caption says more of a person than hair, glasses, a beard and an expression. Yet the search has an answer to *a
-# guilty person*, and shows faces. As a measure for the next cell: *a bald person* and *a person with long hair* should
-# have no clip in common.
+# guilty person*, and shows faces. The next cell counts how many clips are among the best twenty of both of two
+# sentences. For comparison it also counts those of *a bald person* and *a person with long hair*, which should have
+# none in common.
 #
 # > **Predict.** How many clips will the best twenty for *a guilty person* and *an innocent person* share?
 
@@ -426,16 +430,16 @@ first = {text: scores(text).topk(5).indices.tolist() for text in judged}
 assert len(set(first[judged[0]]) & set(first[judged[1]])) >= 2
 
 # %% [markdown]
-# *Guilty* and *innocent* stand in the same sentences of the news, so their word vectors are near each other, and
-# largely the same people are shown for both. No expert looked for guilt in anybody's face. What looks like an answer is
-# an accident of the training, with somebody's picture beside it. Here they are drawings. In a collection of real films
-# they would be people, and the face expert of [Miech et al., 2018](references.md#miech2018) is a descriptor that was
-# made to *recognise* persons. **Who builds a page decides which questions it takes.** The face expert can be left out;
-# words that judge people can be refused; and what a search finds about a person should be evidence of nothing.
+# *Guilty* and *innocent* stand in the same kinds of sentence, so their word vectors are near each other, and largely
+# the same faces are shown for both. No expert looked for guilt in anybody's face. What looks like an answer is an
+# accident of the training, with somebody's picture beside it. Here the pictures are drawings. In a collection of real
+# films they would be people, and the face expert of [Miech et al., 2018](references.md#miech2018) is a descriptor that
+# was made to *recognise* persons. **Whoever builds a search page decides which questions it takes.** You can leave the
+# face expert out and refuse words that judge people; and what a search finds about a person is evidence of nothing.
 #
 # ## Try the wrong questions
 #
-# Does it help to take experts away? Choose a question, and untick experts: the page scores the clips again.
+# Does it help to take experts away? Choose a question and untick experts, and the page scores the clips again.
 
 # %% tags=["hide-input"]
 def in_city(facts):
@@ -516,17 +520,18 @@ play_with(
 )
 
 # %% [markdown]
-# Taking experts away moves the answers; for four of the eight questions no clip can be right. The library brings a page
-# with films, a text field and the same boxes. Start it in a terminal, in the folder of this repository:
+# Taking experts away changes the answers, but for four of the eight questions no clip can be right. The library has a
+# page with films, a text field and the same boxes. Start it in a terminal, in the folder of this repository:
 #
 #     mee demo
 #
-# Only your own machine sees the page, and it fetches nothing from anywhere.
+# Only your own machine can open the page, and the page loads nothing from the web.
 #
 # ## Let the clip ask
 #
-# Video to text: which sentences fit this clip? There is nothing new to compute. The answer is the clip's **column** of
-# the same matrix, over all captions.
+# Video to text asks which sentences fit a clip. There is nothing new to compute: the answer is the clip's **column** of
+# the matrix of scores, one score for each caption. Take the clip with the pink flower of [lesson
+# 01](01_clips_and_experts.ipynb); a tick marks its own captions.
 
 # %%
 clip = clips.ids.index("test_0081")
@@ -539,11 +544,11 @@ for score, i in zip(*column.topk(4), strict=True):
     print(f"{mark} ≈ {score:.2f} {sentence}")
 
 # %% [markdown]
-# Users of the original code asked in public *which weights* to use in this direction, and got no answer. The formula
-# says: each candidate sentence brings its own, as a clip has none. Then the candidates stand on different scales, since
-# a sentence's typical score depends on which experts it trusts. One could give all of them the same weights instead,
-# the mean over all sentences. R@1 and R@10 are the shares of queries whose right answer is first, or among the first
-# ten; `pad_positives` collects the captions of each clip ([lesson 07](07_retrieval_metrics.ipynb)).
+# Captions of other clips fit this clip too, at least in part. Which weights made these scores? Each candidate sentence
+# brings its own, as a clip has none ([lesson 04](04_mixture_weights.ipynb)). So the candidates stand on different
+# scales: a sentence's typical score depends on which experts it trusts. Would it be better to give all of them the same
+# weights, the mean over all sentences? R@1 and R@10 are the shares of queries whose right answer is first, or among the
+# first ten; `pad_positives` collects the captions of each clip ([lesson 07](07_retrieval_metrics.ipynb)).
 
 # %%
 from mee.metrics import pad_positives
@@ -564,15 +569,16 @@ assert recall["same", "v2t"][0] > recall["own", "v2t"][0] - 1
 assert recall["same", "t2v"][1] < recall["own", "t2v"][1] - 1
 
 # %% [markdown]
-# For the first place of a clip the same weights for all sentences are a little better here, ≈ 54.4 against ≈ 52.5; at
-# R@10 they are not. For sentences that rank clips, their own weights are better throughout. The library keeps to the
-# formula.
+# When clips rank sentences, the same weights for all are a little better at R@1 here, ≈ 54.4 against ≈ 52.5, but not at
+# R@10. When sentences rank clips, their own weights are better at both. The library keeps to the formula, each sentence
+# with its own.
 #
 # ## The trap: the second question
 #
 # A script evaluates once and ends. A page answers again and again, with the same clips in memory. The first public code
-# **wrote its results into the dict that the caller passed**, and transposed them there. Here is a block that does so,
-# on numbers that can be followed: three clips, an expert with two features, and a layer that swaps the two.
+# of this model **wrote its results into the dict that the caller passed**, and transposed them there. Here is a
+# function that does so, on numbers that you can follow: three clips, an expert with two features, and a layer that
+# swaps the two.
 
 # %%
 swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
@@ -591,18 +597,18 @@ print(careless(question, memory))
 print("and the clips are now", tuple(memory["face"].shape), "where they were (3, 2)")
 
 # %% [markdown]
-# The first answer is right: the second features, 0.9, 0.8, 0.3. The second question raises an error, which is the lucky
-# case.
+# The first answer is right: the clips' second features, 0.9, 0.8, 0.3. Ask again, and you get an error, which is the
+# lucky case:
 
 # %% tags=["raises-exception"]
 careless(question, memory)
 
 # %% [markdown]
-# When is there no error? When the shapes fit by chance: as many clips as features. The paper's embeddings have as many
-# dimensions as the features, so 128 clips with a face descriptor of 128 are enough. Here we take two clips and two
-# features.
+# There is no error if the shapes fit by chance, with as many clips as features. The paper's embeddings have as many
+# dimensions as the features, so 128 clips with face descriptors of 128 numbers are enough. Here we take two clips with
+# two features.
 #
-# > **Predict.** The right answer is clip 0, with 0.9. Which clip comes first the first, the second and the third time?
+# > **Predict.** The right answer is clip 0, with 0.9. Ask three times: which clip comes first each time?
 
 # %%
 memory = {"face": torch.tensor([[0.1, 0.9], [0.7, 0.3]])}
@@ -611,7 +617,8 @@ for time in ("first", "second", "third"):
     print(time, answer, "-> clip", int(answer.argmax()))
 
 # %% [markdown]
-# Another clip comes first the second time, the third time brings other scores, and there is no message.
+# The second time the other clip comes first. The third time it is clip 0 again, with other scores. And there is no
+# message.
 
 # %% tags=["remove-input"]
 draw(
@@ -620,10 +627,10 @@ draw(
 )
 
 # %% [markdown]
-# > **Trap.** A function that computes scores changes nothing that it was given; otherwise the second question is asked
-# > of other clips.
+# > **Trap.** A function that computes scores must change nothing that it was given, or the second question is asked of
+# > other clips.
 #
-# Here is the library's network, asked twice about all clips, and the clips afterwards.
+# Now ask the library's network twice about all clips, and compare the clips before and after.
 
 # %%
 videos, ind, masks = clips.video(clip_ids)
@@ -638,15 +645,15 @@ print("the same clips: ", all(unchanged))
 #
 # - A score is a sum over the experts that a clip has, of weight times similarity: it says why a clip came first.
 # - What no expert wrote down, such as a colour, no model can find.
-# - A ranking always has a first. Unknown words, order, *not*, numbers and questions about what no film shows pass
-#   without an error, and no threshold on either score tells them apart.
-# - A page that shows people answers questions about people that nobody has looked into.
-# - A function that scores changes nothing that it was given; otherwise the second question is another one.
+# - A ranking always has a first. Unknown words, order, *not*, numbers and questions about what no film shows raise no
+#   error, and no threshold on either score tells a question that cannot be answered from a real one.
+# - A search that shows people also answers questions about them that no expert has looked into.
+# - A function that scores must change nothing that it was given; else the second question gets a wrong answer.
 #
 # ## Exercises
 #
 # 1. Which expert decided?
-# 2. A search that does not pretend: only clips that have the expert which the sentence trusts most.
+# 2. A search that does not pretend: it shows only clips that have the expert which the sentence trusts most.
 # 3. Your own sentences: three that work, and one that fails.
 #
 # Write them in the [exercise notebook](exercises/15_wrong_answers.ipynb); one way to do it is in the

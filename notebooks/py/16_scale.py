@@ -1,12 +1,13 @@
 # %% [markdown]
 # # And with a million clips?
 #
-# **You will learn** to turn MEE's score, a ratio, into inner products that a search index can answer exactly; and how
-# a graph of neighbours finds near things without looking at all of them, and misses some. You choose between the two
-# by recall, time and memory, send the same query to a vector database, and estimate what a billion clips would cost.
+# **You will learn** to turn MEE's score, a ratio, into inner products, by which a search index ranks clips exactly; and
+# how a graph of neighbours finds near things without looking at all of them, and why it misses some. You choose between
+# the two by recall, time and memory, send the same query to a vector database, and estimate what a billion clips would
+# cost.
 #
 # **You need** [lesson 04](04_mixture_weights.ipynb) for the score and [lesson 07](07_retrieval_metrics.ipynb) for
-# recall. FAISS and Qdrant's client came with the book's packages.
+# recall. FAISS, a library of search indexes, and the client of Qdrant, a database, came with the book's packages.
 #
 # **Minutes** 70
 
@@ -97,9 +98,9 @@ patterns = present.unique(dim=0)
 print(len(denominator.unique()), "denominators,", len(patterns), "patterns")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# There are as many as there are [patterns](glossary.md#pattern), the sets of experts that a clip can have. So group the
-# clips by pattern. Inside a group all clips are divided by the same number, and a common divisor changes no order: the
-# group's best by product are its best by score. Take the best *k* of each group, divide, merge.
+# There are three, as many as there are [patterns](glossary.md#pattern): a clip's pattern is the set of experts that it
+# has. So group the clips by pattern. Inside a group all clips are divided by the same number, and a common divisor
+# changes no order: the group's best by product are its best by score. Take the best *k* of each group, divide, merge.
 
 # %% tags=["remove-input"]
 draw(
@@ -126,8 +127,9 @@ print("by score:", score.topk(k).indices.tolist())
 # Nothing was approximated. With $n$ experts there are at most $2^n$ groups, and usually few of them have clips: if only
 # face and sound may be missing of four experts, there are four groups.
 #
-# The library's `ClipIndex` does the same, with FAISS for the products
-# ([Johnson et al., 2017](references.md#johnson2017)). It wants the experts in alphabetical order.
+# The library's `ClipIndex` does the same, with FAISS for the products ([Johnson et al.,
+# 2017](references.md#johnson2017)). It wants the columns of mask and weights in the experts' alphabetical order, face
+# before motion.
 
 # %%
 from mee import ClipIndex, TextEmbedding, VideoEmbedding
@@ -142,8 +144,8 @@ torch.testing.assert_close(by_index, score.sort(descending=True).values)
 print([hit.id for hit in hits])
 
 # %% [markdown]
-# Within a group, an [exact search](glossary.md#exact-search) is one matrix product. Where clips are many it is taken
-# block by block, so that no matrix of all sentences times all clips ever exists.
+# Within a group, an [exact search](glossary.md#exact-search) is one matrix product. With many clips the product is
+# taken block by block, so that no matrix of all sentences times all clips ever exists.
 
 # %% tags=["remove-input"]
 draw(
@@ -180,8 +182,11 @@ torch.testing.assert_close(by_index, scores.topk(10, 1).values, atol=1e-5, rtol=
 print(tuple(by_index.shape), "equal scores of", len(index), "clips")
 
 # %% [markdown]
-# Experts can be left out of a question: then a clip's pattern is what it has *and* may use. Nothing is rebuilt, as what
-# is not asked for meets zeros in the query. And `filter` keeps to a part of the clips.
+# They are, for all 1,993 captions.
+#
+# Experts can be left out of a question: then a clip's pattern is the set of experts that it has *and* the question
+# uses. Nothing is rebuilt, as the query has zeros for the experts that it does not use. And `filter` searches only a
+# part of the clips.
 
 # %%
 question = "a bell rings by the sea"
@@ -196,6 +201,10 @@ facts = [clips.facts[i] for i in test]
 right = [fact["sound"] == "bell" and fact["place"] == "beach" for fact in facts]
 right = {fact["id"] for fact, fits in zip(facts, right, strict=True) if fits}
 results(clips, hits, right, "The best for a bell by the sea; a tick marks what fits.")
+
+# %% [markdown]
+# Only the second of the four films has both the bell and the sea. With one expert the weight that is left is 1,
+# whichever expert it is. And the filter finds nothing among the training films, as this index holds test films only.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Walk from neighbour to neighbour
@@ -252,7 +261,8 @@ draw(
 # the right point begins with a step back. That is how a graph misses.
 #
 # The remedy is to keep not one point but the best `ef` so far, and to go on from the nearest point whose links have not
-# been followed yet. The walk ends when that point is worse than all of the `ef`.
+# been followed yet. The walk ends when that point is farther from the query than all of the `ef`.
+
 
 # %%
 def search(query, ef, start=0):
@@ -283,7 +293,8 @@ for ef in (1, 2, 4, 8):
     print(f"ef {ef}: {right / 300:.0%} found, {looked:.0f} of 40 points looked at")
 
 # %% [markdown]
-# The part of the right answers that is found is called **recall**. It is bought with comparisons.
+# The part of the right answers that is found is called **recall**. Comparisons buy it: with `ef=8` every walk ends at
+# the right point, and has looked at half of all points.
 #
 # One more idea gives HNSW its name, *hierarchical navigable small world*. A walk over a million points would take very
 # many steps to get near. So a few points, drawn at random, make a second, coarser layer with longer links, a few of
@@ -309,15 +320,20 @@ for query, true in zip(random_queries, truth, strict=True):
 found = from_a_good_start / 300
 print(f"ef 1 from a good start: {found:.0%} found, {looked:.0f} points looked at")
 
+# %% [markdown]
+# A good start alone lifts recall from 57 % to 90 %, and the walks are shorter: they look at 8 points instead of 10. The
+# six points that were tried for the start come on top of these.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choose between exact and fast
 #
 # FAISS's HNSW does this with up to 64 links per clip, and `ClipIndex` uses it for `kind="hnsw"`; its `ef_search` is our
-# `ef`. To see what the graph brings, we need more clips than there are films. `World` draws embeddings in clusters, as
-# the benchmark does: four experts of 64 dimensions, a third of the clips without a face, a tenth silent. Here are
-# 20,000 clips.
+# `ef`. To see what the graph brings, we need more clips than there are films. `World`, from the book's benchmark, draws
+# embeddings at random, in clusters: four experts of 64 dimensions, a third of the clips without a face, a tenth silent.
+# Here are 20,000 clips.
 #
-# > **Aside.** Groups of fewer than 10,000 clips are compared one by one in either kind: a graph would not be faster.
+# > **Aside.** Groups of fewer than 10,000 clips are compared one by one in either kind: a graph would not be faster. So
+# > here only the largest group, the 12,000 complete clips, is a graph.
 
 # %%
 sys.path.append("../experiments/benchmarks")
@@ -334,11 +350,11 @@ for name, each in (("exact", exact), ("graph", graph)):
     print(f"{name}: {each.nbytes / len(each):.0f} bytes of vectors per clip")
 
 # %% [markdown]
-# Absent embeddings take no room: 4 × 64 × 4 would be 1,024 bytes. The graph keeps its vectors in half precision, two
-# bytes a number ([float16](glossary.md#float16)).
+# Absent embeddings take no room: with all four experts a clip would take 4 × 64 numbers of 4 bytes, which is 1,024
+# bytes. The graph keeps its vectors in half precision, two bytes a number ([float16](glossary.md#float16)).
 #
 # World's sentences have weights with a `peak`: 1 spreads them over the experts, 3 puts most of the weight on one. How
-# much of the exact ten best does the graph find?
+# many of the ten best, as the exact index gives them, does the graph find?
 #
 # > **Predict.** For sentences that trust one expert, does the graph find more of the best, or fewer?
 
@@ -356,16 +372,16 @@ for peak, label in ((1, "spread"), (3, "on one expert")):
     print(f"trust {label}: recall with ef 10, 40, 160: {shown} %")
 
 # %% [markdown]
-# It finds fewer. The graph was built without a query: it links clips that are alike in *all* experts. A sentence that
-# listens to one expert asks for another kind of nearness, and the links lead there by detours. More candidates make up
-# for the detours. So measure recall with the queries that you will have; a number from a benchmark is about the
-# benchmark's queries.
+# It finds fewer: with an `ef` of 10 ≈ 95 % instead of nearly all. The graph was built without a query: it links clips
+# that are alike in *all* experts. A sentence that trusts one expert asks for another kind of nearness, and the links
+# lead there by detours. A larger `ef` makes up for the detours. So measure recall with the queries that you will have;
+# a number from a benchmark is about the benchmark's queries.
 #
 # ## Grow from a thousand to a million
 #
 # The next numbers are not live, because the largest index takes a while to build. They were measured by
 # `experiments/benchmarks/bench_search.py` with the same world and one thread, and are kept with the book. Times are
-# those of the processor, as the machine had other work to do.
+# those that the processor spent on the search, as the machine had other work to do as well.
 
 # %%
 bench = json.loads(Path("data/bench_search.json").read_text())
@@ -435,8 +451,9 @@ show(
 
 # %% [markdown]
 # The graph takes less than twice as long for ten times the clips. But an `ef_search` of 64, enough for spread trust,
-# misses one in nine of the best for a sentence that listens to one expert; such a sentence takes 256. The graph also
-# costs memory and a long build. Memory is what the process grew by, compared with the vectors alone.
+# misses one in nine of the best for a sentence that trusts one expert. With 256 it misses one in thirty. The graph also
+# costs memory and a long build. The next cell prints by how much the process grew, and how much that is beside the
+# vectors alone.
 
 # %%
 for (size, kind, dtype), run in runs.items():
@@ -470,10 +487,9 @@ for label, values in (("score", scores), ("product", product)):
 print()
 
 # %% [markdown]
-# Complete ones do, because a clip with more experts adds up more terms. The clips that pay for it are those that lack
-# an expert. Their captions find them less often; captions of complete clips find theirs *more* often, as the others
-# have stepped back. The total hides most of it. (R@10, from [lesson 07](07_retrieval_metrics.ipynb), is the percentage
-# of captions whose clip is among the first ten.)
+# Complete ones do, because a clip with more experts adds up more terms. Who pays for it? Compare the captions of clips
+# without a face with those of clips that have one. (R@10, from [lesson 07](07_retrieval_metrics.ipynb), is the
+# percentage of captions whose clip is among the first ten.)
 
 # %%
 from mee.metrics import ranks
@@ -488,7 +504,8 @@ for label, rows in kinds.items():
     print(f"{label}: R@10 changes by ≈ {change[label]:+.1f} points")
 
 # %% [markdown]
-# The fix is the grouping.
+# Clips without a face pay: their captions find them less often. The captions of clips with a face find theirs *more*
+# often, as the others have stepped back, and so the total hides most of the loss. The fix is the grouping.
 #
 # > **Aside.** The original code kept its denominator, and paid for it in another way: it divided the weights for each
 # > *pair* of sentence and clip, in a tensor of texts × clips × experts. For 10,000 of each and four experts that is
@@ -505,10 +522,10 @@ draw(
 )
 
 # %% [markdown]
-# A **vector database** does that, keeps copies, and lets clips come and go. Qdrant knows *named vectors*: a clip's
-# point has one vector for each expert that it has, and absent ones are not stored. The weights go along with each
-# query, as a formula that the database evaluates. Embedded, it runs in this process; for a server it needs nothing but
-# an address as `location`.
+# A **vector database** does that, keeps copies, and lets clips come and go. Qdrant is one. It stores *named vectors*: a
+# clip's record has one vector for each expert that the clip has, and nothing for absent ones. The score, with the
+# weights in it, goes along with each query, as a formula that the database evaluates. Here Qdrant runs embedded, in
+# this process; for a server, `location` is the server's address.
 
 # %%
 from mee.search.qdrant import QdrantIndex
@@ -524,7 +541,7 @@ equal = sum(a == b for a, b in zip(got, wanted, strict=True))
 print(equal, "of 20 lists of ten are equal")
 
 # %% [markdown]
-# All lists agree, in their order too. The database does not compare all clips by the formula. Each expert proposes its
+# All lists agree, in their order too. The database does not score all clips by the formula. Each expert proposes its
 # best `depth` clips, and only those that were proposed are scored: a clip is missed if no expert has it near the top.
 #
 # > **Predict.** There are 200 clips, and the best ten are wanted. How few may each expert propose?
@@ -540,8 +557,8 @@ database.close()
 # %% [markdown]
 # With ten each some are missed: a clip can be good for all experts together and the best for none. Fifty each are
 # enough here; Exercise 3 says when it is proven that nothing was missed. Be careful with what this has shown. Embedded
-# mode is Qdrant's client in Python, and compares with every clip: our test checks the query, not the speed. We have not
-# tried a server or a cluster.
+# mode is a part of Qdrant's Python client that compares the query with every clip: our test checks the query, not the
+# speed. We have not tried a server or a cluster.
 #
 # ## Train with two processes
 #
@@ -575,13 +592,14 @@ with tempfile.TemporaryDirectory() as folder:
         print(name, " ".join(f"≈ {loss:.4f}" for loss in losses[name]))
 
 # %% [markdown]
-# They are alike, in every epoch. What sharing is for is a GPU for each process, and batches larger than one of them
-# could hold. We have not had two GPUs to measure that.
+# They are alike, in both epochs. Sharing pays when each process has a GPU of its own, and when a batch is larger than
+# one GPU could hold. We have not had two GPUs to measure that.
 #
 # ## Estimate a billion by arithmetic
 #
-# A table needs no billion clips. It needs numbers that were measured, and what each of them grows with: vectors and the
-# time to compare grow with the clips; the graph's build a little faster, with $n \log n$.
+# An estimate needs no billion clips. It needs numbers that were measured, and what each of them grows with. Memory and
+# the time of an exact search grow with the number of clips $n$. The graph's build grows a little faster, with
+# $n \log n$, and its search, we assume, with $\log n$. A machine has 256 GB.
 
 # %%
 for label, (kind, dtype, ef) in KINDS.items():
@@ -622,29 +640,29 @@ for a, b in zip(*losses.values(), strict=True):
     assert abs(a - b) < 1e-3 * a
 
 # %% [markdown]
-# So a billion clips are a handful of machines, not a data centre. A graph over them answers one query in milliseconds
-# of one core, *if* its time goes on growing as slowly as up to a million, which this table assumes and we have not
-# measured. The exact index would want dozens of cores to answer in a second. What the table leaves out is larger: the
-# experts have to watch the films. An expert that looks at a clip for a tenth of a second needs three years of one
-# machine for a billion.
+# So a billion clips fit on a handful of machines. A graph over them answers one query in milliseconds of one core, *if*
+# its time goes on growing as slowly as it does up to a million, which we have not measured. The exact index would need
+# dozens of cores to answer in a second. What the table leaves out is larger: the experts have to watch the films. An
+# expert that looks at each clip for a tenth of a second keeps one machine busy for three years.
 #
 # ## Summary
 #
-# - Divided by a number that only the sentence and the pattern know, MEE's score is an inner product. Grouped by
-#   pattern, an index of inner products ranks clips exactly as `model.score` does.
-# - A graph of neighbours finds the best by walking. Greedy walks get stuck; keeping the best `ef` frees them, and a
-#   coarse layer gives them a good start.
-# - Exact search takes time in proportion to the clips; a graph takes far less and grows far slower, and costs memory, a
-#   long build, and a few of the best. Its recall depends on the queries: trust in one expert makes it harder.
+# - MEE's score is an inner product divided by a number that depends only on the sentence and the clip's pattern. So an
+#   index of inner products, grouped by pattern, ranks clips exactly as `model.score` does.
+# - A graph of neighbours is searched by walking. A walk that keeps one point gets stuck; keeping the best `ef` frees
+#   it, and a coarse layer gives it a good start.
+# - Exact search takes time in proportion to the clips; a graph takes far less, and its time grows far more slowly, but
+#   it costs memory, a long build, and a few of the best. Its recall depends on the queries: trust in one expert makes
+#   it harder.
 # - Without the denominator no error is raised, and clips that lack an expert sink.
-# - A database can evaluate the same score, with absent experts absent and the weights as a formula. Two processes that
-#   share a batch learn what one learns from the whole of it.
+# - A database can evaluate the same score as a formula, and stores nothing for absent experts. Two processes that share
+#   each batch train with the same losses as one.
 #
 # ## Exercises
 #
 # 1. How many bytes do a million clips take, if each expert may be missing?
 # 2. Write the grouped search for any number of sentences and experts.
-# 3. Every expert proposes its best clips. When is it proven that nothing better was missed?
+# 3. Every expert proposes its best clips. When is it proven that no better clip was missed?
 #
 # Write them in the [exercise notebook](exercises/16_scale.ipynb); one way to do it is in the
 # [solutions](solutions/16_scale.ipynb).

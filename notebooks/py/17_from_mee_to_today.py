@@ -57,7 +57,8 @@ draw("here_17", "You are here: weights and score, for which attention can stand 
 # \mathrm{attention}(q, K, V) = \mathrm{softmax}\!\left(\frac{K q}{\sqrt{d}}\right)^{\!\top} V
 # $$
 #
-# > **Predict.** Which of these three keys gets most of the weight, and which value will the result be near?
+# > **Predict.** Look at the three keys in the next cell. Which gets most of the weight, and which value will the result
+# > be near?
 
 # %%
 query = torch.tensor([1.0, 2.0])
@@ -105,7 +106,8 @@ print("divided by what is left:  ", softmax_first / softmax_first.sum())
 
 # %% [markdown]
 # They do, because the softmax's own denominator cancels. So the masked score of [lesson 04](04_mixture_weights.ipynb)
-# *is* attention, with one query per sentence, one key per expert, and similarities as values.
+# *is* attention, with one query per sentence, one key per expert, and similarities as values. Only the division by
+# $\sqrt{d}$ is left out (`scale=1.0`).
 
 # %%
 similarity = torch.tensor([0.8, 0.1, 0.4])
@@ -117,16 +119,16 @@ print(f"attention {attention.item():.3f}, MEE {by_mee:.3f}")
 assert_close(attention[0, 0], by_mee)
 
 # %% [markdown]
-# What do the keys not see? They do not see the clip. They are learnt once and are the same for every clip, so a film
-# whose sound is noise cannot lower the weight of its sound: the sentence decides alone. *A weight says how useful an
-# expert is beside the others, not what the sentence is about*; and the weight says so of the expert in general, not of
-# the expert in this film.
+# The keys do not see the clip. They are learnt once and are the same for every clip, so a film whose sound is noise
+# cannot lower the weight of its sound: the sentence decides alone. Lesson 04 said that *a weight says how useful an
+# expert is beside the others, not what the sentence is about*. Now add that the weight speaks of the expert in general,
+# not of the expert in this film.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Let the experts of a clip look at each other
 #
-# A **transformer** takes both queries and keys from the clip. Each expert becomes a [token](glossary.md#token), a
-# vector of some common width. Each token asks all tokens of its clip, itself included, and adds the answer to itself.
+# A **transformer** takes queries, keys and values all from the clip. Each expert becomes a [token](glossary.md#token),
+# a vector of some common width. Each token asks all tokens of its clip, itself included, and adds the answer to itself.
 # MMT, the multi-modal transformer ([Gabeur et al., 2020](references.md#gabeur2020)), put such layers on top of a model
 # like MEE.
 #
@@ -159,8 +161,8 @@ print(weights)
 
 # %% [markdown]
 # The zeros stand in the face's column: no expert gets an answer from the face. The face's own row is filled all the
-# same, as an absent token still asks. What comes out of that row has to be dropped, and is. Here is the second clip
-# beside what a sentence does in MEE:
+# same, as an absent token still asks. What comes out of that row has to be dropped, as our model below does. Here is
+# the second clip beside what a sentence does in MEE:
 
 # %% tags=["remove-input"]
 draw(
@@ -169,9 +171,10 @@ draw(
 )
 
 # %% [markdown]
-# The rest of the [transformer layer](glossary.md#transformer-layer) adds the answers to the tokens, and then a small
-# network does the same to each token by itself. A **layer norm**, which brings each token to mean 0 and variance 1 over
-# its own dimensions, stands before both.
+# The rest of the [transformer layer](glossary.md#transformer-layer) adds the answers to the tokens. Then a small
+# network takes each token by itself, and what it gives is added to the token, too. A **layer norm**, which brings each
+# token to mean 0 and variance 1 over its own dimensions, stands before the attention and before the network.
+
 
 # %%
 def transformer_layer(x, present, layer):
@@ -200,15 +203,15 @@ print("right:", packaged[1, 0].detach())
 print("wrong:", wrong[1, 0].detach())
 
 # %% [markdown]
-# It gives numbers, and of a similar size. The audio of the second clip has now listened to an absent face. No
-# shape is wrong and nothing is NaN; only a comparison with a second implementation tells.
+# It gives numbers, and of a similar size. The audio of the second clip has now listened to the absent face and to
+# nothing else. No shape is wrong and nothing is NaN; only a comparison with a second implementation shows the mistake.
 #
 # ## Build a model whose experts look at each other
 #
-# This is the smallest change of MEE: on the side of the clip, each [gated unit](glossary.md#gated-embedding-unit)
-# becomes a plain linear layer, and a transformer layer sees all tokens. Its outputs have length 1, as before. The text
-# side, the weights and the masked score stay. A learnt vector is added to each token, as nothing else in the layer
-# knows which expert is which.
+# Here is a small change to MEE: on the side of the clip, each [gated unit](glossary.md#gated-embedding-unit) becomes a
+# plain linear layer, and a transformer layer sees all tokens. Its outputs have length 1, as before. The text side, the
+# weights and the masked score stay. A learnt vector is added to each token, as nothing else in the layer knows which
+# expert is which.
 
 # %%
 from mee import VideoEmbedding, VideoTextMEE
@@ -313,7 +316,8 @@ for name, model in models.items():
 # In MEE, an expert's vector comes from that expert alone. So you may embed the clips once and take experts away
 # afterwards, as `video.keep(kept)` does, and as the curves of [lesson 05](05_missing_faces.ipynb) were made.
 #
-# > **Predict.** What if the transformer's clips are embedded whole, and experts deleted from the embeddings?
+# > **Predict.** Now the transformer's clips are embedded whole, and experts are deleted from the embeddings. Will R@10
+# > be lower, the same or higher?
 
 # %%
 for name, model in models.items():
@@ -326,21 +330,21 @@ for name, model in models.items():
 assert after - before > 0.5  # of the transformer, the last of the loop
 
 # %% [markdown]
-# The weighted mean gives the same both ways. The transformer seems better than it is: ≈ 32 instead of ≈ 29. The other
-# experts had listened to the deleted ones before those went, and still carry what they heard. A film that never had the
-# expert cannot do that. So for such a model experts are deleted first and clips embedded afterwards, as in all that
-# follows.
+# The weighted mean gives the same both ways. The transformer's R@10 is higher, ≈ 32 instead of ≈ 29, so the model seems
+# better than it is. The experts that are left had listened to the deleted ones before those went, and still carry what
+# they heard. A film that never had the expert cannot do that. So for such a model experts are deleted first and clips
+# embedded afterwards, as in all that follows.
 #
 # > **Aside.** `mee.robustness` deletes from the embeddings. That is right for MEE, and only for models like it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Compare the two fairly
 #
-# Two small models and one seed say little. The command `experiments/attention.py` compares with more care, and its
+# Two small models and one seed say little. The script `experiments/attention.py` compares with more care, and its
 # record is among the book's data. Both networks get the same films, text side, loss and batches, and 12 epochs. For
 # each, one learning rate out of the same six is chosen on the [validation films](glossary.md#validation-split). Then
-# several seeds are trained, and meet the test films once. The transformer had a little more help: that it does without
-# dropout inside the layer, and that its tokens are not scaled to length 1, was chosen on validation, too.
+# several seeds are trained, and meet the test films once. The transformer had a little more help: validation also chose
+# that it has no dropout inside the layer, and that its tokens are not scaled to length 1.
 
 # %%
 record = json.loads(Path("data/attention.json").read_text())["tinyclips"]
@@ -350,6 +354,10 @@ print("R@10 on validation for lr", *record["grid"])
 for name in ("weighted mean", "transformer"):
     shown = " ".join(f"{x:.1f}" for x in rows[name]["validation"])
     print(f"{name:13} {shown}   ({rows[name]['parameters']:,} parameters)")
+
+# %% [markdown]
+# Validation chooses a rate of 0.008 for the weighted mean and 0.002 for the transformer. Neither is at an end of the
+# list, so the six rates were wide enough.
 
 # %% [markdown]
 # Both networks were also trained for 30 epochs. The next cell prints how many seeds each number rests on.
@@ -372,6 +380,7 @@ print(f"chance: {record['chance']['t2v']['R@10']:.1f}")
 # How sure is the difference? All rows meet the same captions and the same deletions, so the interval can be that of the
 # [paired difference](glossary.md#paired-comparison) ([lesson 12](12_ablations.ipynb)). The cell prints one, in points
 # of R@10, for each share of deleted experts:
+
 
 # %%
 def show_difference(label, against, score="paper"):
@@ -405,6 +414,7 @@ draw(
 
 # %% [markdown]
 # Dropping takes no more than a smaller mask. Here is a batch of 64 films before and after, with a share of 0.3:
+
 
 # %%
 def drop_experts(batch, share, seed):
@@ -522,10 +532,10 @@ assert longer[0] > longer[1] + 1
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## InfoNCE both ways is CLIP's loss
 #
-# In 2021 **CLIP** ([Radford et al., 2021](references.md#radford2021)) learnt pictures and their texts from the web, and
-# changed what most people start from. You know its loss already. Take a batch's scores, rows texts, columns pictures;
-# divide by a [temperature](glossary.md#temperature); ask each row for its right column and each column for its right
-# row, by cross-entropy; take the mean of both.
+# In 2021 **CLIP** ([Radford et al., 2021](references.md#radford2021)) learnt from pictures and their texts on the web,
+# and became what many later works start from. You know its loss already. Take a batch's scores, rows texts, columns
+# pictures; divide by a [temperature](glossary.md#temperature); ask each row for its right column and each column for
+# its right row, by cross-entropy; take the mean of both.
 
 # %%
 from mee import InfoNCELoss
@@ -548,8 +558,8 @@ assert_close(clip_loss, InfoNCELoss(0.07)(scores))
 # - **Temperature**: learnt with the rest, as its logarithm. It starts at 0.07, and the scores are never multiplied by
 #   more than 100.
 #
-# > **Predict.** Where should the gradient push the temperature for these scores, whose right pairs are all ahead? And
-# > where for scores that rank some pairs wrongly?
+# > **Predict.** Which way will training push the temperature for these scores, whose right pairs are all ahead: up or
+# > down? And for scores that rank some pairs wrongly?
 
 # %%
 confused = torch.tensor([[0.2, 0.9, 0.1], [0.3, 0.6, 0.5], [0.8, 0.4, 0.0]])
@@ -561,13 +571,14 @@ for name, matrix in (("right pairs ahead", scores), ("two pairs wrong", confused
     print(f"{name}: gradient {log_t.grad:+.2f}, so the temperature gets {towards}")
 
 # %% [markdown]
-# Where the right pairs are ahead, the gradient makes the model surer; where they are not, less sure. The limit of 100
-# keeps the temperature from shrinking for ever.
+# Training moves against the gradient. Where the right pairs are ahead, the temperature falls and makes the model surer;
+# where they are not, it rises and makes the model less sure. The limit of 100 keeps the temperature from falling for
+# ever.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Tell the mixtures of experts apart
 #
-# The words have meant three things:
+# The words *mixture of experts* have meant three things:
 #
 # | | what is an expert? | who weighs? | how many are computed? |
 # | --- | --- | --- | --- |
@@ -584,9 +595,9 @@ draw(
 )
 
 # %% [markdown]
-# In Mixtral ([Jiang et al., 2024](references.md#jiang2024)), each layer has eight experts, and a
-# [router](glossary.md#router) picks two for every token. Here is such a layer in small, with four experts and two per
-# token; the drawing shows its first token.
+# In the language model Mixtral ([Jiang et al., 2024](references.md#jiang2024)), each layer has eight experts, and a
+# [router](glossary.md#router) picks two for every token, which here stands for a word or a part of one. Here is such a
+# layer in small, with four experts and two per token; the drawing shows its first token.
 
 # %%
 torch.manual_seed(3)
@@ -601,8 +612,8 @@ print(chosen)
 print(gates.detach())
 
 # %% [markdown]
-# Each expert computes only those tokens that chose it. The result is the same as computing all four and giving two of
-# them a weight of zero, and is cheaper:
+# Each expert computes only those tokens that chose it. The result is the same as if all four were computed and two of
+# them got a weight of zero, but it is cheaper:
 
 # %%
 out = torch.zeros_like(x)
@@ -621,16 +632,16 @@ print(f"parameters of all experts {4 * each:,}, used for one token {2 * each:,}"
 
 # %% [markdown]
 # One token uses half of the parameters. With two experts out of eight it uses a quarter: this is how such a model holds
-# many parameters and computes with few. Note the uneven load above. Left alone, a router may send almost everything to
-# the same experts, which is why such layers are trained with an extra loss that asks for an even load.
+# many parameters and computes with few. But the load above is uneven. Left alone, a router may send almost everything
+# to the same experts, so such layers are trained with an extra loss that asks for an even load.
 #
-# MEE needs no such loss. Its experts are not interchangeable: nobody has to teach the sound expert to be about sound.
-# And MEE has nothing to save, since an expert's vectors are computed once per clip and kept in the index.
+# MEE needs no such loss. Its experts are not interchangeable: the sound expert is about sound from the start. And MEE
+# has nothing to save, since an expert's vectors are computed once per clip and kept in the index.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## See where each idea went, from 2018 to today
 #
-# Dates are those of the first version on arXiv; an arrow says *takes up*.
+# Dates are those of the first version on arXiv; an arrow leads from a work to one that takes it up.
 
 # %% tags=["remove-input"]
 draw(
@@ -639,34 +650,35 @@ draw(
 )
 
 # %% [markdown]
-# The first line kept experts with fixed features and changed how they are put together: CE lets experts gate one
-# another ([Liu et al., 2019](references.md#liu2019)), MMT puts a transformer over their tokens ([Gabeur et al.,
-# 2020](references.md#gabeur2020)).
+# The first line kept experts with fixed features and changed how they are put together: CE, collaborative experts, lets
+# experts gate one another ([Liu et al., 2019](references.md#liu2019)), MMT puts a transformer over their tokens
+# ([Gabeur et al., 2020](references.md#gabeur2020)).
 #
-# The second learnt from videos: HowTo100M from 136 million narrated clips ([Miech et al.,
-# 2019](references.md#miech2019)), MIL-NCE without any fixed features ([Miech et al., 2020](references.md#miech2020)),
-# Frozen from pictures and videos in one encoder ([Bain et al., 2021](references.md#bain2021)), InternVideo2 with up to
-# 6 billion parameters ([Wang et al., 2024](references.md#wang2024)).
+# The second learnt from far more videos. HowTo100M has 136 million narrated clips ([Miech et al.,
+# 2019](references.md#miech2019)), and MIL-NCE learnt from these without any fixed features ([Miech et al.,
+# 2020](references.md#miech2020)). Frozen learns from pictures and videos in one encoder ([Bain et al.,
+# 2021](references.md#bain2021)), and InternVideo2 has up to 6 billion parameters ([Wang et al.,
+# 2024](references.md#wang2024)).
 #
 # The third began with pictures and their texts: CLIP, its use for video search in CLIP4Clip ([Luo et al.,
 # 2021](references.md#luo2021)), and ImageBind, which puts six kinds of data into one space ([Girdhar et al.,
 # 2023](references.md#girdhar2023)).
 #
-# Much of MEE's frame is in all three: text and video embedded apart, a product as the score, a loss that ranks the
-# right pair within its batch. And wherever there are several sources again, there is the old question: what about a
+# All three keep much of MEE's frame: text and video are embedded apart, a product is the score, and a loss ranks the
+# right pair within its batch. And wherever a model has several sources again, the old question is back: what about a
 # clip that lacks one?
 #
 # ## Summary
 #
 # MEE's weighted mean is attention with one query, the sentence, and keys that do not look at the clip. A transformer
-# layer over expert tokens looks at the clip, and with a mask it can do without absent experts, too; on TinyClips the
-# weighted mean is better all the same. Modality dropout helps the paper's score when much is missing and costs when
-# nothing is; with the calibrated score it gains little or nothing. InfoNCE both ways is CLIP's loss. An *expert* is a
-# source of features here, and a part of the network in a language model.
+# layer over expert tokens looks at the clip, and with a mask it does without absent experts, too; on TinyClips the
+# weighted mean is still better. Modality dropout helps the paper's score when much is missing and costs when nothing
+# is; with the calibrated score it gains little or nothing. InfoNCE both ways is CLIP's loss. An *expert* is a source of
+# features here, and a part of the network in a language model.
 #
 # ## Exercises
 #
-# 1. Attention for one query, with a mask, for a clip that may have nothing at all.
+# 1. Attention for one query, with a mask, for a clip that may lack every expert.
 # 2. Modality dropout by hand, which never takes a clip's last expert.
 # 3. A router for any number of experts per token, which computes no more than it must.
 #

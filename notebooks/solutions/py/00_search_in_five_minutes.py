@@ -39,7 +39,7 @@ def facts_of(hits):
 # %% [markdown]
 # ## Exercise 1
 #
-# Find a film at the beach that shows a boat. Any sentence will do that brings one into the first four.
+# Find a film at the beach that shows a boat. Any sentence will do that brings such a film into the first four.
 
 # %% tags=["solution"]
 # set my_sentence to a str

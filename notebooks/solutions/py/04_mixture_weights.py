@@ -130,8 +130,8 @@ assert set(weights_for) == {0, 1, 2, 3} - {never}, "weights for the three others
 print("exercise 2: three clips can come first, and one never")
 
 # %% [markdown] tags=["solution"]
-# Clip 3 is below clip 2 by every expert, so every mean of its similarities is below the same mean of clip 2's. No trust
-# helps a clip that no expert finds best.
+# Clip 3 is below clip 2 by every expert, so every mean of its similarities is below the same mean of clip 2's. No
+# weights help a clip that another clip beats by every expert.
 
 # %% [markdown]
 # ## Exercise 3

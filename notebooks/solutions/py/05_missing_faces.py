@@ -177,6 +177,6 @@ assert r10["z"] > r10["mask"], "z should be above the mask here"
 print(", ".join(f"{name} ≈ {value:.1f}" for name, value in r10.items()))
 
 # %% [markdown] tags=["solution"]
-# Centring helps a little: it corrects for each expert's cosines lying elsewhere. Most of the gain comes from the
-# denominator, which corrects for a mean over few cosines varying more. [What we found](../found.md) asks the same
+# Centring helps a little: each expert's cosines have a mean of their own, and centring removes it. Most of the gain
+# comes from the denominator, because a mean over few cosines varies more. [What we found](../found.md) asks the same
 # question of three data sets, with intervals.

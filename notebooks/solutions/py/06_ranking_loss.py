@@ -29,12 +29,12 @@ from mee.metrics import retrieval_metrics, summarise
 # %% [markdown]
 # ## Exercise 1
 #
-# Two matrices that surprise. Rows are texts, columns are clips, right pairs on the diagonal, margin 0.2.
+# Build two surprising matrices. Rows are texts, columns are clips, right pairs on the diagonal, margin 0.2.
 #
 # The first matrix ranks all right pairs first, in both directions, and has a loss all the same.
 #
 # The second matrix is 10 x 10. Cut it into two batches, the first five and the last five: each batch has loss 0. But
-# among all ten, no text finds its clip first, as a training loss of 0 knows only the wrong answers of its batch.
+# among all ten, no text finds its clip first: a training loss of 0 speaks only of the wrong answers in its batch.
 
 # %% tags=["solution"]
 # set costly (4, 4): R@1 of 100 both ways, and a max-margin loss above 0.1
@@ -89,7 +89,7 @@ print("exercise 2: equal to autograd for three sizes and temperatures")
 
 # %% [markdown] tags=["solution"]
 # Shares sum to 1 in a row, and in a column, so all entries of the gradient sum to 0, as they did for max margin:
-# InfoNCE does not change either if all scores rise together.
+# InfoNCE, too, stays the same if all scores rise together.
 
 # %% [markdown]
 # ## Exercise 3

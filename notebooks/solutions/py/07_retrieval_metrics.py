@@ -62,10 +62,10 @@ else:
 # %% [markdown]
 # ## Exercise 2
 #
-# The lesson went from the number of queries to the width of an interval. Go back. How many queries does a test set
-# need so that the 95 % interval of a percentage $p$ reaches no further than $h$ points to either side? And how many
-# does it need so that a paired difference of $h$ points is clear of 0, between two models that disagree on a share $d$
-# of the queries?
+# The lesson went from the number of queries to the width of an interval. Now go the other way. How many queries does
+# a test set need so that the 95 % interval of a percentage $p$ reaches no further than $h$ points to either side? And
+# how many does it need so that a paired difference of $h$ points is clear of 0, between two models that disagree on a
+# share $d$ of the queries?
 
 # %% tags=["solution"]
 # write queries_for(p, h): p between 0 and 1, h in points; return the smallest whole

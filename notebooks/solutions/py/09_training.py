@@ -36,7 +36,7 @@ clips = read_clips("data/tinyclips.h5")
 # ## Exercise 1
 #
 # How many steps does a run take, and how large is the learning rate in each epoch? A last batch of one clip is left
-# out; a last batch of two is used.
+# out; a last batch of two or more is used.
 
 
 # %% tags=["solution"]

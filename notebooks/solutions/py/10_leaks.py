@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: Which numbers flatter?
 #
-# Three exercises to [the lesson](../10_leaks.ipynb).
+# Three exercises for [the lesson](../10_leaks.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/10_leaks.ipynb)
@@ -145,7 +145,7 @@ print("exercise 2: three honest scores and three leaky ones told apart")
 # whatever the sentence. Can the model be repaired without training it again?
 #
 # Add one number, the same for all clips without a face, to their scores. Choose the number on the **validation** split,
-# and look at the test split once. How much of the loss comes back?
+# and look at the test split once. How much of the lost R@10 comes back?
 
 # %%
 clips = read_clips("data/tinyclips.h5")
@@ -208,5 +208,6 @@ assert after > before + 1.5, "on the test split R@10 should rise by some points"
 print(f"R@10 on the test split: ≈ {before:.1f} before, ≈ {after:.1f} after")
 
 # %% [markdown] tags=["solution"]
-# A part of the loss comes back, not all: the lesson's honest models are still ahead. One number moves clips without a
-# face up. No number can teach the face expert what a beard is: the expert never learnt it, as *any face* was enough.
+# Some of the lost R@10 comes back, but not all: the lesson's honest models are still ahead. One number moves clips
+# without a face up. But no number can teach the face expert what a beard is: it never learnt that, as *any face* was
+# enough.

@@ -41,8 +41,8 @@ folder = Path(temporary.name)
 # ## Exercise 1
 #
 # The axes of `extract.motion(...).reshape(3, 10, 12)` are segment of time, place and kind. Place 0 is the whole frame;
-# the first eight kinds are right, up right, up, up left, left, down left, down, down right. Say in one word which way a
-# film goes. A film in which nothing moves has a vector of zeros.
+# the first eight kinds are right, up right, up, up left, left, down left, down, down right. Write a function that says
+# in one word which way things move in a film. A film in which nothing moves has a vector of zeros.
 
 
 # %% tags=["solution"]
@@ -70,7 +70,8 @@ print("exercise 1: right for four ways, one played backwards, and a still film")
 # %% [markdown]
 # ## Exercise 2
 #
-# Take a film into the index with one function. The model and the index are those of the lesson.
+# Write one function that takes a film into the index. The model is that of the lesson, and the index holds its 500 test
+# films.
 
 # %%
 from mee import ClipIndex, load_model, read_clips
@@ -131,9 +132,9 @@ print("exercise 2: two films found with their experts; a broken one leaves no tr
 # %% [markdown]
 # ## Exercise 3
 #
-# Now take a video of your own, a few seconds with your phone, put the file somewhere, and ask for it by what you can
-# see, how it moves and what you can hear. If you have none at hand, leave `None`: a stand-in is drawn. What is found,
-# and what is not? How near is the nearest film that the model has learnt from?
+# Now film a few seconds with your phone, copy the file to your computer, and ask for it by what you can see, how it
+# moves and what you can hear. If you have no video at hand, leave `None`: a stand-in is drawn. Which sentences find it,
+# and which do not? How near is the nearest film that the model has learnt from?
 
 # %% tags=["solution"]
 # set my_video to the path of your film (a str), or None; and my_sentences to a list of
@@ -171,6 +172,6 @@ for sentence, place in zip(my_sentences, places, strict=True):
     print(f"place {place:>3} of {len(index)}: {sentence}")
 
 # %% [markdown] tags=["solution"]
-# The stand-in is drawn by the hand that drew the training films, and each of the three sentences ranks it far above the
-# middle, though none says everything. With a film from a phone, expect what the lesson's portrait showed.
+# The stand-in is drawn by the program that drew the training films, and each of the three sentences ranks it far above
+# the middle, though none says everything. With a film from a phone, expect what the lesson's portrait showed.
 # `extract.inspect(path)` draws what each expert saw of a film.

@@ -28,11 +28,11 @@ from mee.metrics import ranks, summarise
 # %% [markdown]
 # ## Exercise 1
 #
-# Count the parameters of any such network, layer by layer, without making it. A linear layer from
-# $i$ to $o$ numbers has $io + o$. A gated unit has one from $i$ to $o$, one from $o$ to $o$, and a
-# batch norm with $2o$. NetVLAD with $K$ centres in $D$ dimensions has two sets of $DK$ numbers, and
-# a batch norm with $2K$; it gives $KD$ numbers. Every expert has a unit for clips and one for
-# sentences, and one more linear layer on the sentence gives the weights.
+# Count the parameters of any such network, layer by layer, without building it. A linear layer from
+# $i$ to $o$ numbers has $io + o$ parameters. A gated unit has a linear layer from $i$ to $o$, one
+# from $o$ to $o$, and a batch norm with $2o$. NetVLAD with $K$ centres in $D$ dimensions has two
+# sets of $DK$ numbers, and a batch norm with $2K$; it gives $KD$ numbers. Every expert has a unit
+# for clips and one for sentences, and one more linear layer on the sentence gives the weights.
 #
 # Then shrink the paper's network: with everything else as it is, how many centres for the words may
 # it have at most, if it is to stay below 20 million?
@@ -97,10 +97,11 @@ print("exercise 1: right for three networks, and the paper's is shrunk")
 # %% [markdown]
 # ## Exercise 2
 #
-# From a large gallery to a small one there is a formula, and back there is none. The obvious guess
-# is this: a query with $r - 1$ of $N - 1$ clips above it has the same share of $M - 1$ above it.
-# Write the guess. The check trains a small model on TinyClips, hides 400 of the 500 test films, and
-# lets your guess say R@1, R@10 and the median rank among all 500. Which of the three can it tell?
+# A formula leads from a rank in a large gallery to one in a small gallery; none leads back. The
+# nearest guess is this: a query with $r - 1$ of $N - 1$ clips above it has the same share of
+# $M - 1$ above it. Write the guess. The check trains a small model on TinyClips, hides 400 of the
+# 500 test films, and lets your guess say R@1, R@10 and the median rank among all 500. Which of the
+# three does the guess get right?
 
 
 # %% tags=["solution"]
@@ -139,18 +140,18 @@ assert set(tells) == right, f"within a quarter of the truth: {len(right)} of the
 print("exercise 2: right, and seen on a model")
 
 # %% [markdown] tags=["solution"]
-# The guess says that first stays first, however large the gallery gets: its R@1 is that of the small
-# gallery, several times too high. Ranks 1 and 2 of 100 become 1 and 6 of 500, so its R@10 is the
-# small gallery's R@2, and that is near the truth. The median is a share, and a share is what a small
-# gallery shows. The nearer to the top, the less a small gallery tells.
+# The guess says that first stays first, however large the gallery gets: its R@1 is that of the
+# small gallery, several times too high. Ranks 1 and 2 of 100 become 1 and 6 of 500, so its R@10 is
+# the small gallery's R@2, and that is near the truth. The median is a share, and a small gallery
+# shows shares well. The nearer a number looks to the top, the less a small gallery says about it.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# You have a new idea. Single runs of the old model and of the new one both scatter by a standard
-# deviation of $s$ points of R@10 from seed to seed, and you hope for a gain of $d$ points. How many
-# seeds of each do you need, so that the 95 % interval of the difference of the two means is clear
-# of 0 when the measured difference is just $d$?
+# You have a new idea. From seed to seed, R@10 of the old model and of the new one varies with a
+# standard deviation of $s$ points, and you hope for a gain of $d$ points. How many seeds of each do
+# you need, so that the 95 % interval of the difference of the two means is clear of 0 when the
+# measured difference is just $d$?
 
 # %% tags=["solution"]
 # write seeds_for(s, d): the smallest whole number of seeds of each model; the interval
@@ -178,5 +179,5 @@ assert 0.01 < ((new - old) > 1.0).double().mean() < 0.04
 print("exercise 3: right; one in forty labs with a useless idea believes in it")
 
 # %% [markdown] tags=["solution"]
-# With a scatter of one point and a hope of one point it takes eight seeds of each. Three seeds show
-# gains of 1.6 points.
+# With a standard deviation of one point, a gain of one point takes eight seeds of each. Three seeds
+# of each can show a gain of 1.6 points.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What does search answer wrongly without a word of doubt?
 #
-# Three exercises to [the lesson](../15_wrong_answers.ipynb).
+# Three exercises for [the lesson](../15_wrong_answers.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/15_wrong_answers.ipynb)
@@ -73,11 +73,11 @@ print("exercise 1: right for eighty hits")
 # ## Exercise 2
 #
 # *A car and a bell rings* also finds silent cars: what a clip lacks cannot count against it. Write a search that does
-# not pretend: it gives only clips that **have** the expert which the sentence trusts most. The order stays that of
+# not pretend: it returns only clips that **have** the expert which the sentence trusts most. The order stays that of
 # `search.answer`.
 #
 # `answer.weights` is a dict, expert to weight of the sentence. `search.index.search(sentence, k)` gives as many hits as
-# you like.
+# you ask for.
 
 
 # %% tags=["solution"]
@@ -122,13 +122,13 @@ assert "silence" not in heard, (
 print("exercise 2: right for four sentences")
 
 # %% [markdown] tags=["solution"]
-# Whether that is better depends on the question. A person who looks for a car and mentions the bell in passing may well
-# want the silent film. An interface can leave the choice to them, as one more box to tick.
+# Whether that is better depends on the question. Somebody who looks for a car and mentions the bell in passing may well
+# want the silent film. A search page can leave the choice to them, as one more box to tick.
 
 # %% [markdown]
 # ## Exercise 3
 #
-# Your own sentences, with what is true as the judge. A judge is a function of a clip's facts that says whether the
+# Write sentences of your own, and a judge for each. A judge is a function of a clip's facts that says whether the
 # sentence fits. Find three sentences that have a fitting clip among the first five, and one that **fails**: several
 # clips fit, and none of the first five does.
 #

@@ -79,13 +79,15 @@ for dtype, width in (("float32", 4), ("float16", 2)):
 print("exercise 1: right, for complete clips and for an index of 3,000 with gaps")
 
 # %% [markdown] tags=["solution"]
-# For the lesson's million clips, 4 x 64 dimensions with a third and a tenth missing: 913 MB, or 457 MB in float16.
+# A million clips like the lesson's, with 4 × 64 dimensions, a third of the faces and a tenth of the sounds missing,
+# take 913 MB, or 457 MB in float16.
 
 # %% [markdown]
 # ## Exercise 2
 #
-# The lesson's search by hand knew one sentence and two experts. Write it for any number of both, with tensors alone.
-# Take inner products with the clips of one group at a time, and never make a tensor of all sentences x all clips.
+# The lesson's search by hand knew one sentence and two experts. Write the search for any number of both, with tensors
+# alone. Take inner products with the clips of one group at a time, and never make a tensor of all sentences × all
+# clips.
 
 
 # %% tags=["solution"]
@@ -125,11 +127,11 @@ print("exercise 2: the best twelve of four random worlds, as in the library")
 # %% [markdown]
 # ## Exercise 3
 #
-# In a database every expert proposes its own best clips. Say each of them has proposed its best `depth`, and $l_e$ is
-# the similarity of the last one that expert $e$ proposed. A clip that was not proposed has a similarity of at most
-# $l_e$ for each expert that it has. How high can its score be, whatever experts it has? If the *k*-th best score of the
-# proposed clips is at least as high, then nothing better was missed, and that is proven, not hoped (Fagin's threshold
-# algorithm).
+# In the database every expert proposes its own best clips. Say each expert has proposed its best `depth` clips, and
+# $l_e$ is the similarity of the last one that expert $e$ proposed. A clip that was not proposed has a similarity of at
+# most $l_e$ for each expert that it has. How high can its score be, whatever experts it has? If the *k*-th best score
+# of the proposed clips is at least as high, then it is proven that no better clip was missed. (This is known as Fagin's
+# threshold algorithm.)
 #
 # Write the bound. Then find the smallest depth that proves the best ten, by doubling.
 

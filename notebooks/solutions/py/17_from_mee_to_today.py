@@ -64,14 +64,14 @@ assert_close(nothing, torch.zeros(3), msg="nothing present: zeros")
 print("exercise 1: equal to PyTorch's for five masks, and zeros for none")
 
 # %% [markdown] tags=["solution"]
-# Masked before the softmax, an absent expert has a weight of exactly zero. Its value could only do harm if it were
-# infinite or NaN, since zero times those is NaN; a library sets such rows to zero first.
+# An absent expert that is masked before the softmax has a weight of exactly zero. Its value can do harm only if it is
+# infinite or NaN, since zero times either is NaN; a library sets such rows to zero first.
 
 # %% [markdown]
 # ## Exercise 2
 #
 # Write modality dropout. Each expert that is present is dropped with probability `share`, but no clip loses its last
-# one: if all would go, one of the clip's own stays, drawn at random. What is absent stays absent.
+# one: if all would be dropped, one of those that the clip has stays, drawn at random. What is absent stays absent.
 
 
 # %% tags=["solution"]
