@@ -238,7 +238,7 @@ def two_processes():
         f"others. All embeddings are exchanged, so both hold the whole score matrix of {2 * batch} times "
         f"{2 * batch}, with "
         f"{2 * batch * (2 * batch - 1)} wrong pairs; without the exchange each would see {batch} times {batch}, and "
-        f"together {2 * batch * (batch - 1)} wrong pairs. At last the gradients are summed.",
+        f"together {2 * batch * (batch - 1)} wrong pairs. At last the gradients are averaged.",
     )
     heads = ((52, "batch"), (210, "embed"), (365, "exchange"), (548, "scores: 8 × 8 in both"))
     for x, words in heads:
