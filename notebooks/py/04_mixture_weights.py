@@ -113,7 +113,10 @@ print(by_loops)
 # Each row is a sentence and each column a clip. Here is how the last score, in row 2 and column 3, comes about:
 
 # %% tags=["remove-input"]
-draw("04_score_as_area", "The score is the mean height of columns as wide as the weights.")
+draw(
+    "04_score_as_area",
+    "The score is the mean height of columns as wide as the weights.",
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Predict.** *A bell rings* (row 1) trusts sound with 0.82 and looks with 0.18. What part do these two numbers play
