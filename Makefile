@@ -3,9 +3,11 @@
 #   PYTHON       the Python that makes the environment, 3.11 to 3.13      (python3)
 #   VENV         where the environment goes                               (.venv)
 #   TORCH_INDEX  a package index to take torch from, such as PyTorch's own index of CPU builds (unset: pip's setting)
+#   WORKERS      how many tests run side by side                 (one more than there are cores, as tests often wait)
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
+WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 
 BIN := $(VENV)/bin
 BOOK_READY := $(VENV)/.book-ready
@@ -36,9 +38,9 @@ test: $(TESTS_READY)  ## check style, types and spelling, run the tests and, onc
 	$(BIN)/ruff check .
 	$(BIN)/mypy mee
 	$(BIN)/codespell
-	$(BIN)/pytest -n auto --dist loadfile tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests
 ifneq ($(LESSONS),)
-	$(BIN)/pytest --nbval -n auto --dist loadscope notebooks
+	$(BIN)/pytest --nbval -n $(WORKERS) --dist loadscope notebooks
 endif
 
 bench: $(TESTS_READY)  ## how fast, against a plain transcription of the original: a table and a JSON file (quarter of an hour)
@@ -109,7 +111,7 @@ $(if $(TORCH_INDEX),@$(BIN)/python -m pip install --quiet --constraint constrain
 @PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(1)]'
 endef
 
-# The lessons turn videos into features (11), look up words (11, 12) and index clips (11, 14, 15).
+# The lessons turn videos into features and look up words (13), and index clips (00, 13, 15, 16).
 $(BOOK_READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,book$(comma)extract$(comma)words$(comma)search)
 	@touch $@
