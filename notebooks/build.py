@@ -186,8 +186,7 @@ def exercise(name, book=BOOK):
                     f"{script(f'solutions/{name}', book)}, cell {number + 1}: a cell tagged solution starts with a "
                     "comment that says what to do; the exercise keeps that and nothing else of the cell"
                 )
-            task = comment[0].rstrip().removeprefix("#").strip()
-            cell.source = f"# your turn: {task}\n..."
+            cell.source = f"# your turn\n{comment[0].rstrip()}\n..."
             cell.metadata["tags"] = ["your-turn"]
         elif "badges" in tags(cell):
             cell.source = badges(f"exercises/{name}.ipynb", address(book))

@@ -635,7 +635,7 @@ def test_facts_in_the_page(page, search, window):
     expect(told.get_by_text("Category: toys & <b>games</b>", exact=True)).to_have_count(len(numbers))
     expect(told.get_by_text(f"Words on screen: GREEN / {MARKUP} / xxx")).to_have_count(sum(i % 8 == 1 for i in numbers))
     assert told.locator("img[src=x], b").count() == 0
-    assert width(".board") > 240 and width(".board img") >= 120, "large enough to see something"
+    assert width(".board") > 250 and width(".board img") >= 120, "large enough to see something"
     links = page.get_by_role("link", name="Source video on www.youtube.com, from 2:17")
     expect(links).to_have_count(len(numbers))
     window.route("https://www.youtube.com/**", lambda route: route.fulfill(body="the source", content_type="text/html"))
@@ -647,7 +647,7 @@ def test_facts_in_the_page(page, search, window):
     assert there.evaluate("[window.opener, document.referrer]") == [None, ""]
     there.close()
     page.set_viewport_size({"width": 390, "height": 844})
-    assert width(".board") > 240 and width(".board img") >= 120
+    assert width(".board") > 250 and width(".board img") >= 120
     inner = told.locator(".facts").evaluate_all("all => all.map(e => e.scrollWidth)")
     assert max(inner) < 390, "a long word is broken, not cut off"
 

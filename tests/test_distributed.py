@@ -18,7 +18,7 @@ from mee.train import fit, prepare
 
 RUNS = {
     # 100 clips and 50 images, 16 at a time: six at the end, and with three ranks no batch splits evenly
-    "images": {"batch_size": 16, "image_rate": 0.5, "expert_loss": 0.3, "epochs": 1},
+    "images": {"batch_size": 16, "image_rate": 0.5, "expert_loss": 0.3},
     # the last batch has two clips: with three ranks one of them has none
     "tiny": {"batch_size": 3, "loss": "info-nce"},
 }

@@ -99,7 +99,7 @@ def visible(notebook):
 def check_code(book, name):
     """Code as a student would write it: short lines, few of them in a cell, and what is checked is mostly folded."""
     cells = visible(load(book, name))
-    for each in (name, f"solutions/{name}"):
+    for each in (name, f"solutions/{name}", f"exercises/{name}"):
         for cell in code(load(book, each)):
             if "setup" not in build.tags(cell):
                 wide = [line for line in cell.source.splitlines() if len(line) > 88]
@@ -394,7 +394,7 @@ def test_a_cell_that_takes_too_long_is_named(broken):
 def test_an_exercise_keeps_the_question_and_the_check_and_hides_the_answer(whole):
     notebook = nbformat.read(whole / "exercises" / "01_one.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells)
-    tasks = [cell.source for cell in notebook.cells if cell.source.startswith("# your turn: ")]
+    tasks = [cell.source for cell in notebook.cells if cell.source.startswith("# your turn\n# ")]
     assert len(tasks) == 3 and all(task.endswith("\n...") for task in tasks)
     assert text.startswith("# Exercises: ")
     assert "The same with weights" in text and "exercise 2: right" in text
@@ -549,7 +549,7 @@ def test_show_wants_words():
         lesson.show(Figure(), "  ")
 
 
-def shown(capsys, monkeypatch, function, *arguments):
+def shown(monkeypatch, function, *arguments):
     """(page, words): what a function of lesson.py hands to the notebook."""
     kept = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: kept.append(data))
@@ -558,24 +558,24 @@ def shown(capsys, monkeypatch, function, *arguments):
     return data["text/html"], data["text/plain"]
 
 
-def test_figures_are_sharp_drawings_stand_in_the_page_and_widgets_get_their_numbers(capsys, monkeypatch):
+def test_figures_are_sharp_drawings_stand_in_the_page_and_widgets_get_their_numbers(monkeypatch):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3, 2), dpi=100)
     figure.subplots().plot([1, 2])
-    page, words = shown(capsys, monkeypatch, lesson.show, figure, 'a line "up"', "It rises & rises.")
+    page, words = shown(monkeypatch, lesson.show, figure, 'a line "up"', "It rises & rises.")
     width = int(re.search(r'width="(\d+)"', page)[1])
     picture = base64.b64decode(re.search('base64,([^"]+)', page)[1])
     assert abs(lesson._size(picture)[0] - 2 * width) <= 1 and 200 < width < 320
     assert 'alt="a line &quot;up&quot;"' in page and "<figcaption>It rises &amp; rises.</figcaption>" in page
     assert words == '[figure: a line "up"]'
 
-    page, words = shown(capsys, monkeypatch, lesson.draw, "here_04", "You are here.")
+    page, words = shown(monkeypatch, lesson.draw, "here_04", "You are here.")
     assert page.startswith('<figure class="mee" id="here-04"') and words.startswith("[drawing: A map")
     drawing = (BOOK / "_static" / "drawings" / "here_04.svg").read_bytes()
     assert base64.b64encode(drawing).decode() in page and 'alt="A map of the model' in page
 
     data = {"names": ["</script>"], "numbers": (0.123456, 2)}
-    page, words = shown(capsys, monkeypatch, lesson.play_with, "gate_sliders", data, "three sliders")
+    page, words = shown(monkeypatch, lesson.play_with, "gate_sliders", data, "three sliders")
     assert '{"names":["<\\/script>"],"numbers":[0.1235,2]}' in page and page.count("</script>") == 1
     assert "three sliders" in words and "const EXPERTS = " in page

@@ -1,4 +1,4 @@
-"""A pencil for the book's drawings: it writes SVG that follows a page's text colour, light or dark.
+"""What the book's drawings are made with: SVG that follows a page's text colour, light or dark.
 
     python notebooks/drawings/kit.py              draw all: each NN.py beside this file, into _static/drawings
     python notebooks/drawings/kit.py 05           only lesson 05's

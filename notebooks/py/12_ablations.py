@@ -478,8 +478,8 @@ for label in groups["mixture"][1:]:
     assert points(label, "v2t", "R@1") > 1 and clear_of_0(label) == -1
 
 # %% [markdown]
-# And the weights? From sentence to film they help: both rows without them lie clear of 0, even strictly. Now look at the *other* direction, where each film ranks
-# sentences, and at R@1, the share of films whose own caption comes first:
+# And the weights? From sentence to film they help: both rows without them lie clear of 0, even strictly. Now look at
+# the *other* direction, where each film ranks sentences, and at R@1, the share of films whose own caption comes first:
 
 # %%
 for label in ("uniform weights", "one set of weights for all sentences"):
