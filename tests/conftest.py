@@ -18,6 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The programs of the repository, which are no part of the library.
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("notebooks", "data_scripts", "experiments")]
+sys.path.append(str(Path(__file__).parents[1]))  # tasks.py
 
 # One thread a test process: the tests run side by side, and threads that fight for cores are slower than none.
 torch.set_num_threads(1)

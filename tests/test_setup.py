@@ -1,7 +1,9 @@
 """The files that say what to install agree with each other, and hold nothing of the machine they were written on."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import mee
+import tasks
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -79,12 +82,61 @@ def test_conda_asks_for_the_same():
     assert {"book", "tests"} <= set(extras), "make book and make test are to work in conda's environment too"
 
 
-def test_the_makefile_installs_extras_that_exist():
-    named = re.findall(r"\$\(call install,([^)\n]+(?:\)[^)\n]+)*)\)", (ROOT / "Makefile").read_text())
-    named = [line.replace("$(comma)", ",").split(",") for line in named]
-    assert len(named) == 3
+def test_the_tasks_install_extras_that_exist():
+    named = [extras for _, extras in tasks.TASKS.values() if extras]
+    assert len(named) > 10
     for extras in named:
-        assert set(extras) <= set(EXTRAS), extras
+        assert set(extras.split(",")) <= set(EXTRAS), extras
+
+
+def test_make_knows_every_task():
+    (named,) = re.findall(r"^TASKS := (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert named.split() == list(tasks.TASKS)
+
+
+def run_tasks(*arguments, folder=ROOT):
+    """What ``python tasks.py`` prints, or its error."""
+    command = [sys.executable, "tasks.py", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def test_each_task_runs_files_that_exist():
+    listed = run_tasks("VENV=build/none")
+    for name, (function, _) in tasks.TASKS.items():
+        assert re.search(rf"^{name} +{re.escape(function.__doc__)}$", listed, re.M)
+    printed = run_tasks("-n", *(name for name in tasks.TASKS if "clean" not in name), "VENV=build/none")
+    assert not (ROOT / "build/none").exists()
+    scripts = {word for word in printed.split() if word.endswith(".py")}
+    assert len(scripts) > 5 and all((ROOT / script).is_file() for script in scripts), scripts
+    for line in printed.splitlines():
+        interpreter = ("build/none/bin/python", "'build\\none\\Scripts\\python.exe'")[os.name == "nt"]
+        assert line.startswith(f"{interpreter} "), line
+    assert "no task tset; there are: book, " in run_tasks("tset")
+
+
+def test_the_environment_is_set_up_once_and_after_a_change(tmp_path):
+    for name in ("tasks.py", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    code = """
+import subprocess, tasks
+def run(*command):
+    print(*command)
+    tasks.interpreter().parent.mkdir(parents=True, exist_ok=True)
+    tasks.interpreter().touch()
+tasks.run, subprocess.run = run, run
+for extras in ("book", "book", "demo", "book,demo"):
+    print("--", extras)
+    tasks.prepare(extras)
+open("constraints.txt", "a").write("# more")
+print("-- changed")
+tasks.prepare("book")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    first, again, more, both, changed = (part.splitlines() for part in done.stdout.split("-- ")[1:])
+    assert "-m venv" in first[1] and first[-1].endswith("--constraint constraints.txt --editable .[book]")
+    assert len(again) == len(both) == 1
+    assert more[-1].endswith(".[book,demo]") and changed[-1].endswith(".[book,demo]") and "-m venv" not in str(changed)
 
 
 def test_python_versions_agree():
@@ -95,7 +147,7 @@ def test_python_versions_agree():
     assert SpecifierSet(PROJECT["requires-python"]) == SpecifierSet(f">={first}")
     (conda,) = (Requirement(line) for line in CONDA if isinstance(line, str) and line.startswith("python"))
     assert conda.specifier == SpecifierSet(f">={first},<3.{last.minor + 1}")
-    for file in ("README.md", "Makefile", "constraints.txt", "notebooks/index.md"):
+    for file in ("README.md", "Makefile", "tasks.py", "constraints.txt", "notebooks/index.md"):
         text = re.sub(r".*==.*", "", (ROOT / file).read_text())  # without the pins
         named = {Version(version) for version in re.findall(r"\b3\.\d+\b", text)}
         assert named and first <= min(named) and max(named) == last, f"{file} speaks of Python {sorted(named)}"
@@ -138,7 +190,7 @@ def test_what_the_code_imports_is_declared():
     declared = {canonicalize_name(need.name) for need in requirements()}
     homes = packages_distributions()
     folders = ("data_scripts", "experiments", "experiments/benchmarks", "notebooks", "notebooks/drawings", "tests")
-    ours = {"mee", "extract", "original", "faults"} | {
+    ours = {"mee", "extract", "original", "faults", "tasks"} | {
         path.stem for folder in folders for path in (ROOT / folder).glob("*.py")
     }
     for name, text in tracked():
@@ -168,9 +220,8 @@ def test_the_readme_example_runs_as_printed():
 
 def test_the_readme_names_only_what_there_is():
     text = (ROOT / "README.md").read_text()
-    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.M)
     for target in re.findall(r"`make ([a-z]+)", text) + re.findall(r"^make ([a-z]+)", text, re.M):
-        assert target in targets, f"make {target}"
+        assert target in tasks.TASKS, f"make {target}"
     for script in re.findall(r"python ([\w/]+\.py)", text):
         assert (ROOT / script).is_file(), script
     for module in re.findall(r"python -m ([\w.]+)", text):

@@ -574,15 +574,15 @@ def part_make(o):
         clone = Path(folder) / "mee"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         python = sys._base_executable  # not that of our own environment
-        for target, ready in (("book", ".venv/.book-ready"), ("test", ".venv/.tests-ready")):
-            install = ["make", f"PYTHON={python}", ready]
+        for target, extras in (("book", ["EXTRAS=book,extract,words,search"]), ("test", [])):
+            install = [python, "tasks.py", "setup", *extras]
             rows = {"install" if target == "book" else "install what tests need, too": timed(install, clone)[0]}
-            plan = subprocess.run(["make", "-n", target], cwd=clone, stdout=subprocess.PIPE, text=True, check=True)
+            plan = [python, "tasks.py", "-n", target]
+            plan = subprocess.run(plan, cwd=clone, stdout=subprocess.PIPE, text=True, check=True)
             for line in plan.stdout.splitlines():
-                if not line.startswith("echo"):
-                    rows[line], said = timed(shlex.split(line), clone)
-                    lessons = re.findall(r"^ *([\d.]+) s  (\S+)", said, re.M) if target == "book" else []
-                    out |= {"lessons": {name: {"seconds": float(s)} for s, name in lessons}} if lessons else {}
+                rows[line], said = timed(shlex.split(line), clone)
+                lessons = re.findall(r"^ *([\d.]+) s  (\S+)", said, re.M) if target == "book" else []
+                out |= {"lessons": {name: {"seconds": float(s)} for s, name in lessons}} if lessons else {}
             out[f"make {target}"] = {name: {"seconds": seconds} for name, seconds in rows.items()}
     return out
 
