@@ -153,8 +153,8 @@ def lab():
 
 @task(BOOK)
 def address():
-    """write the address of this clone's remote origin into every badge and first cell"""
-    python("notebooks/build.py", "--address")
+    """write the address of this clone's remote, origin, into every badge and first cell"""
+    python("notebooks/build.py", "--address", "origin")
 
 
 # ---------------------------------------------------------------- checks

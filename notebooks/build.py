@@ -4,7 +4,8 @@
     python notebooks/build.py 03 05           only these
     python notebooks/build.py --book          execute all into _build/source, where the book is built from
     python notebooks/build.py --slides        slides of the lessons that have slide metadata, into _build/slides
-    python notebooks/build.py --address [URL] write the repository's address into every badge and first cell
+    python notebooks/build.py --address URL   write the repository's address into every badge and first cell; the word
+                                              origin instead of URL takes that of the clone's remote of this name
 
 The address of the repository stands in one place, pyproject.toml's [project.urls].
 """
@@ -15,6 +16,7 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 import tomllib
@@ -48,7 +50,24 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 
 def address(book=BOOK):
     """The repository's address, from the one place that holds it."""
-    return tomllib.loads((book.parent / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    return tomllib.loads((book.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+
+
+def of_origin(root=BOOK.parent):
+    """The https address of the GitHub repository that a clone's remote ``origin`` is; the program ends if there is none."""
+    command = ["git", "-C", str(root), "remote", "get-url", "origin"]
+    found = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if found.returncode:
+        sys.exit(
+            f"{root}: git knows no remote named origin ({found.stderr.strip()}). Create the repository on GitHub, then "
+            "git remote add origin ADDRESS, or give the address here: --address https://github.com/somebody/mee"
+        )
+    # git@github.com:somebody/mee.git, ssh://git@github.com/somebody/mee, https://token@github.com/somebody/mee.git
+    remote = r"(?:\w+://)?(?:[^@/]+@)?(?:ssh\.)?github\.com(?::\d+)?[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?"
+    match = re.fullmatch(remote, found.stdout.strip())
+    if not match:
+        sys.exit(f"{root}: its origin is not on github.com; give an address: --address https://github.com/somebody/mee")
+    return f"https://github.com/{match[1]}"
 
 
 def badges(name, url):
@@ -66,22 +85,33 @@ def setup_cell(url):
 
 
 def change_address(url=None, book=BOOK):
-    """Write the address (a new one, if url is given) into all badges and first cells; outputs stay as they are."""
+    """Write the address (a new one, if url is given) into all badges and first cells; outputs stay as they are.
+
+    url   https://github.com/somebody/mee, or "origin" for that of the clone's remote
+    """
+    if url == "origin":
+        url = of_origin(book.parent)
     if url:
         url = url.removesuffix("/").removesuffix(".git")
         if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
             sys.exit(f"{url}: Colab and Binder want an address such as https://github.com/somebody/mee")
         old, project = address(book), book.parent / "pyproject.toml"
         line = re.compile(r'^Repository = ".*"', re.M)
-        write(project, line.sub(f'Repository = "{url}"', project.read_text()))
-        for path in [*book.parent.glob("*.md"), *book.parent.glob("*.cff"), *book.glob("*.md")]:
-            write(path, re.sub(re.escape(old) + r"(?![\w-])", url, path.read_text()))
+        write(project, line.sub(f'Repository = "{url}"', project.read_text(encoding="utf-8")))
+        pages = (*book.parent.glob("*.md"), *book.parent.glob("*.cff"), *book.glob("*.md"))
+        for path in (*pages, *book.parent.glob(".github/**/*.*")):
+            write(path, re.sub(re.escape(old) + r"(?![\w-])", url, path.read_text(encoding="utf-8")))
     url = address(book)
     template = book / "TEMPLATE.md"
     scripts = [*book.glob("py/*.py"), *book.glob("solutions/py/*.py"), *template.parent.glob(template.name)]
     for path in scripts:
         folder = "solutions/" if path.parts[-3] == "solutions" else ""
-        write(path, with_address(path.read_text(), f"{folder}{path.stem}.ipynb" if path != template else None, url))
+        write(
+            path,
+            with_address(
+                path.read_text(encoding="utf-8"), f"{folder}{path.stem}.ipynb" if path != template else None, url
+            ),
+        )
     for name in [*lessons(book), *(f"solutions/{name}" for name in lessons(book))]:
         path = book / f"{name}.ipynb"
         if path.exists():
@@ -208,7 +238,7 @@ def write(path, text):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8", newline="\n")  # on Windows, too
     temporary.replace(path)
 
 
@@ -414,7 +444,13 @@ def main():
     parser.add_argument("--timeout", type=float, default=600, help="seconds that one cell may take (default: 600)")
     parser.add_argument("--book", action="store_true", help="execute into _build/source instead of in place")
     parser.add_argument("--slides", action="store_true", help="make slides instead")
-    parser.add_argument("--address", nargs="?", const="", metavar="URL", help="write the repository's address instead")
+    parser.add_argument(
+        "--address",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="write the repository's address instead; the word origin takes that of the clone's remote",
+    )
     arguments = parser.parse_args()
 
     if arguments.address is not None:

@@ -333,7 +333,7 @@ BREAKS = [  # no check passes whatever it is given
     ("01_one", "parts", replace("(02_two.ipynb)", "(index.md)"), "no link to 02_two"),
     ("01_one", "outputs", add_output(output_type="stream", text="in " + HOME + "/x.py"), HOME),
     ("01_one", "outputs", add_output(output_type="stream", name="stderr", text="careful"), "warns"),
-    ("01_one", "address", replace("OWNER", "ELSE"), "--address"),
+    ("01_one", "address", replace("https://github.com/", "https://github.com/x-"), "--address"),
     ("solutions/01_one", "exercise", replace("## Exercise 3", "## More"), "## More"),
     ("exercises/01_one", "exercise", replace("...", "42"), "not what the solutions make"),
 ]
@@ -421,6 +421,29 @@ def test_one_command_changes_every_address(broken):
     for path in broken.rglob("*"):
         if path.suffix in (".py", ".ipynb", ".md") and path.is_file():
             assert "OWNER" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "git@github.com:some-body/m.ee.git",
+        "ssh://git@github.com/some-body/m.ee",
+        "ssh://git@ssh.github.com:443/some-body/m.ee.git",
+        "https://github.com/some-body/m.ee.git",
+        "https://x-access-token:secret@github.com/some-body/m.ee/",
+    ],
+)
+def test_the_address_is_that_of_the_clones_remote(tmp_path, remote):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    with pytest.raises(SystemExit, match=r"no remote named origin .*git remote add origin"):
+        build.of_origin(tmp_path)
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    assert build.of_origin(tmp_path) == "https://github.com/some-body/m.ee"
+    subprocess.run(
+        ["git", "-C", tmp_path, "remote", "set-url", "origin", "https://gitlab.com/a/github.com/b"], check=True
+    )
+    with pytest.raises(SystemExit, match="origin is not on github.com; give an address"):
+        build.of_origin(tmp_path)
 
 
 def test_the_template_has_this_address():
