@@ -54,7 +54,7 @@ def address(book=BOOK):
 
 
 def of_origin(root=BOOK.parent):
-    """The https address of the GitHub repository that a clone's remote ``origin`` is; the program ends if there is none."""
+    """The https address of the clone's remote ``origin``; the program ends with an error if that is not on GitHub."""
     command = ["git", "-C", str(root), "remote", "get-url", "origin"]
     found = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     if found.returncode:
