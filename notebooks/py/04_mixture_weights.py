@@ -321,9 +321,14 @@ print(f"chance: 25 %; always the commonest: {100 * commonest:.0f} %")
 #
 # > **Predict.** Where are the large numbers off the diagonal?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"}
 confusion = torch.bincount(4 * mentioned + trusted, minlength=16).view(4, 4)
 part = confusion / confusion.sum(1, keepdim=True)
+for i, name in enumerate(names):
+    shares = "  ".join(f"{names[j]} ≈ {part[i, j]:.0%}" for j in range(4))
+    print(f"about {name:<11} trusts {shares}")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(figsize=(6, 4.2))
 axes.imshow(part, vmin=0, vmax=1, aspect="auto")
 for i in range(4):

@@ -488,6 +488,7 @@ h = z.exp().mean(0).log()
 print("h of A, B, C, D:", h)
 calibration = Calibration(c, C, captions=queries)
 torch.testing.assert_close(calibration.score(queries, gallery), z - h)
+print("z - h", z[0] - h, "->", order(z[0] - h))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # The difference $z - h$ is the [calibrated score](glossary.md#calibrated-score). B has the largest $h$, and so it
@@ -548,8 +549,8 @@ assert 25 < by_z[0] < 50
 # 30 to 50 % deleted. When nearly all is deleted, nearly every clip has one expert, all scores are equally wild, and
 # there is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
 #
-# These are small models. Below are the full ones of the first figure, five seeds each, on real clips too. Two more
-# treatments are among them: *concatenation* lays all features side by side in one vector, with zeros in the gaps, and
+# These are small models. Below are the full ones of the first figure, five seeds each, on real clips too: MeMAD's
+# excerpts of television programmes, and half of MSR-VTT. Two more treatments are among them: *concatenation* lays all features side by side in one vector, with zeros in the gaps, and
 # *dropout in training* (*expert dropout* in the figure) deletes experts at random while the model learns. Take
 # experts away and compare.
 

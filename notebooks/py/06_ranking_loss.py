@@ -300,6 +300,9 @@ play_with(
 )
 
 # %% [markdown]
+# At a margin of 0.75 all twelve terms cost something, and at a temperature of 0.02 two wrong pairs get more than 97 %
+# of InfoNCE's push.
+#
 # Now the five wrong clips from the beginning again, for a right clip of 0.7. Of all the push that goes to wrong
 # clips, how large a share does each get?
 

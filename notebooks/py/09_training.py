@@ -340,7 +340,7 @@ assert recalls[-1] > unseen[-1] + 3
 # ## Another seed gives another number
 #
 # The [seed](glossary.md#seed) decides the first weights, the order of the films and the captions that are drawn.
-# Nothing else changes in the next runs: four seeds, the same 200 films, 15 epochs.
+# Nothing else changes in the next runs: four seeds, the same 200 films, 10 epochs.
 #
 # > **Predict.** By how many points of R@10 will the best and the worst of four seeds differ, among the 200 others?
 
@@ -349,7 +349,7 @@ from mee.metrics import summarise
 
 measured, ranks = [], []
 for seed in range(4):
-    model = fit_clips(clips, train=few, val=[], epochs=15, seed=seed, **options).model
+    model = fit_clips(clips, train=few, val=[], epochs=10, seed=seed, **options).model
     t2v, _, clip_of_caption = compute_ranks(model, clips, others)
     ranks.append(t2v)
     measured.append(summarise(t2v, clip_of_caption)["R@10"])
@@ -376,7 +376,7 @@ show(
     figure,
     "Four rows, one per seed. In each a diamond for the measured R@10 lies in the "
     "middle of a wide cloud of 400 dots, what other draws of the films would give, and "
-    "of its interval of nine or ten points. The four diamonds are nearly in a column.",
+    "of its interval of about nine points. The four diamonds are nearly in a column.",
     "Diamonds: four seeds. Dots: the same model on other draws of the 200 films.",
 )
 
@@ -478,8 +478,8 @@ for a, b in zip(whole.history, resumed.history, strict=True):
     assert a["loss"] == b["loss"]
 assert whole.history[5]["loss"] - alone.history[0]["loss"] > 0.003
 both = [compute_ranks(each.model, clips, others)[0] <= 10 for each in (alone, whole)]
-assert 100 * (both[0].double().mean() - both[1].double().mean()) > 1
-assert max(values) - min(values) < 2.5
+gain = 100 * (both[0].double().mean() - both[1].double().mean())
+assert gain > max(1, max(values) - min(values))
 
 # %% [markdown]
 # `Checkpoint` writes a second file. `model.pt` holds the weights of the best epoch, the sizes of the model and its

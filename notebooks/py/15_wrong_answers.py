@@ -612,9 +612,9 @@ careless(question, memory)
 
 # %%
 memory = {"face": torch.tensor([[0.1, 0.9], [0.7, 0.3]])}
-for time in ("first", "second", "third"):
+for turn in ("first", "second", "third"):
     answer = careless(question, memory)
-    print(time, answer, "-> clip", int(answer.argmax()))
+    print(turn, answer, "-> clip", int(answer.argmax()))
 
 # %% [markdown]
 # The second time the other clip comes first. The third time it is clip 0 again, with other scores. And there is no
