@@ -321,14 +321,9 @@ print(f"chance: 25 %; always the commonest: {100 * commonest:.0f} %")
 #
 # > **Predict.** Where are the large numbers off the diagonal?
 
-# %% slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 confusion = torch.bincount(4 * mentioned + trusted, minlength=16).view(4, 4)
 part = confusion / confusion.sum(1, keepdim=True)
-for i, name in enumerate(names):
-    shares = "  ".join(f"{names[j]} ≈ {part[i, j]:.0%}" for j in range(4))
-    print(f"about {name:<11} trusts {shares}")
-
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(figsize=(6, 4.2))
 axes.imshow(part, vmin=0, vmax=1, aspect="auto")
 for i in range(4):
@@ -346,6 +341,9 @@ show(
     "is empty, or nearly.",
     "Captions about a face alone trust appearance; the others trust their own expert.",
 )
+for i, name in enumerate(names):
+    shares = "  ".join(f"{names[j]} ≈ {part[i, j]:.0%}" for j in range(4))
+    print(f"about {name:<11} trusts {shares}")
 
 # %% tags=["hide-cell", "check"]
 appearance, audio, face, motion = range(4)
