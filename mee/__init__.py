@@ -20,7 +20,7 @@ __all__ = sorted(_MODULE)
 
 
 def __getattr__(name: str) -> object:
-    # a name's module is imported when the name is first asked for: `import mee` itself costs nothing
+    # a name's module is imported when the name is first used, so `import mee` itself costs nothing
     if name in _MODULE:
         return getattr(importlib.import_module(f"mee.{_MODULE[name]}"), name)
     raise AttributeError(f"module 'mee' has no attribute {name!r}")

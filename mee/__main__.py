@@ -1,4 +1,4 @@
-"""``python -m mee`` is ``mee``, for where the command is not on the path."""
+"""``python -m mee`` is ``mee``, for when the command is not on the path."""
 
 from mee.cli import main
 

@@ -1,17 +1,17 @@
 """Scores that survive missing experts: how unusual a similarity is, instead of how large it is (lesson 05).
 
 The paper's score is a mean over the experts that a clip has. A mean of one cosine varies more than a mean of four, and
-each expert's cosines have a level and a spread of their own, so the scores of clips with different experts stand on
-different scales: the best of many wrong clips is one with few experts. Calibrated, each similarity is measured by what
-*wrong* clips get for this sentence, and the experts are combined as one combines z-scores of unequal weight:
+each expert's cosines have a level and a spread of their own, so the scores of clips with different experts are on
+different scales: the best of many wrong clips is one with few experts. The calibrated score measures each similarity
+against what *wrong* clips get for this sentence, and combines the experts as one combines z-scores of unequal weight:
 
     z(t, v) = sum_e a_e(v) w_e(t) (<t_e, v_e> - m_e(t))  /  sqrt( sum_e a_e(v) w_e(t)^2 s_e(t)^2 )
 
 a_e(v) = 1 if clip v has expert e, else 0. Mean and variance of <t_e, v_e> over clips need no gallery: where c_e and C_e
 are the mean and the covariance of the training clips' embeddings, m_e(t) = <t_e, c_e> and s_e(t)^2 = t_e' C_e t_e. So
 the denominator depends on the sentence and on *which* experts the clip has; among clips with the same experts the order
-is the paper's. This much is half: some clips stand high for any sentence. The other half asks how unusual such a z is
-for the *clip*, over a sample of training captions t':
+is the paper's. That is the first half. But some clips rank high for any sentence, so the second half asks how unusual
+such a z is for the *clip*, over a sample of training captions t':
 
     s(t, v) = z(t, v) - h(v),        h(v) = log mean_t' exp z(t', v)
 
@@ -37,9 +37,10 @@ FLOOR = 1e-6
 def ledoit_wolf(x: Tensor) -> Tensor:
     """The covariance (dim, dim) of ``x`` (rows, dim), shrunk towards a multiple of the identity (Ledoit and Wolf 2004).
 
-    A covariance of few rows overstates the large axes and understates the small ones. The share of the identity is the
-    one that makes the expected squared error smallest: near 1 for a handful of rows, near 0 for many. Fewer than two
-    rows say nothing: then random directions of length 1 are assumed, the identity divided by ``dim``.
+    The covariance of few rows overstates the large axes and understates the small ones. The share of the identity is
+    the one that makes the expected squared error smallest: near 1 for a handful of rows, near 0 for many. Fewer than
+    two rows say nothing; random directions of length 1 are then assumed, whose covariance is the identity divided by
+    ``dim``.
     """
     rows, dim = x.shape
     identity = torch.eye(dim, dtype=x.dtype, device=x.device)
@@ -80,9 +81,9 @@ def z_scores(
 
 
 def batch_z_scores(text: TextEmbedding, video: VideoEmbedding, conf: bool = True) -> Tensor:
-    """z where ``text`` and ``video`` themselves give the statistics: for training, a batch at a time.
+    """z with the statistics of ``text`` and ``video`` themselves: for training, a batch at a time.
 
-    Each expert has one variance, the mean over the sentences, and no gradient runs through mean and variance: a model
+    Each expert has one variance, the mean over the sentences, and no gradient flows through mean and variance: a model
     that is free to shape the spread of its wrong similarities, or of each sentence's, overfits a small set (the results
     page has the numbers).
     """
@@ -101,8 +102,9 @@ def batch_z_scores(text: TextEmbedding, video: VideoEmbedding, conf: bool = True
 class Calibration(nn.Module):
     """What wrong clips get: the statistics of a model's training clips, and a sample of embedded training captions.
 
-    ``calibration.score(text, video)`` stands beside ``model.score(text, video)``. :func:`mee.evaluate.calibrate` makes
-    one from clips; as ``model.calibration`` it is saved, loaded and moved with its model.
+    ``calibration.score(text, video)`` is the counterpart of ``model.score(text, video)``.
+    :func:`mee.evaluate.calibrate` makes a calibration from clips; as ``model.calibration`` it is saved, loaded and
+    moved with its model.
 
     Parameters
     ----------
@@ -123,7 +125,7 @@ class Calibration(nn.Module):
             if captions is not None:
                 self.register_buffer(f"captions_{name}", captions.vectors[name])
         if captions is not None:
-            self.register_buffer("weights", captions.weights)  # no expert's name can be in its way
+            self.register_buffer("weights", captions.weights)  # no expert's name can clash with it
 
     @classmethod
     def estimate(cls, video: VideoEmbedding, captions: TextEmbedding | None = None) -> Calibration:

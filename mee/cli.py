@@ -24,13 +24,13 @@ from mee.evaluate import calibrate, evaluate, evaluate_choices, results_table
 from mee.robustness import plot_robustness, robustness, robustness_table
 from mee.train import Progress, Run, fit, prepare
 
-DELETE = "delete these shares (0 to 1) of the clips' experts at random: a curve for each score that the model has"
+DELETE = "delete these shares (0 to 1) of the clips' experts at random, and give a curve for each score the model has"
 METRICS = "metrics.json"  # what `mee train --out DIR` adds to the checkpoint's files
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command line; an error that its user can fix ends it with one line and exit status 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as by Ctrl-C, nothing stays half written
+    """Run a command line; an error that the user can fix ends it with one line and exit status 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as on Ctrl-C, nothing is left half written
     options = parse(arguments)
     try:
         options.run(options)
@@ -69,38 +69,38 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file (.h5)")
     _add_training_flags(train)
 
-    test = command("evaluate", _evaluate, "rank a clip file with a trained model")
-    test.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`")
+    test = command("evaluate", _evaluate, "test a trained model on a clip file")
+    test.add_argument("model", type=Path, metavar="MODEL", help="a model.pt from `mee train`")
     test.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
     test.add_argument("--split", choices=SPLITS, default="test", help="which clips (default: test)")
     test.add_argument("--score", choices=SCORES, default="paper", help="what to rank by (default: paper)")
     test.add_argument("--delete", type=float, nargs="+", metavar="SHARE", help=DELETE)
-    test.add_argument("--draws", type=int, default=5, help="deletions of each share (default: 5)")
-    test.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
-    test.add_argument("--figure", type=Path, metavar="FILE", help="draw what --delete gives: .png, .svg, .pdf")
+    test.add_argument("--draws", type=int, default=5, help="random deletions per share (default: 5)")
+    test.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
+    test.add_argument("--figure", type=Path, metavar="FILE", help="plot the curves of --delete: .png, .svg, .pdf")
 
     again = command("calibrate", _calibrate, "give a trained model its calibration, from the clips it was trained on")
-    again.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`, which is rewritten")
+    again.add_argument("model", type=Path, metavar="MODEL", help="a model.pt from `mee train`, which is rewritten")
     again.add_argument("clips", type=Path, metavar="CLIPS", help="the clip file that it was trained on")
 
     for name, run, help in (
         ("check", _check, "say what is wrong with a clip file, and where"),
         ("show", _show, "list a clip file's splits, experts and captions, and what is missing"),
-        ("seal", _seal, "add the checksum that a clip file has lost by being edited"),
+        ("seal", _seal, "restore the checksum that a clip file lost when it was edited"),
     ):
         command(name, run, help).add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
 
-    index = command("index", _index, "make an index of a clip file, to search it")
-    index.add_argument("model", type=Path, metavar="MODEL", help="a model.pt of `mee train`")
+    index = command("index", _index, "build an index of a clip file, to search it")
+    index.add_argument("model", type=Path, metavar="MODEL", help="a model.pt from `mee train`")
     index.add_argument("clips", type=Path, metavar="CLIPS", help="a clip file")
     index.add_argument("-o", "--out", type=Path, required=True, metavar="INDEX", help="the file to write")
     index.add_argument(
         "--kind", choices=("exact", "hnsw"), default="exact", help="compare with all clips, or approximate"
     )
-    index.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="how embeddings are kept")
+    index.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="how embeddings are stored")
 
     search = command("search", _search, "find the clips of an index that fit a sentence")
-    search.add_argument("index", type=Path, metavar="INDEX", help="a file of `mee index`")
+    search.add_argument("index", type=Path, metavar="INDEX", help="a file from `mee index`")
     search.add_argument("sentence", metavar="SENTENCE", help="what to look for")
     search.add_argument("-k", type=int, default=10, metavar="COUNT", help="how many clips (default: 10)")
     search.add_argument("--score", choices=SCORES, help="what to rank by (default: calibrated, if the model is)")
@@ -108,21 +108,23 @@ def parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "open a page to search clips with a sentence, on this machine")
     demo.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a model.pt (default: one for TinyClips)")
     demo.add_argument("clips", nargs="?", type=Path, metavar="CLIPS", help="a clip file (default: TinyClips)")
-    demo.add_argument("--split", nargs="+", choices=SPLITS, help="search these (default: val and test)")
+    demo.add_argument("--split", nargs="+", choices=SPLITS, help="search these splits (default: val and test)")
     demo.add_argument("--videos", type=Path, metavar="FOLDER", help="where the videos are: FOLDER/ID.mp4")
     demo.add_argument("--score", choices=SCORES, help="what to rank by at first (default: calibrated, if the model is)")
-    demo.add_argument("--host", default="127.0.0.1", help="who can reach the page (default 127.0.0.1: this machine)")
-    demo.add_argument("--port", type=int, default=7860, help="default 7860; 0: any that is free")
+    demo.add_argument(
+        "--host", default="127.0.0.1", help="the address to serve on (default: 127.0.0.1, this machine only)"
+    )
+    demo.add_argument("--port", type=int, default=7860, help="the port (default: 7860; 0: any free port)")
     return p
 
 
 def _add_training_flags(p: argparse.ArgumentParser) -> None:
     p.add_argument("--images", type=Path, metavar="CLIPS", help="a second, incomplete clip file to mix in")
-    p.add_argument("--choices", type=Path, metavar="CLIPS", help="multiple choice from there (default: from CLIPS)")
-    p.add_argument("--recipe", choices=list(RECIPES), help="the paper's settings; flags beside it change single ones")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write model, checkpoint and metrics there")
+    p.add_argument("--choices", type=Path, metavar="CLIPS", help="where multiple-choice questions are (default: CLIPS)")
+    p.add_argument("--recipe", choices=list(RECIPES), help="the paper's settings; further flags change single ones")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write model, checkpoint and metrics to this folder")
     p.add_argument("--resume", action="store_true", help="continue the run in --out")
-    p.add_argument("--no-progress", dest="progress", action="store_false", help="show no bar")
+    p.add_argument("--no-progress", dest="progress", action="store_false", help="show no progress bar")
     for f in fields(TrainConfig):
         flag = dict(f.metadata)
         if isinstance(f.default, bool):
@@ -229,7 +231,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _calibration_of(model: Any, options: argparse.Namespace) -> Calibration:
     if model.calibration is None:
         raise ValueError(
-            f"{options.model}: not calibrated; `mee calibrate {options.model} CLIPS` does it, with its training clips"
+            f"{options.model}: not calibrated; run `mee calibrate {options.model} CLIPS` with its training clips"
         )
     return model.calibration
 
@@ -240,7 +242,7 @@ def _calibrate(options: argparse.Namespace) -> None:
     (model, words), clips = load_model(options.model), read_clips(options.clips)
     model.calibration = calibrate(model, clips)
     save_model(options.model, model, words)
-    print(f"{options.model}: calibrated by the {len(clips.clips_in('train'))} training clips of {options.clips}")
+    print(f"{options.model}: calibrated with the {len(clips.clips_in('train'))} training clips of {options.clips}")
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -30,10 +30,11 @@ class Result:
     seconds: float
 
     def summary(self, direction: str, bootstrap: int = 1000) -> Summary:
-        """Name -> (mean over seeds, low, high): the interval is of the mean, over the choice of clips."""
+        """Name -> (mean over seeds, low, high): the interval is that of the mean, over the choice of clips."""
         ranks, groups = getattr(self, direction), self.groups(direction)
         rows = [summarise(row, bootstrap=0) for row in ranks]
-        # all seeds' ranks of a clip stay together: the interval speaks of other clips, the spread below of other seeds
+        # all seeds' ranks of a clip stay together: the interval is about other clips, the spread below about other
+        # seeds
         pooled = summarise(ranks.reshape(-1), groups.repeat(len(ranks)), bootstrap)
         return {name: (sum(row[name][0] for row in rows) / len(rows), *pooled[name][1:]) for name in NAMES}
 
@@ -62,12 +63,12 @@ def compare(
     clips
         For the variants that bring no ``clips`` of their own.
     variants
-        Name -> dict of arguments of ``fit_clips``, or a function of the seed that gives one; with ``clips`` the variant
-        is trained and tested on these instead.
+        Name -> dict of arguments of ``fit_clips``, or a function of the seed that returns one; with ``clips`` the
+        variant is trained and tested on these instead.
     progress
         Print a line per run.
     common
-        Arguments of ``fit_clips`` for all.
+        Arguments of ``fit_clips`` for all variants.
     """
     results = {}
     for name, variant in variants.items():
@@ -97,13 +98,13 @@ def difference(
 ) -> tuple[float, float, float]:
     """How much better ``a`` is than ``b`` in R@k, in points: (mean, low, high), seeds and clips both resampled.
 
-    The same seeds and queries on both sides; captions of a clip are drawn together.
+    Both sides have the same seeds and queries; the captions of a clip are drawn together.
 
-    ``level`` is the interval's. Of m comparisons, 1 - 0.05 / m for each (and then a larger ``bootstrap``: only few
-    resamples lie that far out) makes it improbable that any interval misses its truth (lesson 12).
+    ``level`` is the interval's. For m comparisons, a level of 1 - 0.05 / m each (with a larger ``bootstrap``, because
+    few resamples lie that far out) makes it improbable that any interval misses its true value (lesson 12).
     """
     if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1; got {level}")
+        raise ValueError(f"level must be a share between 0 and 1; got {level}")
     hits = [(getattr(result, direction) <= k).double() for result in (a, b)]
     clip, index, count = torch.unique(a.groups(direction), return_inverse=True, return_counts=True)
     # (seeds, clips): sums over a clip's captions, so that a resample is two small products

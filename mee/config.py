@@ -16,7 +16,7 @@ SCORES = ("paper", "calibrated")
 
 
 def _option(default: Any, help: str, **flag: Any) -> Any:
-    """A field with its help text; ``flag`` holds what argparse needs besides."""
+    """A field with its help text; ``flag`` holds what else argparse needs."""
     return field(default=default, metadata={"help": help, **flag})
 
 
@@ -32,7 +32,7 @@ class TrainConfig:
     epochs: int = _option(100, "passes over the training clips")
     batch_size: int = _option(64, "clips per batch, which are each other's negatives")
     lr: float = _option(4e-4, "learning rate of Adam")
-    lr_decay: float = _option(0.95, "factor on the learning rate after each epoch")
+    lr_decay: float = _option(0.95, "factor applied to the learning rate after each epoch")
     loss: str = _option("max-margin", "what training minimises", choices=LOSSES)
     margin: float = _option(0.2, "how far a wrong pair must stay below the right one (max-margin)")
     temperature: float = _option(0.05, "divides the scores (info-nce)")
@@ -41,7 +41,7 @@ class TrainConfig:
     image_rate: float | str = _option(
         0.5, "images per clip, or 'all': each image once per epoch", type=_image_rate, metavar="RATE"
     )
-    seed: int = _option(0, "of weights, order and drawn captions")
+    seed: int = _option(0, "seed of the weights, the order and the drawn captions")
     device: str | None = _option(None, "cpu, cuda, cuda:1 (default: a GPU if there is one)", type=str)
     stream: bool = _option(False, "leave the features in the file instead of moving them to the device")
     dim: int | None = _option(
@@ -56,7 +56,7 @@ class TrainConfig:
     gating: bool = _option(ModelConfig.gating, "context gating")
     learned_weights: bool = _option(ModelConfig.learned_weights, "mixture weights from the sentence, not uniform ones")
     amp: bool = _option(False, "embed in bfloat16: faster on processors and GPUs made for it")
-    tf32: bool = _option(False, "matrix products of a GPU in TF32: faster, three digits")
+    tf32: bool = _option(False, "a GPU's matrix products in TF32: faster, three digits")
     fast: bool | None = _option(
         None,
         "all data on the device, the step replayed as a CUDA graph (default: on a GPU)",
@@ -65,9 +65,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
-            raise ValueError(f"loss is one of {', '.join(LOSSES)}; got {self.loss!r}")
+            raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}")
         if self.score not in SCORES:
-            raise ValueError(f"score is one of {', '.join(SCORES)}; got {self.score!r}")
+            raise ValueError(f"score must be one of {', '.join(SCORES)}; got {self.score!r}")
         if self.fast and self.stream:
             raise ValueError("fast keeps all features on the device, stream leaves them in the file: choose one")
         if self.score == "calibrated" and self.loss != "info-nce":  # a margin is never wide enough: the spread grows

@@ -1,7 +1,7 @@
 """Clips, their experts and captions in memory, and the batches that training draws from them (lessons 01 and 09).
 
 An expert that has nothing to say about a clip has **no rows** for it: absence has one representation, which a batch
-carries as a mask. Files are the business of :mod:`mee.storage`: ``read_clips(path)`` gives a :class:`Clips`.
+carries as a mask. Files are left to :mod:`mee.storage`: ``read_clips(path)`` returns a :class:`Clips`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Words:
         A text is truncated after ``max_words``. One without any known word has an all-False mask.
         """
         if isinstance(texts, str):
-            raise TypeError(f"texts is a list of sentences; for one sentence write [{texts!r}]")
+            raise TypeError(f"texts must be a list of sentences; for one sentence write [{texts!r}]")
         ids = [self.ids(text)[:max_words] for text in texts]
         tokens = torch.tensor([i for row in ids for i in row], dtype=torch.long)
         offsets = torch.tensor([0] + [len(row) for row in ids]).cumsum(0)
@@ -83,7 +83,7 @@ class Words:
 
 @dataclass
 class Expert:
-    """What one expert saw: ``features`` (frames, dim), of which ``offsets[i]`` to ``offsets[i + 1]`` are clip i's.
+    """What one expert saw: rows ``offsets[i]`` to ``offsets[i + 1]`` of ``features`` (frames, dim) are clip i's.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Expert:
     features
         (frames, dim) float16 or float32.
     offsets
-        (clips + 1,) int64, always on the CPU: batches are planned there.
+        (clips + 1,) int64, always on the CPU, where batches are planned.
     """
 
     kind: str
@@ -120,9 +120,9 @@ class Batch:
     masks
         Sequence expert -> (n, longest) bool: which rows are real.
     clip, caption
-        (n,) which clip and which caption; those of a second file count on after those of the first.
+        (n,) which clip and which caption; the numbers of a second file continue those of the first.
     sentence
-        (n,) int64, alike for two captions that say the same, so that a loss can tell.
+        (n,) int64, equal for two captions that say the same, so that a loss can tell.
     """
 
     words: Tensor
@@ -198,7 +198,7 @@ def padded_rows(offsets: Tensor, items: Tensor, limit: int | None = None) -> tup
     items
         (n,) int64.
     limit
-        Longer items are truncated after so many rows.
+        Items with more rows are truncated to this many.
     """
     start, length = offsets[items], offsets[items + 1] - offsets[items]
     if limit is not None:
@@ -240,7 +240,7 @@ class Clips:
     mentions
         (captions, experts) bool: which experts a caption talks about, or None where that is not known.
     facts
-        What is true of each clip (anything JSON can hold), or None.
+        What is known to be true of each clip (anything that JSON can hold), or None.
     choices
         Multiple-choice questions: ``clip`` (questions,), ``captions`` (questions, options), ``answer``; or None.
     storyboards
@@ -308,7 +308,7 @@ class Clips:
     def clips_in(self, split: str) -> Tensor:
         """The numbers of the clips of ``split`` (train, val or test), int64."""
         if split not in SPLITS:
-            raise ValueError(f"split is one of {', '.join(SPLITS)}; got {split!r}")
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
         return torch.from_numpy(np.flatnonzero(self.split == split))
 
     def captions_of(self, clip_ids: Any) -> tuple[Tensor, Tensor]:
@@ -339,7 +339,7 @@ class Clips:
         return by_clip[first[clip_ids] + drawn]
 
     def text(self, captions: Any, max_words: int | None = None) -> tuple[Tensor, Tensor]:
-        """Word vectors (captions, longest, dim) float32 and mask (captions, longest) of the captions so numbered."""
+        """Word vectors (captions, longest, dim) float32, and mask (captions, longest), of captions given by number."""
         positions, mask = padded_rows(self.caption_offsets, torch.as_tensor(captions), max_words)
         if self.words is not None and self.tokens is not None:
             return self.words.look_up(self.tokens, positions, mask)
@@ -399,7 +399,7 @@ class Clips:
 
 
 def number_sentences(*sets: Clips) -> list[Tensor]:
-    """For each set (captions,) int64: the same number, over all sets, for captions that say the same.
+    """For each set (captions,) int64: the same number, across all sets, for captions that say the same.
 
     Captions are compared as sentences or, where these are not known, by their known words; captions that are only
     vectors all differ.
@@ -421,8 +421,8 @@ class MixedBatches:
     """Training batches, with clips of a second, incomplete set mixed in: the paper's COCO images (lesson 11).
 
     One epoch visits each of ``train`` once, and ``round(image_rate * len(train))`` clips of ``images``, drawn afresh
-    each epoch without repeating one before all have been drawn; all shuffled together. ``len(...)`` is batches per
-    epoch.
+    each epoch without repeating one before all have been drawn; all shuffled together. ``len(...)`` is the number of
+    batches per epoch.
 
     Parameters
     ----------
@@ -439,8 +439,8 @@ class MixedBatches:
     image_rate
         Images for each clip of ``train``, or ``"all"``: each image once per epoch.
     shard
-        (rank, world size): which part of every batch is loaded, for several processes that share it out. ``clip``,
-        ``caption`` and ``sentence`` are always the whole batch's.
+        (rank, world size): which part of every batch is loaded, when several processes share it. ``clip``, ``caption``
+        and ``sentence`` are always the whole batch's.
     drop_last
         Leave out a last batch that is not full, as the original does.
     experts, max_words, max_frames
@@ -462,7 +462,7 @@ class MixedBatches:
         drop_last: bool = False,
     ):
         if batch_size < 2:
-            raise ValueError("batch_size is at least 2: a clip is ranked against the others of its batch")
+            raise ValueError("batch_size must be at least 2: a clip is ranked against the others of its batch")
         if len(train) < 2:
             raise ValueError(f"{clips.name}: {len(train)} clips to train on; at least 2 with a caption are needed")
         self.clips, self.train, self.batch_size, self.generator = clips, torch.as_tensor(train), batch_size, generator
@@ -470,7 +470,7 @@ class MixedBatches:
         self.options: dict[str, Any] = {"experts": experts or list(clips.experts)}
         self.options |= {"max_words": max_words, "max_frames": max_frames}
         self.sources = [clips] if images is None else [clips, images]
-        #: (all captions,) int64, alike for two captions that say the same, in whichever set
+        #: (all captions,) int64, equal for two captions that say the same, in whichever set
         self.sentence_ids = torch.cat(number_sentences(*self.sources))
         #: the captions of clip i (images are numbered after the clips, their captions after the clips' captions) are
         #: ``captions_by_clip[first_caption[i] : first_caption[i] + caption_count[i]]``
@@ -480,7 +480,7 @@ class MixedBatches:
             self.pool = images.trainable(images.clips_in("train"), self.options["experts"])
             self.drawn = len(self.pool) if image_rate == "all" else round(float(image_rate) * len(self.train))
             if self.drawn and not len(self.pool):
-                raise ValueError(f"{images.name}: no clip there has a caption and an expert of {clips.name}")
+                raise ValueError(f"{images.name}: none of its clips has both a caption and an expert of {clips.name}")
 
     @property
     def titles(self) -> list[str]:
@@ -510,7 +510,7 @@ class MixedBatches:
         if self.drawn:
             batch = torch.arange(len(order)) // self.batch_size
             order = order[torch.argsort(2 * batch + (order >= len(self.clips)), stable=True)]
-        # drawn for whole batches, so that any number of shards makes up the same ones
+        # drawn for whole batches, so that they are the same for any number of shards
         drawn = torch.rand(len(order), generator=self.generator, dtype=torch.float64)
         within = (drawn * self.caption_count[order]).long()
         return order, self.captions_by_clip[self.first_caption[order] + within]
@@ -545,7 +545,7 @@ def _joined_captions(sources: Sequence[Clips]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def shard_bounds(rows: int, shard: tuple[int, int]) -> tuple[int, int]:
-    """Where the part of ``rows`` rows begins and ends that belongs to ``shard`` = (rank, world size)."""
+    """Where the part of ``rows`` rows that belongs to ``shard`` = (rank, world size) begins and ends."""
     rank, world_size = shard
     return rank * rows // world_size, (rank + 1) * rows // world_size
 
@@ -555,7 +555,7 @@ def check_compatible(clips: Clips, images: Clips) -> None:
     shared = [name for name in images.experts if name in clips.experts]
     if not shared:
         raise ValueError(
-            f"{images.name} has experts {list(images.experts)}, none of those of {clips.name}: {list(clips.experts)}"
+            f"{images.name} has the experts {list(images.experts)}, none that {clips.name} has: {list(clips.experts)}"
         )
     for name in shared:
         a, b = clips.experts[name], images.experts[name]

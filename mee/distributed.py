@@ -1,13 +1,13 @@
-"""Training on several processes, on one machine or many: the batch is shared out, the negatives are not (lesson 16).
+"""Training on several processes, on one machine or many: the batch is split, its negatives are not (lesson 16).
 
     torchrun --nproc-per-node 2 -m mee train FILE.h5 --batch-size 512 ...
 
 Each process embeds its part of every batch; then the embeddings are gathered, and all processes compute the same loss
 over the whole batch, so a caption keeps all its negatives. Batch norm sums over the rows of all processes. After a step
-the weights are those of one process with the whole batch, up to rounding. GPUs talk by NCCL, CPUs by Gloo.
+the weights are those of one process with the whole batch, up to rounding. GPUs communicate by NCCL, CPUs by Gloo.
 
-The collectives of ``torch.distributed.nn.functional`` differentiate the *sum* of all processes' losses. These are
-equal, so gradients are too large by the number of processes, and their mean is right.
+The collectives of ``torch.distributed.nn.functional`` differentiate the *sum* of all processes' losses. These losses
+are equal, so gradients are too large by a factor of the number of processes, and their mean is right.
 """
 
 import os
@@ -34,9 +34,10 @@ def torchrun_rank() -> tuple[int, int]:
 
 @contextmanager
 def process_group(device: str | None = None) -> Iterator[None]:
-    """Join the processes that ``torchrun`` started while the block lasts; nothing happens without it.
+    """For the length of the block, join the processes that ``torchrun`` started; without it, nothing happens.
 
-    With CUDA each process takes the GPU of its number on its machine. When one process fails, the others stop too.
+    With CUDA, each process takes the GPU whose number is its own on that machine. When one process fails, the others
+    stop too.
     """
     rank, world_size = torchrun_rank()
     if world_size == 1:
@@ -45,7 +46,7 @@ def process_group(device: str | None = None) -> Iterator[None]:
     cuda = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")).type == "cuda"
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    # the others wait while the first one validates, so the limit is long; torchrun notices earlier if one dies
+    # the others wait while the first one validates, so the limit is long; torchrun notices sooner if one dies
     dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(hours=2))
     try:
         with warnings.catch_warnings():
@@ -54,7 +55,7 @@ def process_group(device: str | None = None) -> Iterator[None]:
             yield
     except RuntimeError as error:
         if "gloo" in str(error) or isinstance(error, dist.DistError):
-            raise SystemExit(f"mee train (rank {rank}): stops, because another process has") from None
+            raise SystemExit(f"mee train (rank {rank}): stopping, because another process has stopped") from None
         raise
     finally:
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Evaluation: a model's embeddings of a set of clips, ranks among them, and the metrics of both (lesson 07)."""
+"""Evaluation: a model's embeddings of a set of clips, the ranks among them, and their metrics (lesson 07)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Score = Callable[[TextEmbedding, VideoEmbedding], Tensor]
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode and without gradients while the block lasts, and then as it was."""
+    """Put the model into evaluation mode, without gradients, for the length of the block; then restore its mode."""
     training = model.training
-    if training:  # a model that serves already is not touched: other threads may be using it
+    if training:  # a model that is already serving is not touched: other threads may be using it
         model.eval()
     try:
         with torch.no_grad():
@@ -48,7 +48,7 @@ def embed(
     experts
         Use these experts of the clips only (default: all of the model's); the others are as if absent.
     chunk
-        How many are embedded together; beyond rounding, no result depends on it.
+        How many are embedded together; no result depends on it, apart from rounding.
     """
     captions, clip_ids = torch.as_tensor(captions), torch.as_tensor(clip_ids)
     experts = list(model.experts if experts is None else experts)
@@ -70,7 +70,7 @@ def calibrate(
     """
     clip_ids = clips.clips_in(clip_ids) if isinstance(clip_ids, str) else torch.as_tensor(clip_ids)
     if len(clip_ids) < 2:
-        raise ValueError(f"{clips.name}: {len(clip_ids)} clips to calibrate by; mean and covariance need two at least")
+        raise ValueError(f"{clips.name}: {len(clip_ids)} clips to calibrate by; mean and covariance need at least two")
     own, _ = clips.captions_of(clip_ids)
     drawn = own[torch.randperm(len(own), generator=torch.Generator().manual_seed(seed))[:captions]]
     text, video = embed(model, clips, drawn, clip_ids, chunk=chunk)
@@ -86,7 +86,7 @@ def score_in_chunks(
     chunk: int = 512,
     score: Score | None = None,
 ) -> Tensor:
-    """Scores of texts with clips (texts, clips), block by block: beside them only (chunk, chunk) arises.
+    """Scores of texts with clips (texts, clips), block by block: besides the result, only (chunk, chunk) is held.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def score_in_chunks(
 
 
 def _parts(rows: Tensor | None, n: int, chunk: int) -> tuple[Sequence[Any], int]:
-    """``rows`` (None: all ``n``) in parts of ``chunk``, as slices where they can be, and how many they are."""
+    """``rows`` (None: all ``n``) in parts of ``chunk``, as slices where possible, and how many rows there are."""
     if rows is None:
         return [slice(i, min(i + chunk, n)) for i in range(0, n, chunk)], n
     return rows.split(chunk), len(rows)
@@ -130,7 +130,7 @@ def rank_embeddings(
     """
     score: Score = model.score
     hubness = torch.zeros(len(video.mask), device=video.mask.device)
-    if calibration is not None:  # a clip's own number is computed once, not with every block of texts
+    if calibration is not None:  # h, one number per clip, is computed once, not with every block of texts
         score = calibration.z
         with torch.no_grad():
             hubness = torch.cat(
@@ -178,7 +178,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Retrieval both ways among some clips, as :func:`mee.metrics.retrieval_metrics`; each caption is a query.
 
-    Beside "t2v" and "v2t" the result has "chance": the same metrics for a random order.
+    Besides "t2v" and "v2t", the result has "chance": the same metrics for a random order.
 
     Parameters
     ----------

@@ -3,9 +3,9 @@
 Both take a square matrix of scores, rows texts, columns clips, whose diagonal holds the right pairs, and count both
 directions: each text against all clips, each clip against all texts.
 
-``clip_ids`` and ``caption_ids`` (n,) name what stands in row and column i. Two captions of one clip in a batch, or the
-same caption twice, are no negatives of each other; where ids are given, pairs that share one are ignored. ``valid``
-(n,) bool says which pairs count at all; the others are neither positives nor negatives.
+``clip_ids`` and ``caption_ids`` (n,) name the clip and the caption of pair i. Two captions of one clip in a batch, or
+the same caption twice, are not negatives of each other; where ids are given, pairs that share one are ignored.
+``valid`` (n,) bool says which pairs count at all; the others are neither positives nor negatives.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def ignored_pairs(scores: Tensor, clip_ids: Any, caption_ids: Any, valid: Any) -
     Raises
     ------
     ValueError
-        If ``scores`` is not a square matrix, or ids are not one for each row.
+        If ``scores`` is not a square matrix, or there is not one id for each row.
     """
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or not len(scores):
         raise ValueError(
-            f"a loss takes a square matrix of scores, right pairs on its diagonal; got {tuple(scores.shape)}"
+            f"a loss takes a square matrix of scores, with the right pairs on its diagonal; got {tuple(scores.shape)}"
         )
     ignored = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
     for ids in (clip_ids, caption_ids):
@@ -45,7 +45,7 @@ def ignored_pairs(scores: Tensor, clip_ids: Any, caption_ids: Any, valid: Any) -
 def _one_for_each(ids: Any, scores: Tensor) -> Tensor:
     ids = torch.as_tensor(ids, device=scores.device)
     if ids.shape != (len(scores),):
-        raise ValueError(f"ids are ({len(scores)},), one for each row; got {tuple(ids.shape)}")
+        raise ValueError(f"ids must be ({len(scores)},), one for each row; got {tuple(ids.shape)}")
     return ids
 
 
@@ -73,7 +73,7 @@ class MaxMarginRankingLoss(nn.Module):
     def __init__(self, margin: float = 0.2, include_positives: bool = False):
         super().__init__()
         if not math.isfinite(margin):
-            raise ValueError(f"margin is a finite number; got {margin}")
+            raise ValueError(f"margin must be a finite number; got {margin}")
         self.margin, self.include_positives = margin, include_positives
 
     def forward(self, scores: Tensor, clip_ids: Any = None, caption_ids: Any = None, valid: Any = None) -> Tensor:
@@ -91,7 +91,8 @@ class MaxMarginRankingLoss(nn.Module):
 class InfoNCELoss(nn.Module):
     """The right clip's share of a softmax over all clips, and the right text's over all texts (lesson 06).
 
-    The mean of -log softmax_j(s_ij / t)[i] over rows and over columns; no part of the paper, but of what came after.
+    The mean of -log softmax_j(s_ij / t)[i] over rows and over columns; not part of the paper, but of what came after
+    it.
 
     Parameters
     ----------
@@ -101,8 +102,8 @@ class InfoNCELoss(nn.Module):
 
     def __init__(self, temperature: float = 0.05):
         super().__init__()
-        if not temperature > 1e-30:  # below, a score divided by it is no number any more
-            raise ValueError(f"temperature is above 0; got {temperature}")
+        if not temperature > 1e-30:  # below this, a score divided by it is no longer a number
+            raise ValueError(f"temperature must be above 0; got {temperature}")
         self.temperature = temperature
 
     def forward(self, scores: Tensor, clip_ids: Any = None, caption_ids: Any = None, valid: Any = None) -> Tensor:
@@ -115,6 +116,6 @@ class InfoNCELoss(nn.Module):
         logits = logits.masked_fill(ignored, -torch.inf)
         target = torch.arange(len(scores), device=scores.device)
         if valid is not None:
-            target = torch.where(_one_for_each(valid, scores), target, -100)  # which cross_entropy leaves out
+            target = torch.where(_one_for_each(valid, scores), target, -100)  # which cross_entropy ignores
         total = F.cross_entropy(logits, target, reduction="sum") + F.cross_entropy(logits.T, target, reduction="sum")
         return total / (2 * (target >= 0).sum()).clamp(min=1)

@@ -1,6 +1,6 @@
-"""How good is a ranking: R@K, median and mean rank, both directions, with intervals (lesson 07).
+"""How good a ranking is: R@K, median and mean rank, in both directions, with intervals (lesson 07).
 
-Score matrices have texts as rows and clips as columns. Ranks start at 1, small is good.
+Score matrices have texts as rows and clips as columns. Ranks start at 1; small is good.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NAMES = ("R@1", "R@5", "R@10", "MdR", "MnR")
 
 #: name -> (value, low, high)
 Summary = dict[str, tuple[float, float, float]]
-#: gives the rows of scores of the queries (int64 tensor) so numbered
+#: gives the rows of scores of the queries with these numbers (int64 tensor)
 Rows = Callable[[Tensor], Tensor]
 
 
@@ -26,16 +26,16 @@ def ranks(scores: Any, positives: Any = None, ties: str = "mean", chunk: int = 1
     Parameters
     ----------
     scores
-        (queries, items); or a function that gives the rows of the queries so numbered (int64 tensor), so that the
-        whole matrix never has to exist: only (chunk, items) at a time.
+        (queries, items); or a function that returns the rows of the queries with given numbers (int64 tensor), so that
+        the whole matrix never has to exist: only (chunk, items) at a time.
     positives
-        (queries,) int: the right item of each query. Or (queries, k), padded with -1: several right items, of which
-        the best counts, and the others do not stand in its way. None: item i for query i.
+        (queries,) int: the right item of each query. Or (queries, k), padded with -1: several right items, of which the
+        best counts; the others do not push it down. None: item i for query i.
     ties
-        What a query gets whose right item shares its score with wrong ones: the ``"mean"`` of the ranks in question,
+        What a query gets when its right item shares its score with wrong ones: the ``"mean"`` of the ranks in question,
         the ``"best"``, or the ``"worst"``.
     chunk
-        Queries that are looked at together.
+        Queries that are ranked together.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def ranks(scores: Any, positives: Any = None, ties: str = "mean", chunk: int = 1
     tensor([1.0000, 1.5000], dtype=torch.float64)
     """
     if ties not in TIES:
-        raise ValueError(f"ties is one of {', '.join(TIES)}; got {ties!r}")
+        raise ValueError(f"ties must be one of {', '.join(TIES)}; got {ties!r}")
     rows_of, positives = _rows_and_positives(scores, positives)
     out = torch.empty(len(positives), dtype=torch.float64)
     for start in range(0, len(positives), chunk):
@@ -82,7 +82,7 @@ def _rows_and_positives(scores: Any, positives: Any) -> tuple[Rows, Tensor]:
     else:
         matrix = torch.as_tensor(scores)
         if matrix.ndim != 2:
-            raise ValueError(f"scores is (queries, items); got {tuple(matrix.shape)}")
+            raise ValueError(f"scores must be (queries, items); got {tuple(matrix.shape)}")
         if positives is None:
             if matrix.shape[0] != matrix.shape[1]:
                 raise ValueError(
@@ -111,9 +111,9 @@ def cluster_bootstrap(groups: Tensor, samples: int, seed: int = 0, step: int | N
     samples
         How many resamples.
     seed
-        Of the drawing.
+        Of the resampling.
     step
-        Resamples in one part; by default so many that memory stays bounded.
+        Resamples in one part; by default, so many that memory stays bounded.
     """
     generator = torch.Generator().manual_seed(seed)
     group, of_query = torch.unique(groups, return_inverse=True)
@@ -228,7 +228,7 @@ def ranks_both_ways(
 
     t2v = ranks(by_text, positive_clip, ties, chunk)
     positive_clip = torch.arange(len(t2v)) if positive_clip is None else torch.as_tensor(positive_clip).cpu()
-    queries = torch.unique(positive_clip)  # a clip without a text asks nothing
+    queries = torch.unique(positive_clip)  # a clip without a text is no query
     texts = pad_positives(positive_clip, int(positive_clip.max()) + 1)[queries]
     return t2v, ranks(lambda numbers: by_clip(queries[numbers]), texts, ties, chunk), positive_clip
 
@@ -243,17 +243,17 @@ def retrieval_metrics(
 ) -> dict[str, Summary]:
     """Both directions of a (texts, clips) matrix: {"t2v": ..., "v2t": ...}, each as :func:`summarise` gives it.
 
-    In v2t the best of a clip's texts counts; clips without a text ask nothing. Intervals resample clips, with all
+    In v2t the best of a clip's texts counts; a clip without a text is no query. Intervals resample clips, with all
     their texts.
 
     Parameters
     ----------
     scores
-        (texts, clips), or a pair of functions: the first gives the rows (n, clips) of the texts so numbered, the
-        second the rows (n, texts) of the clips so numbered; then ``positive_clip`` is needed.
+        (texts, clips), or a pair of functions: the first returns the rows (n, clips) of the texts with given numbers,
+        the second the rows (n, texts) of the clips with given numbers; ``positive_clip`` is then needed.
     positive_clip
-        (texts,) int: the clip of each text; a clip may have several texts, or none (it still stands in the way of
-        others). None: square, text i belongs to clip i.
+        (texts,) int: the clip of each text; a clip may have several texts, or none (it still competes with the others).
+        None: square, text i belongs to clip i.
     ties, chunk
         As in :func:`ranks`.
     bootstrap, seed

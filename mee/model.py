@@ -7,7 +7,7 @@
     score  =   the weighted mean of the experts' similarities, over the experts that the clip has
 
 Training, evaluation and search rest on three methods: ``embed_text``, ``embed_video`` and ``score``. This file needs
-PyTorch and nothing else, so it can be copied into another project alone.
+PyTorch and nothing else, so it can be copied into another project on its own.
 
 No shape here depends on which experts are missing: absent rows are set to zero, computed like the others, left out of
 every batch statistic and set to zero again. A GPU therefore never has to stop and tell the CPU a number.
@@ -29,7 +29,7 @@ NO_EXPERT = -1.0
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a :class:`VideoTextMEE`, and how far it reads; the defaults are the paper's.
+    """The shape of a :class:`VideoTextMEE`, and where it truncates; the defaults are the paper's.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class BatchNorm(nn.BatchNorm1d):
         """``x`` (..., dim), ``mask`` (...) bool or None (all present)."""
         rows = x.shape[:-1].numel()
         if not self.training or (mask is None and rows > 1 and self.all_reduce is _identity):
-            # nothing is left out: PyTorch's kernel will do
+            # no row is left out, so PyTorch's kernel will do
             return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
         dtype, dims = x.dtype, tuple(range(x.ndim - 1))
         x = x.to(single(x))
@@ -192,8 +192,9 @@ class NetVLAD(nn.Module):
         x = torch.where(mask[..., None], x, 0)
         assignment = torch.softmax(self.batch_norm(x @ self.clusters, mask), dim=-1) * mask[..., None]
         residuals = x.transpose(1, 2) @ assignment - assignment.sum(1, keepdim=True) * self.clusters2  # (items, D, K)
-        # Once each V_k has length 1, the whole has the root of how many there are (those of length 0 aside): one
-        # product scales to both. These tensors are the largest of a step, and each pass over them counts.
+        # Once each V_k has length 1, the whole has the square root of their number as its length (not counting those of
+        # length 0), so one product does both scalings. These tensors are the largest of a step, and each pass over them
+        # counts.
         length = torch.linalg.vector_norm(residuals, dim=1, keepdim=True, dtype=single(x))  # (items, 1, K)
         filled = (length > 0).to(length)
         scale = filled / (length.clamp_min(1e-12) * filled.sum(2, keepdim=True).clamp_min(1).sqrt())
@@ -225,7 +226,7 @@ class GatedEmbeddingUnit(nn.Module):
         self.cg = ContextGating(out_dim) if gating else None
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``x`` (rows, in_dim); rows where ``mask`` (rows,) is False give zeros, whatever stands in them."""
+        """``x`` (rows, in_dim); rows where ``mask`` (rows,) is False give zeros, whatever they hold."""
         if mask is not None:
             x = torch.where(mask[:, None], x, 0)
         x = self.fc(x)
@@ -307,7 +308,7 @@ class MEE(nn.Module):
     def embed_video(self, videos: Mapping[str, Any], ind: Mapping | None = None) -> VideoEmbedding:
         """Embed clips by each expert; arguments as in :meth:`forward`. Absent embeddings are zero.
 
-        Whatever stands in an absent row (zeros, NaN, anything) reaches no score, no gradient and no batch statistic.
+        Whatever an absent row holds (zeros, NaN, anything) reaches no score, no gradient and no batch statistic.
         """
         ind = ind or {}
         self._refuse_unknown(videos, "videos")
@@ -324,7 +325,7 @@ class MEE(nn.Module):
             if name in features:
                 x = features[name]
                 if x.shape[1] != in_dim:
-                    raise ValueError(f"videos[{name!r}] is (clips, {in_dim}); got {tuple(x.shape)}")
+                    raise ValueError(f"videos[{name!r}] must be (clips, {in_dim}); got {tuple(x.shape)}")
                 present = _present(ind.get(name), name, clips, x.device)
                 vectors[name] = self.video_GU[name](x, present)
             else:
@@ -339,7 +340,7 @@ class MEE(nn.Module):
         s(t, v) = sum_e a_e(v) w_e(t) <t_e, v_e>  /  sum_e a_e(v) w_e(t),  a_e(v) = 1 if clip v has expert e, else 0.
 
         The numerator is one inner product of the embeddings side by side (absent ones are zero), the denominator
-        another one of weights and mask: no tensor of texts x clips x experts arises. A clip without any expert scores
+        another one of weights and mask: no tensor of texts x clips x experts is built. A clip without any expert scores
         -1, the lowest that a mean of cosines can be: it ranks last.
 
         ``calibration``, a :class:`mee.calibration.Calibration`, scores instead of this formula.
@@ -361,7 +362,7 @@ class MEE(nn.Module):
     def _rows(self, x: Any, what: str, dim: int | None = None) -> Tensor:
         x = _as(x, self.moe_fc.weight)
         if x.ndim != 2 or (dim is not None and x.shape[1] != dim):
-            raise ValueError(f"{what} is (rows, {dim or 'dimensions'}); got {tuple(x.shape)}")
+            raise ValueError(f"{what} must be (rows, {dim or 'dimensions'}); got {tuple(x.shape)}")
         return x
 
     def _refuse_unknown(self, given: Mapping, what: str) -> None:
@@ -421,7 +422,7 @@ class VideoTextMEE(nn.Module):
     def embed_video(
         self, videos: Mapping[str, Any], ind: Mapping | None = None, masks: Mapping | None = None
     ) -> VideoEmbedding:
-        """As :meth:`MEE.embed_video`, where a sequence expert is (clips, longest, dim) with its (clips, longest) mask.
+        """As :meth:`MEE.embed_video`, but a sequence expert is (clips, longest, dim), with its mask (clips, longest).
 
         A sequence without any real row is absent, whatever ``ind`` says.
         """
@@ -452,7 +453,7 @@ def _mask(mask: Any, x: Tensor) -> Tensor:
         return torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
     mask = torch.as_tensor(mask, device=x.device)
     if mask.shape != x.shape[:2]:
-        raise ValueError(f"the mask of {tuple(x.shape)} is {tuple(x.shape[:2])}; got {tuple(mask.shape)}")
+        raise ValueError(f"the mask of {tuple(x.shape)} must be {tuple(x.shape[:2])}; got {tuple(mask.shape)}")
     return mask.bool()
 
 
@@ -462,8 +463,8 @@ def _present(ind: Any, name: str, clips: int, device: torch.device) -> Tensor:
         return torch.ones(clips, dtype=torch.bool, device=device)
     ind = torch.as_tensor(ind, device=device)
     if ind.shape != (clips,):
-        raise ValueError(f"ind[{name!r}] is ({clips},), one value per clip; got {tuple(ind.shape)}")
-    # looking at the values makes a GPU wait; training gives booleans, which need no look
+        raise ValueError(f"ind[{name!r}] must be ({clips},), one value per clip; got {tuple(ind.shape)}")
+    # reading the values makes a GPU wait; training passes booleans, which need no check
     if ind.dtype != torch.bool and not bool(((ind == 0) | (ind == 1)).all()):
-        raise ValueError(f"ind[{name!r}] is boolean or 0/1; it holds other values")
+        raise ValueError(f"ind[{name!r}] must be boolean or 0/1; it holds other values")
     return ind.bool()

@@ -1,9 +1,9 @@
 """Training with everything on the device: batches are made there, at fixed shapes, and a GPU replays a whole step.
 
-A step as :func:`mee.train.fit` makes it elsewhere starts some hundred kernels, and a GPU is done with each before the
-CPU has asked for the next. Here one epoch's clips and captions travel to the device at once; a batch is arithmetic of
-indices there; and since no shape depends on the content, a step (batch, forward, loss, backward, Adam) is recorded once
-as a CUDA graph, and then replayed. The batches are those of :class:`mee.data.MixedBatches`, the losses equal up to
+An ordinary step of :func:`mee.train.fit` starts some hundred kernels, and a GPU has finished each before the CPU has
+asked for the next. Here the plan of one epoch's clips and captions travels to the device at once; a batch is index
+arithmetic there; and since no shape depends on the content, a step (batch, forward, loss, backward, Adam) is recorded
+once as a CUDA graph, and then replayed. The batches are those of :class:`mee.data.MixedBatches`, the losses equal up to
 rounding.
 """
 
@@ -17,15 +17,15 @@ from torch import Tensor, nn
 
 from mee.data import Batch, Clips, MixedBatches
 
-#: Steps before one is recorded: Adam's state, gradients and the libraries' workspaces have to be there.
+#: Steps that run before one is recorded: Adam's state, gradients and the libraries' workspaces must exist by then.
 WARM_UP = 3
 
 
 class ResidentClips:
-    """The clips of a :class:`mee.data.MixedBatches`, images after clips, whole on one device.
+    """The clips of a :class:`mee.data.MixedBatches`, images after clips, all on one device.
 
     ``batch(clips, captions)`` gives the :class:`mee.data.Batch` of these numbers, (n,) int64 on the device; its words
-    and sequences are always as long as the longest that there is, up to ``max_words`` and ``max_frames``.
+    and sequences are always as long as the longest in the set, up to ``max_words`` and ``max_frames``.
     """
 
     def __init__(self, batches: MixedBatches, device: torch.device | str):
@@ -71,7 +71,7 @@ class ResidentClips:
 
 
 class _Rows:
-    """Rows of many items, (rows, dim), with where each item's begin and how many they are, on a device."""
+    """Rows of many items, (rows, dim), on a device, with where each item's rows begin and how many it has."""
 
     def __init__(self, values: list, offsets: list, limit: int | None, device: Any, index: Tensor | None = None):
         self.values, self.index = torch.cat([x.to(device) for x in values]), index
@@ -85,7 +85,7 @@ class _Rows:
             self.longest = min(self.longest, limit)
         self.start, self.count = torch.cat(starts).to(device), count.to(device)
         self.step = torch.arange(self.longest, device=device)
-        if not len(self.values):  # an item without rows still points at one
+        if not len(self.values):  # even an item without rows points at one
             self.values = self.values.new_zeros(1, self.values.shape[1])
 
     def of(self, items: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,21 +99,22 @@ class _Rows:
 
 def _caption_vectors(source: Clips) -> Tensor:
     if source.caption_vectors is None:
-        raise ValueError(f"{source.name}: its captions are words, those of the other set are vectors")
+        raise ValueError(f"{source.name}: its captions are words, but those of the other set are vectors")
     return source.caption_vectors
 
 
 class ResidentEpoch:
-    """One epoch of training, again and again: ``epoch()`` gives the sum of its losses, a scalar on the device.
+    """One epoch of training, as often as it is called: ``epoch()`` returns the sum of its losses, a scalar on the
+    device.
 
     Parameters
     ----------
     model, batches, loss, config, optimizer
-        As in :func:`mee.train.fit`; the optimiser is capturable if ``capture``.
+        As in :func:`mee.train.fit`; with ``capture``, the optimiser must be capturable.
     train_step
         Computes loss and gradients of one batch.
     capture
-        Record a step as a CUDA graph and replay it; False runs it operation by operation (on a CPU it has to be).
+        Record a step as a CUDA graph and replay it; False runs it operation by operation (a CPU needs False).
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class ResidentEpoch:
         return self.total
 
     def advance(self, size: int) -> None:
-        """The next step, in the quickest way that there is for this size of batch by now."""
+        """The next step, in the quickest way that is ready for this batch size."""
         self.steps[size] = self.steps.get(size, 0) + 1
         if not self.capture:
             self.step(size)
@@ -168,7 +169,7 @@ class ResidentEpoch:
             self.graphs[size].replay()
 
     def load_plan(self) -> int:
-        """Draw the next epoch's clips and captions and move them to the device; gives how many there are."""
+        """Draw the next epoch's clips and captions and move them to the device; returns how many there are."""
         numbers, captions = self.batches.plan()
         self.numbers[: len(numbers)].copy_(numbers)
         self.captions[: len(captions)].copy_(captions)
@@ -176,7 +177,7 @@ class ResidentEpoch:
         return len(numbers)
 
     def _apart(self, size: int) -> None:
-        """A step on a stream of its own, as CUDA asks of what is to be recorded later."""
+        """A step on a stream of its own, as CUDA requires of what will be recorded later."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -184,7 +185,7 @@ class ResidentEpoch:
         torch.cuda.current_stream().wait_stream(stream)
 
     def _record(self, size: int) -> None:
-        self.optimizer.zero_grad()  # gradients are to lie in the graph's own memory
+        self.optimizer.zero_grad()  # gradients must lie in the graph's own memory
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self.step(size)

@@ -1,4 +1,4 @@
-"""What is found as experts go missing: a model's curve over the share of deleted experts (lesson 05).
+"""How well a model still finds clips as experts go missing: its curve over the share of deleted experts (lesson 05).
 
 mee evaluate MODEL CLIPS --delete 0 .1 .3 .5 .7 .9
 """
@@ -27,7 +27,7 @@ def keep_some(mask: Tensor, share: float, seed: int = 0) -> Tensor:
     seed gives nested deletions: what a smaller share deletes, a larger one deletes too.
     """
     if not 0 <= share <= 1:
-        raise ValueError(f"the share of deleted experts lies between 0 and 1; got {share}")
+        raise ValueError(f"the share of deleted experts must lie between 0 and 1; got {share}")
     draw = torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)).masked_fill(~mask.cpu(), -1)
     last = torch.zeros_like(draw, dtype=torch.bool).scatter_(1, draw.argmax(1, keepdim=True), True)
     return mask & ((draw >= share) | last).to(mask.device)
@@ -45,8 +45,8 @@ def robustness(
 ) -> dict[str, Any]:
     """Retrieval among ``clip_ids`` while shares of their (clip, expert) pairs are deleted at random.
 
-    Deleted are embeddings: right for MEE, whose experts are embedded apart. A network whose experts look at each other
-    would have seen what is deleted here; delete its features instead (lesson 17).
+    It is embeddings that are deleted, which is right for MEE, because it embeds each expert separately. A network whose
+    experts look at each other would already have seen what is deleted here: delete its features instead (lesson 17).
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def robustness(
     calibrations
         Label -> what to score by, None being the paper's score. Default: the paper's, and the model's calibration.
     draws
-        How many deletions of each share; the same for all labels. Ranks of all draws count, and an interval draws
-        clips with all their ranks.
+        Random deletions per share; the same for all labels. Ranks of all draws count, and an interval draws clips with
+        all their ranks.
 
     Returns
     -------

@@ -32,7 +32,7 @@ Gather = Callable[[TextEmbedding, VideoEmbedding], tuple[TextEmbedding, VideoEmb
 
 @dataclass
 class Run:
-    """The state of a training run, which callbacks see, and what :func:`fit` gives back.
+    """The state of a training run, which callbacks see, and what :func:`fit` returns.
 
     ``model`` is, at the end, the network after its best epoch, in evaluation mode; ``history`` a dict per epoch (epoch,
     loss, seconds and, with a validation split, val); ``best`` the best epoch, from 1, and ``best_state`` its weights.
@@ -75,9 +75,10 @@ def fit(
     Parameters
     ----------
     validate
-        Gives the validation metrics of a model, as :func:`mee.evaluate.evaluate` does; None keeps the last epoch.
+        Returns the validation metrics of a model, as :func:`mee.evaluate.evaluate` does; None keeps the last epoch.
     callbacks
-        Objects that are told the :class:`Run`: ``begin(run)`` before the first epoch, ``epoch_end(run)``, ``end(run)``.
+        Objects that are given the :class:`Run`: ``begin(run)`` before the first epoch, ``epoch_end(run)``,
+        ``end(run)``.
     step
         Computes loss and gradients of one batch (default: :func:`train_step`).
     """
@@ -115,7 +116,7 @@ def fit(
 
 
 def _epoch(run: Run, loss: nn.Module, step: Callable[..., Tensor], device: torch.device) -> Tensor:
-    """One epoch of training; gives the sum of its losses."""
+    """One epoch of training; returns the sum of its losses."""
     total = torch.zeros((), device=device)
     for batch in run.batches:
         run.optimizer.zero_grad()
@@ -142,7 +143,7 @@ def _tell(callbacks: Iterable[Any], event: str, run: Run) -> None:
 
 
 def train_step(model: Any, batch: Batch, loss: nn.Module, config: TrainConfig) -> Tensor:
-    """Compute the gradients of one batch; gives its loss (a scalar, detached)."""
+    """Compute the gradients of one batch; returns its loss (a scalar, detached)."""
     value = batch_loss(model, batch, loss, config)
     value.backward()
     return value.detach()
@@ -153,9 +154,9 @@ def batch_loss(
 ) -> Tensor:
     """The loss of one batch: the mixture's, and ``config.expert_loss`` times that of each expert alone.
 
-    A score is normalised over the experts that a clip has, so a clip without motion is on another scale than one with
-    it, and its caption's weights cancel in its own score: the mixture's loss alone teaches little from such clips.
-    Ranked by each expert among the clips that have it, cosines meet only cosines of the same kind.
+    A score is normalised over the experts that a clip has, so a clip without motion is on a different scale from one
+    with it, and its caption's weights cancel in its own score: the mixture's loss alone learns little from such clips.
+    In a loss of each expert among the clips that have it, cosines are compared only with cosines of the same kind.
 
     ``gather`` turns the embeddings of this process's rows into those of all processes (:mod:`mee.distributed`).
     """
@@ -174,7 +175,7 @@ def batch_loss(
 
 
 def validation_score(metrics: Mapping[str, Any]) -> float:
-    """What the best epoch is best in: the mean of ``R@1``, ``R@5`` and ``R@10`` over both directions."""
+    """What decides which epoch is best: the mean of ``R@1``, ``R@5`` and ``R@10`` over both directions."""
     return sum(metrics[direction][name][0] for direction in ("t2v", "v2t") for name in ("R@1", "R@5", "R@10")) / 6
 
 
@@ -192,7 +193,7 @@ class Progress:
         self.bar = tqdm(total=run.config.epochs, initial=len(run.history), unit="epoch", desc="training")
 
     def epoch_end(self, run: Run) -> None:
-        """Move it on by one epoch."""
+        """Advance it by one epoch."""
         row = run.history[-1]
         shown = {"loss": f"{row['loss']:.4f}"}
         if "val" in row:
@@ -228,7 +229,7 @@ def model_config(clips: Clips, config: TrainConfig) -> ModelConfig:
 
 
 def build_model(config: ModelConfig, seed: int, network: Callable[[ModelConfig], Any] = VideoTextMEE) -> Any:
-    """``network(config)`` with weights drawn by ``seed``; the caller's random numbers are left alone."""
+    """``network(config)`` with weights drawn by ``seed``; the caller's random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return network(config)
@@ -243,7 +244,7 @@ def prepare(
     network: Callable[[ModelConfig], Any] = VideoTextMEE,
     shard: tuple[int, int] = (0, 1),
 ) -> tuple[Any, MixedBatches, nn.Module, Callable[[Any], Mapping[str, Any]] | None]:
-    """What :func:`fit` wants for training on ``clips``: model, batches, loss and validate.
+    """What :func:`fit` needs to train on ``clips``: model, batches, loss and validate.
 
     Arguments are those of :func:`fit_clips`; ``shard`` = (rank, world size) is this process's part of each batch.
     """
@@ -286,7 +287,7 @@ def fit_clips(
     train, val
         Clip numbers instead of the set's splits; an empty ``val`` keeps the last epoch.
     network
-        Makes another network of a :class:`mee.model.ModelConfig`, with the same three methods, for experiments.
+        Builds another network from a :class:`mee.model.ModelConfig`, with the same three methods, for experiments.
     callbacks, progress
         As for :func:`fit`; ``progress`` shows a bar.
     config, options

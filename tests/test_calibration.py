@@ -293,7 +293,7 @@ def test_training_by_it_learns(clips):
     assert_close(run.history[run.best - 1]["val"], own, equal_nan=True)  # validation ranks by the score trained for
     with pytest.raises(ValueError, match="needs loss info-nce"):
         TrainConfig(score="calibrated")
-    with pytest.raises(ValueError, match="score is one of paper, calibrated"):
+    with pytest.raises(ValueError, match="score must be one of paper, calibrated"):
         TrainConfig(score="z")
 
 

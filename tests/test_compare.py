@@ -73,5 +73,5 @@ def test_variants_seeds_and_the_table(world):
     assert len(lines) == 6 and len({line.count("|") for line in lines}) == 1
     assert lines[-1].startswith("| chance | 3.3 |")
     assert results["mixture"].spread("t2v")["MnR"] > 0
-    with pytest.raises(ValueError, match="level is a share"):
+    with pytest.raises(ValueError, match="level must be a share"):
         difference(again, again, level=95)

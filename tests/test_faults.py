@@ -205,8 +205,8 @@ def test_numbers_of_margins_and_temperatures(loss, dtype):
 @pytest.mark.parametrize(
     ("option", "values", "message"),
     [
-        ("margin", [np.nan, np.inf, -np.inf], "margin is a finite number"),
-        ("temperature", [0, -0.0, -1, np.nan, 1e-40, -np.inf], "temperature is above 0"),
+        ("margin", [np.nan, np.inf, -np.inf], "margin must be a finite number"),
+        ("temperature", [0, -0.0, -1, np.nan, 1e-40, -np.inf], "temperature must be above 0"),
         ("lr", [-1.0, np.nan], "[Ll]earning rate"),
     ],
 )

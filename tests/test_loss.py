@@ -106,7 +106,7 @@ def test_extreme_temperatures_stay_finite():
     [
         (lambda: InfoNCELoss(0), "above 0"),
         (lambda: InfoNCELoss(math.nan), "above 0"),
-        (lambda: MaxMarginRankingLoss(math.nan), "margin is a finite number"),
+        (lambda: MaxMarginRankingLoss(math.nan), "margin must be a finite number"),
         *((lambda loss=loss, s=s: loss()(torch.zeros(s)), "square")
           for loss in (MaxMarginRankingLoss, InfoNCELoss) for s in [(2, 3), (4,), (0, 0)]),
         (lambda: MaxMarginRankingLoss()(torch.zeros(3, 3), [1, 2]), "one for each row"),

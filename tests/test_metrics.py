@@ -100,7 +100,7 @@ def test_pad_positives():
         (lambda: ranks(torch.zeros(2, 3), [0, -1]), "no right item"),
         (lambda: ranks(torch.zeros(2, 3), [0]), "right items for"),
         (lambda: ranks(torch.zeros(3)), "queries, items"),
-        (lambda: ranks(torch.zeros(2, 2), ties="optimistic"), "ties is one of"),
+        (lambda: ranks(torch.zeros(2, 2), ties="optimistic"), "ties must be one of"),
         (lambda: ranks(lambda rows: rows), "give the right item"),
         (lambda: summarise([]), "no queries"),
         (lambda: summarise([1.0, float("nan")]), "NaN"),

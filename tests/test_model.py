@@ -293,7 +293,7 @@ def test_a_sentence_has_one_vector_whatever_is_beside_it():
     assert_close(net(together, mask), torch.cat([net(short), net(long), torch.zeros(1, 12)]))
     with pytest.raises(ValueError, match=r"pools \(items, rows, 3\); got \(2, 3\)"):
         net(torch.zeros(2, 3))
-    with pytest.raises(ValueError, match=r"the mask of \(3, 9, 3\) is \(3, 9\)"):
+    with pytest.raises(ValueError, match=r"the mask of \(3, 9, 3\) must be \(3, 9\)"):
         net(together, mask[:2])
 
 

@@ -339,10 +339,10 @@ def test_metadata_must_be_dicts_that_json_can_hold():
 def test_queries_that_make_no_sense():
     index, _, (texts, weights) = filled(10)
     for k in (0, -1, 2.5):
-        with pytest.raises(ValueError, match="k is a number from 1"):
+        with pytest.raises(ValueError, match="k must be a whole number of at least 1"):
             index.search((texts, weights), k)
     for experts in ([], ["smell"], "face"):
-        with pytest.raises(ValueError, match="experts is a list"):
+        with pytest.raises(ValueError, match="experts must be a list"):
             index.search((texts, weights), experts=experts)
     with pytest.raises(ValueError, match="no model"):
         index.search("a dog")
@@ -358,7 +358,7 @@ def test_queries_that_make_no_sense():
     for t, w, message in bad:
         with pytest.raises(ValueError, match=message):
             index.search(TextEmbedding(t, w))
-    with pytest.raises(ValueError, match="score is one of paper, calibrated; got 'z'"):
+    with pytest.raises(ValueError, match="score must be one of paper, calibrated; got 'z'"):
         index.search((texts, weights), score="z")
     with pytest.raises(ValueError, match="no calibration.*`mee calibrate MODEL CLIPS`.*build the index again"):
         index.search((texts, weights), score="calibrated")
@@ -371,7 +371,7 @@ def test_a_calibration_that_does_not_fit():
             ClipIndex(DIMS, calibration=calibration_of(dims={"motion": 1, **dims}, captions=3))
     calibration = calibration_of()
     calibration.mean_face[2] = torch.nan
-    with pytest.raises(ValueError, match="the calibration's 'mean_face' is no .8,. of finite numbers"):
+    with pytest.raises(ValueError, match="the calibration's 'mean_face' is not .8,. of finite numbers"):
         ClipIndex(DIMS, calibration=calibration)
 
 

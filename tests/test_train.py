@@ -134,7 +134,7 @@ def test_experts_clips_images_and_a_network_of_ones_own(clips, tmp_path):
 def test_wrong_arguments(clips, tmp_path):
     for options, message in (
         ({"experts": ["smell"]}, r"has no expert \['smell'\]; it has \['appearance', 'motion'\]"),
-        ({"loss": "mse"}, "loss is one of"),
+        ({"loss": "mse"}, "loss must be one of"),
         ({"batch_size": 1}, "at least 2"),
         ({"train": [3]}, "1 clips to train on"),
     ):

@@ -26,7 +26,7 @@ READY = """() => {
 FOCUS = """() => { setTimeout(() => document.getElementById("sentences").focus(), 50); }"""
 SCORES = {"calibrated": "calibrated", "paper": "the paper's"}
 SCORES_INFO = "The paper's score is a weighted mean of similarities; the calibrated one asks how unusual they are."
-# an address whose host is what it seems to be: nothing stands before it, and it has no letters that look like others
+# an address whose host is what it seems to be: no user name before it, and no letters that look like others
 ADDRESS = re.compile(r"https?://([\w.-]+)(:\d+)?([/?#][!-~]*)?", re.ASCII)
 YOUTUBE = {"youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"}
 HINT = '<p class="hint">The button below a clip finds the sentences that fit it.</p>'
@@ -77,7 +77,7 @@ def parts_of(hit: Hit) -> dict[str, float]:
 
 
 def parts_html(hit: Hit, experts: list[str], scale: float) -> str:
-    """A hit's score as a bar, for the eye only: what adds to it lies right of the line, what is taken off left."""
+    """A hit's score as a bar, for the eye only: what adds to it is right of the line, what is taken off is left."""
     sides: tuple[list[str], list[str]] = ([], [])
     for name, value in parts_of(hit).items():
         look = part_class(name, experts) if name else "part hubness"
@@ -124,9 +124,9 @@ def clip_html(
 
 
 def facts_html(facts: Any) -> str:
-    """What a clip's facts say of its source: words read on screen, category, address; nothing if they say none of it.
+    """What a clip's facts say of its source: words read on screen, category, address; empty if they say nothing of it.
 
-    Facts may be anything that JSON can hold; what has another form than expected is passed over.
+    Facts may be anything that JSON can hold; whatever does not have the expected form is skipped.
     """
     facts = facts if isinstance(facts, dict) else {}
     text, category, url, start = map(facts.get, ("text", "category", "url", "start"))
@@ -149,7 +149,7 @@ def facts_html(facts: Any) -> str:
 
 
 def pictures_html(service: SearchService, number: int) -> str:
-    """The video and the storyboard of clip ``number``, as far as there are any."""
+    """The video and the storyboard of clip ``number``, if there are any."""
     clips, captions = service.clips, service.own_captions([number])
     label = escape(clips.ids[number] + (f". Caption: {captions[0]}" if captions else ""))
     board = ["data:image/jpeg;base64," + base64.b64encode(picture).decode() for picture in clips.storyboard(number)]
@@ -264,7 +264,7 @@ def build_app(service: SearchService) -> Any:
 
 
 def import_gradio() -> Any:
-    """Gradio, which takes seconds to import, without its statistics and its look for a newer version."""
+    """Gradio, which takes seconds to import, without its usage statistics and its check for a newer version."""
     for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_RUN_HISTORY"):
         os.environ[name] = "False"
     import gradio
@@ -280,15 +280,13 @@ def run(options: argparse.Namespace) -> None:
     try:
         listener = socket.create_server((options.host, options.port))
     except (OSError, OverflowError) as error:
-        raise DemoError(
-            f"{options.host}, port {options.port}: {error}; --port 0 takes any port that is free"
-        ) from error
+        raise DemoError(f"{options.host}, port {options.port}: {error}; --port 0 takes any free port") from error
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config(build_app(service), log_level="warning"))
     host, port = listener.getsockname()[:2]
-    print(f"The page: http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    print(f"The page: http://{host}:{port} (Ctrl-C stops it)", flush=True)
     if not host.startswith("127."):
-        print("Whoever reaches this machine can look at these clips.", flush=True)
+        print("Anyone who can reach this machine can look at these clips.", flush=True)
     with listener, suppress(KeyboardInterrupt):
         server.run([listener])

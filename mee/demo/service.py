@@ -97,7 +97,7 @@ class Answer:
 
 
 class SearchService:
-    """A model and its clips, which answer sentences.
+    """A model and its clips, which answer a sentence.
 
     ``service.experts`` lists the experts that both have, ``service.scores`` the scores to choose from, and
     ``service.number`` gives a clip's number for its id. :class:`DemoError` if the model cannot describe these clips,
@@ -112,8 +112,8 @@ class SearchService:
     videos
         The videos to play; default: none.
     score
-        What to rank by unless an answer is asked for with another: "calibrated" or "paper"; default: calibrated if the
-        model has a calibration.
+        What to rank by unless a call names another score: "calibrated" or "paper"; default: calibrated if the model has
+        a calibration.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class SearchService:
             out.notes.append(f"Not in the vocabulary of {len(self.words):,} words: {named}{rest}")
         if not known or not chosen:
             hint = "Type what you can see or hear, in English words, or press one of the examples."
-            out.notes.append("Leave at least one expert: with none there is nothing to compare." if known else hint)
+            out.notes.append("Keep at least one expert: with none, there is nothing to compare." if known else hint)
             return out
         query = encode_query(self.index, [text])
         weights = {name: float(query.weights[0, self.model.experts.index(name)]) for name in chosen}
@@ -177,7 +177,7 @@ class SearchService:
     def sentences(
         self, id: str, experts: Sequence[str] | None = None, k: int = SHOWN, score: str | None = None
     ) -> list[tuple[str, float, bool]]:
-        """Video to text: the ``k`` captions that score best with clip ``id``, as (sentence, score, is it its own)."""
+        """Video to text: the ``k`` captions that score best with clip ``id``: (sentence, score, whether its own)."""
         number = self.number[id]
         present = dict(zip(self.clips.experts, self.clips.present[number].tolist(), strict=True))
         chosen = [name for name in self.experts if present[name] and (experts is None or name in experts)]
@@ -209,7 +209,7 @@ class SearchService:
 
 def clean(text: str) -> tuple[str, bool]:
     """``text`` on one line, without what cannot be shown, at most ``LIMIT`` letters; and whether it was truncated."""
-    text = text[: 4 * LIMIT].encode("utf-8", "replace").decode()  # half a surrogate pair would not travel back
+    text = text[: 4 * LIMIT].encode("utf-8", "replace").decode()  # half a surrogate pair could not be sent back
     text = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", " ", text).split())
     return text[:LIMIT].strip(), len(text) > LIMIT
 
@@ -241,10 +241,10 @@ def check_compatible(model: VideoTextMEE, clips: Clips, words: Words | None) -> 
 def load(options: argparse.Namespace) -> SearchService:
     """The service that the command line asks for; :class:`DemoError` if something does not fit."""
     if options.model and not options.clips:
-        raise DemoError(f"name both, a model and a clip file: mee demo MODEL CLIPS (got {options.model} alone)")
+        raise DemoError(f"name both a model and a clip file: mee demo MODEL CLIPS (got {options.model} alone)")
     if not options.clips and not TINYCLIPS.exists():
         raise DemoError(
-            f"{TINYCLIPS}: TinyClips come with the repository, not the package; clone it, or name MODEL CLIPS"
+            f"{TINYCLIPS}: TinyClips come with the repository, not the package; clone it, or name MODEL and CLIPS"
         )
     clips = read_clips(options.clips or TINYCLIPS)
     videos = Videos(clips, options.videos)

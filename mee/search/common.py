@@ -48,8 +48,8 @@ class Hit:
         Expert -> what it adds to the score. Calibrated: w_e (<t_e, v_e> - m_e) / D, with the m_e and the D of
         :mod:`mee.search.index`. The paper's: weight times similarity.
     hubness
-        What the clip loses for standing high whatever the sentence is; 0 by the paper's score, and where experts are
-        left out.
+        What the clip loses for scoring high whatever the sentence; 0 by the paper's score, and where experts are left
+        out.
     metadata
         What ``add`` was told about the clip.
     """
@@ -66,7 +66,7 @@ class Hit:
 def validate_dims(dims: Mapping[str, int]) -> dict[str, int]:
     """``dims`` in alphabetical order; ValueError unless each expert has at least one dimension."""
     if not dims or min(dims.values()) < 1:
-        raise ValueError(f"dims names at least one expert and its dimensions; got {dims}")
+        raise ValueError(f"dims must name at least one expert and its dimensions; got {dims}")
     return {name: int(dims[name]) for name in sorted(dims)}
 
 
@@ -84,7 +84,7 @@ class Query(NamedTuple):
     shift: np.ndarray  # 0; the paper's score, from centred embeddings: m_e
     scale: np.ndarray  # w_e^2 s_e^2; the paper's: w_e
     power: float  # 1/2; the paper's: 1
-    hubness: bool  # whether a clip's own number is taken off
+    hubness: bool  # whether the clip's h is subtracted
     last: float  # the score of a clip without any of the experts that are used
 
     def denominator(self, columns: Sequence[int]) -> np.ndarray:
@@ -97,7 +97,8 @@ def index_calibration(
 ) -> Calibration | None:
     """The calibration of an index: the one given, else the model's; in single precision and on the CPU.
 
-    It stays as it is when the model is moved, or gets another: the clips in the index are centred by this one.
+    It stays as it is when the model is moved or gets another calibration: the clips in the index are centred by this
+    one.
     """
     calibration = calibration or (None if model is None else model.calibration)
     if calibration is None:
@@ -112,7 +113,7 @@ def index_calibration(
         shapes |= {f"mean_{name}": (dim,), f"covariance_{name}": (dim, dim), f"captions_{name}": (rows, dim)}
     for key, x in state.items():
         if x.shape != shapes[key] or not x.isfinite().all():
-            raise ValueError(f"the calibration's {key!r} is no {shapes[key]} of finite numbers")
+            raise ValueError(f"the calibration's {key!r} is not {shapes[key]} of finite numbers")
     return Calibration.from_state(state)
 
 
@@ -134,14 +135,15 @@ def embed_and_add(
 def validate_clips(
     index: Index, ids: Iterable[str], video: VideoEmbedding, metadata: Iterable[dict[str, Any]] | None
 ) -> tuple[list[str], VideoEmbedding, list[str]]:
-    """What ``add`` is given: ids, float32 embeddings on the CPU, metadata as JSON; ValueError if something is wrong.
+    """Check what ``add`` is given; returns ids, float32 embeddings on the CPU, and metadata as JSON, or raises
+    ValueError.
 
-    Absent embeddings are zero, whatever stood there.
+    Absent embeddings become zero, whatever they held.
     """
     ids = list(ids)
     metadata = [{}] * len(ids) if metadata is None else list(metadata)
     if bad := [id for id in ids if not isinstance(id, str)] + [item for item in metadata if not isinstance(item, dict)]:
-        raise ValueError(f"an id is a str and metadata a dict; {bad[0]!r} is not")
+        raise ValueError(f"an id must be a str, and metadata a dict; {bad[0]!r} is not")
     if len(set(ids)) < len(ids):
         raise ValueError("ids names a clip twice")
     vectors, mask = video
@@ -157,7 +159,7 @@ def validate_clips(
 
 
 def _refuse_huge(index: Index, ids: list[str], what: str, x: Tensor) -> None:
-    """ValueError that names the clip unless ``x`` (clips, dim) is finite as the index keeps it."""
+    """Raise ValueError, naming the clip, unless ``x`` (clips, dim) is finite in the index's dtype."""
     wrong = ~(x.half() if index.dtype == "float16" else x).isfinite().all(1)
     if wrong.any():
         raise ValueError(f"id {ids[int(wrong.nonzero()[0])]!r}: its {what} has NaN, Inf or a huge number")
@@ -166,11 +168,11 @@ def _refuse_huge(index: Index, ids: list[str], what: str, x: Tensor) -> None:
 def centre(index: Index, ids: list[str], video: VideoEmbedding, chunk: int = 1024) -> tuple[dict[str, Tensor], Tensor]:
     """What an index keeps of clips that :func:`validate_clips` let through: their embeddings and h (clips,).
 
-    With a calibration the embeddings are centred, v_e - c_e; without one they are as they were, and h is 0.
+    With a calibration the embeddings are centred, v_e - c_e; without one they are unchanged, and h is 0.
     """
     if index.calibration is None:
         return video.vectors, torch.zeros(len(ids))
-    parts = torch.arange(len(ids)).split(chunk)  # h compares with each caption of the sample: not all clips at once
+    parts = torch.arange(len(ids)).split(chunk)  # h compares with each caption of the sample, so not all clips at once
     hubness = torch.cat([index.calibration.hubness(video.rows(part)) for part in parts])
     _refuse_huge(index, ids, "hubness", hubness[:, None])
     return {name: video.vectors[name] - mean for name, mean in index.calibration.mean.items()}, hubness
@@ -178,11 +180,11 @@ def centre(index: Index, ids: list[str], video: VideoEmbedding, chunk: int = 102
 
 def _validate_vectors(index: Index, vectors: Mapping[str, Any], rows: int) -> dict[str, Tensor]:
     if set(vectors) != set(index.dims):
-        raise ValueError(f"embeddings of {sorted(vectors)}; the experts of this index are {list(index.dims)}")
+        raise ValueError(f"the embeddings are of {sorted(vectors)}; the experts of this index are {list(index.dims)}")
     out = {name: torch.as_tensor(vectors[name]).detach().cpu().float() for name in index.dims}
     for name, x in out.items():
         if x.shape != (rows, index.dims[name]):
-            raise ValueError(f"the embedding of {name!r} is {(rows, index.dims[name])}; got {tuple(x.shape)}")
+            raise ValueError(f"the embedding of {name!r} must be {(rows, index.dims[name])}; got {tuple(x.shape)}")
     return out
 
 
@@ -211,9 +213,9 @@ def encode_query(index: Index, query: str | list[str] | TextEmbedding) -> TextEm
     vectors, weights = query
     weights = torch.as_tensor(weights).detach().cpu().float()
     if weights.ndim != 2 or weights.shape[1] != len(index.dims):
-        raise ValueError(f"weights are (texts, {len(index.dims)}); got {tuple(weights.shape)}")
+        raise ValueError(f"weights must be (texts, {len(index.dims)}); got {tuple(weights.shape)}")
     if not (weights.isfinite() & (weights >= 0)).all():
-        raise ValueError("weights are finite and not negative")
+        raise ValueError("weights must be finite and not negative")
     vectors = _validate_vectors(index, vectors, len(weights))
     if bad := [name for name, x in vectors.items() if not x.isfinite().all()]:
         raise ValueError(f"the query's {bad[0]!r} has NaN or Inf")
@@ -223,19 +225,19 @@ def encode_query(index: Index, query: str | list[str] | TextEmbedding) -> TextEm
 def prepare_search(
     index: Index, query: str | list[str] | TextEmbedding, k: int, experts: Sequence[str] | None, score: str | None
 ) -> Query:
-    """What both indices make of the arguments of ``search``; ValueError if something is wrong with one."""
+    """The arguments of ``search`` as both indices need them; ValueError if one of them is wrong."""
     if k != int(k) or k < 1:
-        raise ValueError(f"k is a number from 1; got {k!r}")
+        raise ValueError(f"k must be a whole number of at least 1; got {k!r}")
     names = list(index.dims) if experts is None else experts
     if isinstance(names, str) or not names or not set(names) <= set(index.dims):
-        raise ValueError(f"experts is a list of at least one of {list(index.dims)}; got {experts!r}")
+        raise ValueError(f"experts must be a list of at least one of {list(index.dims)}; got {experts!r}")
     used = torch.tensor([name in names for name in index.dims])
     calibration = index.calibration
     if score not in (None, *SCORES):
-        raise ValueError(f"score is one of {', '.join(SCORES)}; got {score!r}")
+        raise ValueError(f"score must be one of {', '.join(SCORES)}; got {score!r}")
     if score == "calibrated" and calibration is None:
         raise ValueError(
-            "this index has no calibration: give its model one, `mee calibrate MODEL CLIPS`, and build the index again"
+            "this index has no calibration: run `mee calibrate MODEL CLIPS` for its model, and build the index again"
         )
     text = encode_query(index, query)
     weights = text.weights * used
@@ -254,7 +256,7 @@ def prepare_search(
 def explain(
     hits: list[Hit], query: Query, texts: Sequence[int] | np.ndarray, columns: list[int], products: np.ndarray
 ) -> None:
-    """Tell hits why they were found: ``products`` (hits, columns) holds <t_e, x_e> of each, for the experts used."""
+    """Fill in why each hit was found: ``products`` (hits, columns) holds <t_e, x_e> of each, for the experts used."""
     weights = query.weights[texts][:, columns]
     values = (
         products + query.mean[texts][:, columns],

@@ -10,7 +10,7 @@ clip. So clips are grouped by pattern. Inside a group the denominator is one pos
 the order by inner product, for which there are fast and well tested indices (FAISS). Each group gives its best k, their
 products are divided by the group's denominator, and the lists are merged: no clip outside a group's best k can be among
 the best k of all, so the result is the order of ``model.score``. With n experts there are at most 2^n groups.
-An expert that a search leaves out has the weight 0 in both numbers; nothing is rebuilt for it.
+An expert that a search leaves out has weight 0 in numerator and denominator; nothing is rebuilt for it.
 
 The calibrated score (:mod:`mee.calibration`) has the same form. With D^2 = sum_e a_e(v) w_e(t)^2 s_e(t)^2, it is
 
@@ -18,7 +18,7 @@ The calibrated score (:mod:`mee.calibration`) has the same form. With D^2 = sum_
 
 and D depends on sentence and pattern alone. So an index with a calibration keeps centred embeddings, v_e - c_e, and
 h(v) as one more dimension; the query is (w_e t_e, -D) there. The paper's score comes from the same vectors: the query
-is (w_e t_e, 0), and to all products of a group sum_e a_e(v) w_e(t) m_e(t) is added, where m_e(t) = <t_e, c_e>.
+is (w_e t_e, 0), and sum_e a_e(v) w_e(t) m_e(t), where m_e(t) = <t_e, c_e>, is added to all products of a group.
 """
 
 from __future__ import annotations
@@ -68,16 +68,17 @@ class ClipIndex:
     dims
         Expert -> dimensions of its embedding.
     kind
-        "exact" compares with every clip. "hnsw" walks a graph of neighbours: much faster, but it takes long to build
-        and some 300 bytes per clip more, and now and then misses one. ``ef_search`` is how many candidates the walk
-        keeps: more find more, and take longer.
+        "exact" compares with every clip. "hnsw" walks a graph of neighbours: much faster, but it takes long to build,
+        needs some 300 bytes more per clip, and now and then misses one. ``ef_search`` is how many candidates the walk
+        keeps: more candidates find more, and take longer.
     dtype
         "float32" or "float16", which halves the vectors of either kind.
     model, words
         What turns sentences into embeddings; without them only a :class:`mee.TextEmbedding` can be searched for.
     calibration
-        For the calibrated score (default: the model's, if it has one). ``index.calibration`` stays the same from here
-        on, whatever the model gets: the clips are centred by it. Without one the index gives the paper's score.
+        For the calibrated score (default: the model's, if it has one). ``index.calibration`` stays the same from then
+        on, whatever the model gets: the clips are centred by it. Without a calibration, the index gives the paper's
+        score.
 
     Raises
     ------
@@ -97,9 +98,9 @@ class ClipIndex:
         calibration: Calibration | None = None,
     ) -> None:
         if kind not in KINDS or dtype not in DTYPES:
-            raise ValueError(f"kind is one of {KINDS} and dtype one of {DTYPES}; got {kind!r}, {dtype!r}")
+            raise ValueError(f"kind must be one of {KINDS} and dtype one of {DTYPES}; got {kind!r}, {dtype!r}")
         self.dims = validate_dims(dims)
-        import_faiss()  # to say now that it is missing
+        import_faiss()  # if it is missing, say so now
         self.kind, self.dtype, self.model, self.words = kind, dtype, model, words
         self.calibration = index_calibration(self.dims, model, calibration)
         self.ef_search = 128
@@ -140,7 +141,7 @@ class ClipIndex:
         chunk: int = 512,
         progress: bool = True,
     ) -> ClipIndex:
-        """An index of ``clips``, embedded ``chunk`` clips at a time: a file larger than memory passes through it.
+        """An index of ``clips``, embedded ``chunk`` clips at a time, so the file may be larger than memory.
 
         Parameters
         ----------
@@ -229,7 +230,7 @@ class ClipIndex:
             Only clips with these values in their metadata, ``{"split": "test"}``; or a function of the metadata that
             gives a bool.
         experts
-            Use only these experts; the others are as if absent from every clip. Where that leaves one out, the
+            Use only these experts; the others are as if absent from every clip. If that leaves an expert out, the
             calibrated score is z over those used: h(v), which belongs to all experts of the clip, is left out too.
         score
             "calibrated" or "paper" (default: calibrated, if the index has a calibration). One index gives both.
@@ -304,14 +305,14 @@ class ClipIndex:
     def save(self, path: str | Path) -> None:
         """Write the index, with its model, vocabulary and calibration, to one HDF5 file: complete, or not at all.
 
-        The model is saved with the index's calibration, whether it has that one, another or none.
+        The model is saved with the index's calibration, whether it has that one, another one or none.
 
         Raises
         ------
         IndexFileError
             The file cannot be written (a full disk, no permission); an older file at ``path`` stays as it was.
         ValueError
-            The model is no plain :class:`mee.VideoTextMEE`.
+            The model is not a plain :class:`mee.VideoTextMEE`.
         """
         path = Path(path)
         if self.model is not None and type(self.model) is not VideoTextMEE:
@@ -325,7 +326,7 @@ class ClipIndex:
             raise IndexFileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     def _file_size(self) -> int:
-        """Bytes that the file takes at most: HDF5 must not meet a full disk."""
+        """Bytes that the file takes at most: HDF5 must not run into a full disk."""
         texts = [*self.ids, *self._metadata_ids, *(self.words.words if self.words else ())]
         size = 2**20 + self.nbytes + sum(4 * len(text) + 8 for text in texts)
         if self.kind == "hnsw":
@@ -370,7 +371,7 @@ class ClipIndex:
         if not path.is_file():
             raise IndexFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
         if not sealed(path):
-            raise IndexFileError(f"{path}: damaged, incomplete, or no index: its checksum is missing or wrong")
+            raise IndexFileError(f"{path}: damaged, incomplete, or not an index: its checksum is missing or wrong")
         try:
             with h5py.File(path, "r") as file:
                 if file.attrs.get("format") != FORMAT:

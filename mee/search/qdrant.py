@@ -50,25 +50,25 @@ HUBNESS = "hubness"  # where a point's payload has its h(v)
 
 
 class QdrantIndex:
-    """Clips in a Qdrant collection that sentences can find; used as :class:`mee.search.ClipIndex`.
+    """Clips in a Qdrant collection that sentences can find; used like :class:`mee.search.ClipIndex`.
 
     Parameters
     ----------
     dims
         Expert -> dimensions of its embedding.
     location
-        ``":memory:"`` and a folder run embedded in this process, which is for trying it out: it compares with every
-        clip, in Python. ``"http://..."`` is a server or a cluster; the code is the same. (In a folder, the embedded
-        mode pickles what it keeps: open no folder from a source that you do not trust.)
+        ``":memory:"`` and a folder run embedded in this process, to try it out: it compares with every clip, in Python.
+        ``"http://..."`` is a server or a cluster; the code is the same. (In a folder, the embedded mode pickles what it
+        keeps: open no folder from a source that you do not trust.)
     name
         The collection's: opened if it exists, else created.
     dtype
         "float32" or "float16": how a server keeps embeddings (the embedded mode always keeps float32).
     model, words, calibration
-        As for :class:`mee.search.ClipIndex`; they stay in this process. Clips that were added with a calibration are
-        searched with the same one.
+        As for :class:`mee.search.ClipIndex`; they stay in this process. Clips that were added with a calibration have
+        to be searched with the same one.
     api_key
-        For a server that wants one.
+        For a server that requires one.
 
     ``depth``: how many clips each expert proposes. With ``depth >= len(index)`` nothing can be missed.
     """
@@ -108,7 +108,7 @@ class QdrantIndex:
             options = {"distance": m.Distance.DOT, "datatype": m.Datatype(self.dtype)}
             vectors = {expert: m.VectorParams(size=dim, **options) for expert, dim in self.dims.items()}
             self.client.create_collection(self.name, vectors_config=vectors)
-            for expert in self.dims if remote else ():  # embedded, there are no payload indices
+            for expert in self.dims if remote else ():  # the embedded mode has no payload indices
                 self.client.create_payload_index(self.name, _path("has", expert), m.PayloadSchemaType.INTEGER)
             if remote and self.calibration is not None:
                 self.client.create_payload_index(self.name, HUBNESS, m.PayloadSchemaType.FLOAT)
@@ -184,7 +184,7 @@ class QdrantIndex:
         experts: Sequence[str] | None = None,
         score: str | None = None,
     ) -> Any:
-        """As :meth:`mee.search.ClipIndex.search`; ``filter`` is a dict (a function cannot travel)."""
+        """As :meth:`mee.search.ClipIndex.search`; ``filter`` is a dict (a function cannot be sent to a server)."""
         if callable(filter):
             raise ValueError("Qdrant cannot run a function: give filter as a dict")
         asked = prepare_search(self, query, k, experts, score)

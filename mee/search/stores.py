@@ -10,7 +10,7 @@ import numpy as np
 from mee.storage.files import read_strings, write_strings
 
 KINDS, DTYPES = ("exact", "hnsw"), ("float32", "float16")
-GRAPH_MIN = 10_000  # fewer vectors are compared one by one in an approximate index too: it is as fast
+GRAPH_MIN = 10_000  # fewer vectors are compared one by one even in an approximate index: that is as fast
 BLOCK = 16_384  # rows that are copied at a time
 
 
@@ -54,7 +54,7 @@ class ClipGroup:
         index = faiss.index_factory(self.dim, "HNSW32," * graph + storage, faiss.METRIC_INNER_PRODUCT)
         if graph:
             index.hnsw.efConstruction = 80
-        index.train(np.zeros((1, self.dim), np.float32))  # neither has anything to learn, but FAISS asks for it
+        index.train(np.zeros((1, self.dim), np.float32))  # neither kind has anything to learn, but FAISS insists on it
         return index
 
     def _rebuild(self, rows: np.ndarray) -> None:
@@ -150,7 +150,7 @@ class ClipGroup:
                 out[start : start + BLOCK] = self.vectors(rows)
 
     def read(self, place: h5py.Group, metadata_count: int) -> None:
-        """Read what ``write`` wrote into this empty group; ValueError if its parts do not fit together."""
+        """Read what ``write`` wrote into this empty group; ValueError if the parts do not fit together."""
         self.ids = read_strings(place, "id")
         self.live_rows = dict(zip(self.ids, range(len(self.ids)), strict=True))
         numbers = place["metadata"][()].astype(np.int32)

@@ -1,4 +1,4 @@
-"""Everything that is written to a disk: clip files, word vector files, checkpoints; each is complete or absent."""
+"""Everything on disk: clip files, word vector files, checkpoints; each file that is written is complete or absent."""
 
 from mee.storage.checkpoint import Checkpoint, CheckpointError, load_model, save_model
 from mee.storage.files import atomic, seal, sealed

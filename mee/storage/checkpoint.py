@@ -1,6 +1,6 @@
 """Trained models and checkpoints: written whole or not at all, read by PyTorch's restricted unpickler (lesson 09).
 
-A folder of a run holds ``model.pt`` (the best epoch so far, to use) and ``last.pt`` (everything, to resume from).
+The folder of a run holds ``model.pt`` (the best epoch so far, to use) and ``last.pt`` (everything, to resume from).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Checkpoint:
     Parameters
     ----------
     folder
-        Where to; it is made if it is missing.
+        Where to write; it is created if it is missing.
     resume
         Continue from ``folder/last.pt``: on the same machine bit for bit as if training had never stopped.
     write
@@ -53,7 +53,7 @@ class Checkpoint:
         self.folder, self.resume, self.write = Path(folder), resume, write
 
     def begin(self, run: Run) -> None:
-        """Look whether the folder can be written, and load the checkpoint if asked to."""
+        """Check that the folder can be written, and load the checkpoint if asked to."""
         if self.write:  # better now than after the first epoch
             with _writing(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class Checkpoint:
         _save(self.folder / STATE, "state", state)
 
     def _choices(self, run: Run) -> dict[str, Any]:
-        """What must be the same again to resume: all but the number of epochs and where the numbers are kept."""
+        """What must be the same again to resume: all but the number of epochs and where model and features lie."""
         free = ("epochs", "device", "stream", "fast")
         config = {name: x for name, x in asdict(run.config).items() if name not in free}
         return {**config, "data": run.batches.titles}
@@ -165,7 +165,7 @@ def _parts_must_fit(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _writing(path: str | Path) -> Iterator[None]:
-    """Say which file could not be written, and why; what has the name is whole all the while."""
+    """Say which file could not be written, and why; the file of that name stays whole throughout."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -183,8 +183,8 @@ def _save(path: str | Path, kind: str, content: dict[str, Any]) -> None:
         try:
             torch.save({"format": f"mee-{kind}", "version": 2, **content}, file)
         except BaseException as error:
-            # PyTorch's writer, if it was stopped half-way, ends its file when it goes; were the file closed by then,
-            # Python would be aborted. The writer lives in frames that the error keeps.
+            # PyTorch's writer, if stopped half-way, finishes its file when it is destroyed; if the file were closed by
+            # then, Python would abort. The writer lives in frames that the error keeps.
             cause: BaseException | None = error
             while cause is not None:
                 traceback.clear_frames(cause.__traceback__)
@@ -199,7 +199,7 @@ def _load(path: str | Path, kind: str) -> dict[str, Any]:
     try:
         _verify(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damage can make an unpickler say anything
+    except Exception as error:  # damage can make an unpickler raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({reason})") from None
     if not isinstance(content, dict) or content.get("format") != f"mee-{kind}" or content.get("version") != 2:

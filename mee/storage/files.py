@@ -24,7 +24,7 @@ PATIENCE = 20  # seconds that HDF5 may take over a small file before it counts a
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary name beside ``path`` that becomes ``path`` if the block ends well, and is removed if it does not.
 
-    What a killed process left under such a name is removed by the next process that writes into the folder.
+    What a killed process left under such a name is removed by the next process that writes to the folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def _sweep(folder: Path) -> None:
     for old in folder.glob(".*.part") if os.name == "posix" else ():
         pid = old.name.split(".")[-2]
         try:
-            # another machine may be writing into the same folder: leave what changed within a minute
+            # another machine may be writing to the same folder: leave what changed within the last minute
             if not pid.isdigit() or time.time() - old.stat().st_mtime < 60:
                 continue
             os.kill(int(pid), 0)
@@ -56,7 +56,7 @@ def _sweep(folder: Path) -> None:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Take ``size`` bytes of room for an open ``file``; OSError if the disk, a quota or a limit has no more."""
+    """Reserve ``size`` bytes for an open ``file``; OSError if the disk, a quota or a limit does not allow them."""
     try:
         os.posix_fallocate(file.fileno(), 0, size)
     except AttributeError:
@@ -70,8 +70,8 @@ def reserve(file: BinaryIO, size: int) -> None:
 def new_hdf5(path: str | Path, size: int) -> Iterator[h5py.File]:
     """A new HDF5 file for writing, with room for ``size`` bytes; OSError before HDF5 starts if there is none.
 
-    HDF5 crashes at the end of Python if the disk was full when it wrote or closed a file. It wants an empty file to
-    start with, so the room is taken twice: once to see that it exists, and once permanently.
+    HDF5 crashes at the end of Python if the disk was full when it wrote or closed a file. It needs an empty file to
+    start with, so the space is reserved twice: once to see that it exists, and once to keep it.
     """
     with open(path, "w+b") as disk:
         reserve(disk, size)

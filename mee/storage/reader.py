@@ -10,12 +10,12 @@ a clip has **no rows** for it: absence has one representation, which a batch car
 ``captions/``           ``clip`` (-1: only a candidate in ``choices``), ``offsets``, ``tokens`` or ``vectors``; optional
                         ``text``, and ``about`` (captions, experts): which experts the caption mentions
 ``vocabulary/``         ``word``, ``vectors``: what ``tokens`` point into
-``choices/``            optional multiple choice: ``clip``, ``captions`` (questions, 5), ``answer`` (0 to 4)
+``choices/``            optional multiple-choice questions: ``clip``, ``captions`` (questions, 5), ``answer`` (0 to 4)
 ``storyboard/``         optional small JPEG pictures: ``jpeg`` (bytes), ``frames`` and ``offsets`` (where each begins)
 ======================  ============================================================================================
 
 Rows ``offsets[i]`` to ``offsets[i + 1]`` belong to clip ``i``; features are float16 or float32. The file's *seal*
-follows the end of the HDF5 data: a checksum of all bytes, so that damage is noticed and not learnt from. h5py drops the
+follows the end of the HDF5 data: a checksum of all bytes, so that damage is noticed, and not trained on. h5py drops the
 seal of a file that it opens for writing; a file without a seal is read all the same (``mee check``, ``show`` and
 ``seal`` are the commands).
 """

