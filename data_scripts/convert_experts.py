@@ -5,16 +5,16 @@
     python data_scripts/convert_experts.py msrvtt FOLDER --split 1k-A -o msrvtt.h5
     python data_scripts/convert_experts.py msrvtt FOLDER --paper -o paper.h5     # its copy of the paper's own features
 
-Experts that have a file in FOLDER, the unpacked archive (features-v2), are taken, or those that ``--experts`` names.
-What an expert did not see, a NaN in these files, is absent. Captions are the sentences of ``raw-captions*.pkl``, with
-the word vectors of GloVe 6B or of ``--vectors FILE``; ``--text w2v`` (MSR-VTT) and ``--text gpt`` take the archive's
-own vectors. Those of GPT depend on the sentence, so a file with them is large and takes no sentences of your own. The
-several sentences of a video of DiDeMo or ActivityNet become one caption, as the published numbers have it;
-``--separate`` leaves them apart. ActivityNet's test is ``val_1``. A split without a list to validate with gets some
-training clips (``--val``).
+All experts that have a file in FOLDER, the unpacked archive (features-v2), are taken, or only those that ``--experts``
+names. What an expert did not see, a NaN in these files, is absent. Captions are the sentences of ``raw-captions*.pkl``,
+with the word vectors of GloVe 6B or of ``--vectors FILE``; ``--text w2v`` (MSR-VTT) and ``--text gpt`` take the
+archive's own vectors. GPT's vectors depend on the sentence, so a file with them is large and cannot be searched with
+sentences of your own. The sentences of a DiDeMo or ActivityNet video are joined into one caption, as for the published
+numbers; ``--separate`` keeps them apart. ActivityNet's test split is ``val_1``. A split without a validation list gets
+some training clips instead (``--val``).
 
-Names and contents of the files are those that the public code reads. All was tested on files of our own in these
-formats: no machine of this project has seen the archives.
+The names and contents of the files are those that the public code reads. All of this was tested on files of our own in
+these formats: no machine of this project has seen the archives.
 """
 
 import argparse
@@ -44,7 +44,7 @@ PAPER = {
     "face": ("vector", "antoine/facefeats-clone.*"),
     "motion": ("vector", "antoine/flow_features.*"),
 }
-#: archive -> its folder under data/, its sentences, those as vectors of GPT, and whether a video's are one caption
+#: archive -> its folder under data/, its sentences, their GPT vectors, and whether a video's sentences are one caption
 ARCHIVES = {
     "msrvtt": ("MSRVTT", "raw-captions.pkl", ["w2v_MSRVTT_openAIGPT.pickle"], False),
     "msvd": ("MSVD", "raw-captions.pkl", [f"openai-caption-{split}.pkl" for split in ("train", "val", "test")], False),
@@ -60,13 +60,13 @@ RECORDS = [
 
 
 def read_dict(path):
-    """clip -> what the file has for it; of an ExpertStore a row of its array for each key, NaN where it has nothing."""
+    """clip -> what the file has for it; from an ExpertStore, a row of its array per key, NaN where it has nothing."""
     content = release.read(path, dict, RECORDS)
     if "store" not in content or "keys" not in content:
         return content
     keys, rows = content["keys"], content["store"]
     if not isinstance(keys, list) or len(getattr(rows, "shape", ())) != 2 or len(rows) != len(keys):
-        raise ClipFileError(f"{path}: its keys and its array do not fit each other")
+        raise ClipFileError(f"{path}: its keys and its array do not match")
     return dict(zip(keys, rows, strict=True))
 
 
@@ -80,7 +80,7 @@ def find(folder, name):
 
 
 def one(folder, pattern):
-    """The pickle or .npy that is meant by ``pattern``, or None; more than one is an error."""
+    """The pickle or .npy file that matches ``pattern``, or None; more than one is an error."""
     found = sorted(p for p in folder.glob(pattern) if p.suffix in (".pickle", ".pkl", ".npy"))
     if len(found) > 1:
         raise ClipFileError(f"{folder}: {[str(p.relative_to(folder)) for p in found]} for one expert; leave one there")
@@ -98,20 +98,20 @@ def sentences(path, fused):
 
 
 def splits_of(options, folder):
-    """{id: split}, and what the split has chosen to test with: {id: sentence}."""
+    """{id: split}, and the sentences that the split has chosen to test with: {id: sentence}."""
     if options.name == "msrvtt":
         return release.msrvtt_splits(options, folder)
     test, val = ("val_1_list.txt", ()) if options.name == "activity-net" else ("test_list.txt", ("val_list.txt",))
     lists = [release.read_list([folder], names) for names in (("train_list.txt",), val, (test,))]
-    if options.name == "didemo":  # names of files there, with an ending
+    if options.name == "didemo":  # file names there, with their endings
         lists = [[clip.split(".")[0] for clip in ids] for ids in lists]
     return release.split_of(*lists, options.val, options.seed), {}
 
 
 def of_gpt(options, paths, mapping, texts, fused):
-    """A function of a clip: its [(sentence or None, (words, dim) vectors)], read when it is asked for."""
+    """A function of a clip: its [(sentence or None, (words, dim) vectors)], read when needed."""
     content = {clip: vectors for path in paths for clip, vectors in read_dict(path).items()}
-    other = read_dict(mapping) if options.name == "msvd" else {}  # there captions go by other names than features
+    other = read_dict(mapping) if options.name == "msvd" else {}  # where captions and features have different names
 
     def captions(clip):
         vectors = [np.asarray(x) for x in content.get(other.get(clip, clip), ())]
@@ -123,12 +123,14 @@ def of_gpt(options, paths, mapping, texts, fused):
 
 
 def captions_of(options, folder, splits, texts, gpt, fused):
-    """A function of a clip: its captions, pairs of sentence and words; and the vocabulary that these point into."""
+    """A function of a clip: its captions, as pairs of sentence and words; and the vocabulary that these point into."""
     kind = options.text or ("raw" if texts else "w2v")
     paths = [folder / TEXTS / name for name in (gpt if kind == "gpt" else [W2V] if kind == "w2v" else [])]
     lacking = [path for path in paths if not path.exists()]
     if lacking or (kind == "raw" and not texts):
-        raise ClipFileError(f"{folder}: no captions to --text {kind}: {lacking[0].name if lacking else 'no sentences'}")
+        raise ClipFileError(
+            f"{folder}: no captions for --text {kind}: {lacking[0].name if lacking else 'no sentences'}"
+        )
     if kind == "gpt":
         return of_gpt(options, paths, folder / "dict_youtube_mapping.pkl", texts, fused), None
     if kind == "raw":
@@ -150,7 +152,7 @@ def convert(options):
     splits, chosen = splits_of(options, folder)
     texts = sentences(folder / raw, fused) if (folder / raw).exists() else {}
     captions, words = captions_of(options, folder, splits, texts, gpt, fused)
-    path = folder / CHOSEN  # the numbers themselves, if this archive has them
+    path = folder / CHOSEN  # the chosen numbers themselves, if this archive has them
 
     def numbers():
         return read_dict(path) if path.exists() else release.chosen_numbers(chosen, texts, splits)
@@ -177,10 +179,10 @@ def main(arguments=None):
     add = parser.add_argument
     add("name", choices=ARCHIVES)
     add("folder", type=Path, help="folder of the unpacked archive")
-    add("--experts", nargs="+", metavar="NAME", help="take only these")
+    add("--experts", nargs="+", metavar="NAME", help="take only these experts")
     add("--paper", action="store_true", help="the copy of the paper's own features (MSR-VTT)")
-    add("--text", choices=("raw", "w2v", "gpt"), help="default: raw, the sentences, if they are there")
-    add("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
+    add("--text", choices=("raw", "w2v", "gpt"), help="default: raw, the sentences, if the archive has them")
+    add("--vectors", type=Path, help="a word2vec or GloVe file instead of GloVe 6B 50d")
     add("--separate", action="store_true", help="a caption for each sentence (DiDeMo, ActivityNet)")
     release.add_msrvtt_options(parser, None)
     release.run("convert_experts", parser, convert, arguments)

@@ -1,13 +1,15 @@
-"""Flickr8k: 8,091 captioned photographs into a clip file, to train with beside videos, as the paper does with COCO.
+"""Turn Flickr8k, 8,091 captioned photographs, into a clip file to train with beside videos, as the paper does with
+COCO.
 
     python data_scripts/download.py flickr8k
     python data_scripts/convert_flickr8k.py data/flickr8k -o flickr8k.h5
 
-A photograph is a clip of one frame: *appearance* is a sequence of one row, as ``convert_msrvtt_frames.py`` makes it of
-videos, *face* and *text* are present or absent, and there is no *motion*. Each has five captions. All photographs are
-for training, beside videos (``mee train CLIPS --images flickr8k.h5``), unless ``--val N`` takes some to validate with.
+A photograph is a clip of one frame: *appearance* is a sequence of one row, where ``convert_msrvtt_frames.py`` has
+several per video, *face* and *text* are present or absent, and there is no *motion*. Each has five captions. All
+photographs are for training, beside videos (``mee train CLIPS --images flickr8k.h5``), unless ``--val N`` sets some
+aside for validation.
 
-The photographs are their Flickr users', and their licences differ: convert them for yourself, do not pass them on.
+The photographs belong to their Flickr users, and their licences differ: convert them for yourself, do not pass them on.
 """
 
 import argparse
@@ -25,7 +27,7 @@ CAPTIONS = "ignore_captions.txt"
 
 
 def find_photographs(folder):
-    """{name: path} of the photographs: the .jpg files of that folder ``images`` that has most, or of ``folder``."""
+    """{name: path} of the photographs: the .jpg files of the folder ``images`` that has most, or of ``folder``."""
     places = (folder, folder / "images", folder / "data" / "images", *folder.glob("*/data/images"))
     if photographs := max((sorted(place.glob("*.jpg")) for place in places), key=len):
         return {path.name: path for path in photographs}
@@ -35,7 +37,7 @@ def find_photographs(folder):
 
 
 def read_captions(folder):
-    """{photograph: its captions}, from the table of image and caption."""
+    """{photograph: its captions}, from the table of images and captions."""
     path = next(folder.rglob(CAPTIONS), folder / CAPTIONS)
     captions = {}
     with open(path, encoding="utf-8-sig", newline="") as file:
@@ -52,7 +54,7 @@ def read_captions(folder):
 def convert(options):
     photographs, captions = find_photographs(options.folder), read_captions(options.captions or options.folder)
     names = [name for name in photographs if name in captions]
-    print(f"{len(photographs):,} photographs, {len(captions):,} with captions: {len(names):,} are used")
+    print(f"{len(photographs):,} photographs, {len(captions):,} with captions; {len(names):,} are used")
     splits = release.split_of(names, (), (), options.val or 0, options.seed)
     entries = [
         Entry(name, photographs[name], Path(name).stem, splits[name], captions=captions[name], mentions=None)

@@ -3,7 +3,7 @@
     git clone --depth 1 https://github.com/MeMAD-project/media-memorability
     python data_scripts/convert_memad.py media-memorability -o memad.h5
 
-1,500 short clips from the web with two to six human captions each, and features of public networks. Whichever feature
+1,500 short clips from the web, with two to six human captions each and features from public networks. Whichever feature
 files are in the checkout become experts; a clip that a file has no row for lacks that expert. The licence of the data
 is not stated and the clips come under TRECVID's and MediaEval's terms: convert it for yourself, do not pass it on.
 """
@@ -26,7 +26,7 @@ FEATURES = {
     "i3d-25-128-avg.bin": "motion_i3d",
     "audioset-527.bin": "audio",  # probabilities of the 527 AudioSet classes
 }
-#: the repository's own division of the clips -> ours
+#: the repository's own split of the clips -> ours
 DIVISIONS = {"training": "train", "dev": "train", "test": "test"}
 HEADER = struct.Struct("if7Q")
 
@@ -43,7 +43,7 @@ def read_bin(path, labels):
 
 
 def read_features(checkout):
-    """{expert: {clip id: (dim,)}} of all feature files in the checkout; what several folders hold is taken once."""
+    """{expert: {clip id: (dim,)}} of all feature files in the checkout; one that several folders hold is taken once."""
     features = {}
     for folder in sorted((checkout / "PicSOM_prediction/picsom").glob("2020*")):
         labels = re.findall(r"<(.+?)>", (folder / "meta/labels.txt").read_text())
@@ -54,10 +54,10 @@ def read_features(checkout):
 
 
 def drop_silence(audio, least=3):
-    """Leave out what the sound network answers to silence; gives the ids of the clips left out.
+    """Leave out what the sound network answers to silence; returns the ids of the clips left out.
 
     Different clips never sound exactly alike. Where ``least`` clips or more have the same probabilities, the network
-    has heard nothing: a constant, which says as little about a clip as zeros would.
+    has heard nothing: its answer is a constant, which says as little about a clip as zeros would.
     """
     groups = {}
     for clip, row in audio.items():
@@ -81,7 +81,7 @@ def read_captions(checkout):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkout", type=Path, help="folder of the cloned repository")
-    parser.add_argument("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
+    parser.add_argument("--vectors", type=Path, help="a word2vec or GloVe file instead of GloVe 6B 50d")
     parser.set_defaults(name="memad")
     run("convert_memad", parser, convert, arguments)
 

@@ -1,22 +1,22 @@
-"""Half of MSR-VTT, real: frames of 4,827 of its 10,000 videos, with all its captions, into one clip file.
+"""Turn half of MSR-VTT, real frames of 4,827 of its 10,000 videos with all their captions, into one clip file.
 
     python data_scripts/download.py msrvtt-frames
     python data_scripts/convert_msrvtt_frames.py data/msrvtt-frames -o msrvtt.h5               # the paper's split, 1k-B
     python data_scripts/convert_msrvtt_frames.py data/msrvtt-frames --split full -o full.h5    # or 1k-A
 
-The frames come in pairs, a few for each of some shots of a video. Experts of ``data_scripts/extract`` look at them:
+The frames come in pairs, a few from each of some shots of a video. Experts of ``data_scripts/extract`` look at them:
 
-- *appearance*, a sequence: a row for each of at most 8 frames, evenly taken;
+- *appearance*, a sequence: a row for each of at most 8 evenly spaced frames;
 - *face*: the largest in these frames;
 - *motion*: optical flow between the two frames of each pair, about half a second apart;
-- *text*, a sequence: the words that OCR reads in one frame. Absent where there is none, as a face is.
+- *text*, a sequence: the words that OCR reads in two frames; absent if there are none, as a face is.
 
-A clip file has the videos that the split's lists name, with all 20 captions each, and, as facts, category, address,
-start and end in the source video, and what the video is in the other splits. Finished videos wait in ``OUTPUT.parts/``
-(or ``--parts FOLDER``), so that after an interruption the same command goes on. With ``--parts`` they stay: another
-split, or an expert more, then only costs what is new.
+A clip file has the videos that the split's lists name, with all 20 captions each, and, as facts, their category,
+address, start and end in the source video, and part in the other splits. Finished videos wait in ``OUTPUT.parts/`` (or
+``--parts FOLDER``), so that after an interruption the same command goes on. With ``--parts`` they stay: another split
+or a further expert then costs only what is new.
 
-The frames are their uploaders', the captions Microsoft's: convert them for yourself, do not pass them on.
+The frames belong to their uploaders, the captions to Microsoft: convert them for yourself, do not pass them on.
 """
 
 import argparse
@@ -40,8 +40,8 @@ from mee.storage import ClipFileError, describe, read_clips, words_for
 ANNOTATIONS = ("train_val_annotation.zip", "test_videodatainfo.json.zip")
 PAIR = re.compile(r"MSR-VTT-video(?:TrainVal|Test)Video_(video\d+)-shot(\d+)_\d+/concat_img(\d+)_img(\d+)\.jpg")
 RATE = 25  # frames per second, about: file names count frames of the shot, and not every video has the same rate
-FRAMES = 8  # that are looked at, of each video
-VAL = 300  # videos that are taken from training to validate with, where a split has none for that
+FRAMES = 8  # of each video that are looked at
+VAL = 300  # videos that are taken from training for validation, where a split has none for it
 EXPERTS = ("appearance", "motion", "face", "text")
 #: numbers in the annotations -> category
 CATEGORIES = (
@@ -53,9 +53,9 @@ CATEGORIES = (
 
 @dataclass
 class PairedFrames(Entry):
-    """A video of which there are pictures of two frames each, side by side; ``path`` is the folder of all pictures."""
+    """A video given as pictures of two frames each, side by side; ``path`` is the folder of all pictures."""
 
-    #: of each pair: its picture, and how many frames of the video its two frames are apart
+    #: of each pair: its picture, and how many frames its two frames are apart in the video
     pairs: list[tuple[Path, int]] = field(default_factory=list)
 
     def files(self) -> list[Path]:
@@ -71,24 +71,24 @@ class PairedFrames(Entry):
                 continue
             middle = picture.shape[1] // 2
             frames += [picture[:, :middle], picture[:, middle : 2 * middle]]
-            start = times[-1] + 1 if times else 0.0  # how far apart pairs are is not known, and no expert asks
+            start = times[-1] + 1 if times else 0.0  # how far apart pairs are is unknown, and no expert needs it
             times += [start, start + gap / RATE]
         if not frames:
-            raise ClipError(f"{self.id}: no picture of it can be decoded: {clip.notes[0]}")
+            raise ClipError(f"{self.id}: none of its pictures can be decoded: {clip.notes[0]}")
         if len({frame.shape for frame in frames}) > 1:
             raise ClipError(f"{self.id}: its pictures differ in size: {sorted({frame.shape for frame in frames})}")
         count = len(frames)
         clip.height, clip.width = frames[0].shape[:2]
         shown = np.unique(((np.arange(FRAMES) + 0.5) / FRAMES * count).astype(int))
         clip.frames, clip.times = np.stack([frames[i] for i in shown]), np.array(times)[shown]
-        # motion makes them grey and small; a video with few pairs has several of its moments share one
+        # motion needs them grey and small; in a video with few pairs, several moments share one
         clip.grey, clip.grey_times = np.stack(frames), np.array(times)
         clip.pairs = [(2 * i, 2 * i + 1) for i in np.arange(PAIRS) * (count // 2) // PAIRS]
         return clip
 
 
 def find_pairs(folder):
-    """{video: [(picture, frames between its two)]}, videos by number, pairs in their order; and the folder of all."""
+    """{video: [(picture, how far its frames are apart)]}, videos by number, pairs in order; and the folder of all."""
     inside = next((place for place in (folder / "all_concat", *folder.glob("*/all_concat")) if place.is_dir()), folder)
     videos = {}
     for path in inside.glob("*/*.jpg"):
@@ -130,7 +130,7 @@ def read_annotations(folder):
 def read_splits(options, folders, present):
     """({video: its split}, {split: {video: its part}} of all splits, {video: the sentence that 1k-A tests with}).
 
-    Lists are restricted to the videos in ``present`` first, so that ``--val`` are drawn from those.
+    Lists are first restricted to the videos in ``present``, so that those of ``--val`` are drawn from them.
     """
     parts = {}
     for name, files in release.SPLITS.items():
@@ -140,7 +140,7 @@ def read_splits(options, folders, present):
         counts = ", ".join(
             f"{part} {len(k):,} of {len(i):,}" for part, k, i in zip(SPLITS, kept, lists, strict=True) if i
         )
-        print(f"{name}: {counts} videos have frames" + ("; the one that is used" if name == options.split else ""))
+        print(f"{name}: {counts} videos have frames" + ("; this split is used" if name == options.split else ""))
         if name == options.split:
             used = kept
     if options.val is None and not used[1]:
@@ -161,7 +161,7 @@ def convert(options):
     entries = []
     for video, split in splits.items():
         texts, known = list(captions[video]), {name: of[video] for name, of in parts.items() if video in of}
-        texts.insert(0, texts.pop(first.get(video, 0)))  # 1k-A tests with a sentence that it has chosen
+        texts.insert(0, texts.pop(first.get(video, 0)))  # 1k-A tests with a sentence of its choice
         entry = PairedFrames(
             video, root, video, split, captions=texts, mentions=None, facts=facts[video] | {"splits": known},
             pairs=pairs[video],
@@ -177,7 +177,7 @@ def convert(options):
 
 
 def extract_file(options, entries, words, **attributes):
-    """Extract what the options ask for into the clip file, describe the file, and end with extract's exit status."""
+    """Extract what the options ask for into the clip file, describe the file, and exit with extract's status."""
     chosen = Options(tuple(options.experts), options.model, per_frame=True, text_frames=options.text_frames)
     attributes |= {"dtype": options.dtype, "made_by": options.made_by}
     status = make_and_report(options.output, entries, chosen, options, words, **attributes)
@@ -187,16 +187,16 @@ def extract_file(options, entries, words, **attributes):
 
 
 def add_picture_options(parser, experts):
-    """The options of those converters that look at pictures themselves."""
+    """The options of the converters that look at the pictures themselves."""
     add = parser.add_argument
-    add("--experts", nargs="+", choices=experts, default=experts, help="which (default: all of these)")
+    add("--experts", nargs="+", choices=experts, default=experts, help="which experts (default: all of these)")
     add(
         "--model",
         default=Options.model,
         help="for appearance: efficientnet-lite0 to 2, or any model of timm (default lite0)",
     )
-    add("--text-frames", type=int, default=Options.text_frames, help="frames that are searched for text (2)")
-    add("--vectors", type=Path, help="word2vec or GloVe file instead of GloVe 6B 50d")
+    add("--text-frames", type=int, default=Options.text_frames, help="how many frames are searched for text (2)")
+    add("--vectors", type=Path, help="a word2vec or GloVe file instead of GloVe 6B 50d")
     add_part_options(parser)
 
 
@@ -204,9 +204,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("folder", type=Path, help="what download.py msrvtt-frames made")
-    add("--split", choices=release.SPLITS, default="1k-B", help="of MSR-VTT (default 1k-B)")
-    add("--annotations", type=Path, metavar="FOLDER", help="with MSR-VTT's two zips, if not in the folder")
-    add("--lists", type=Path, metavar="FOLDER", help="with MSR-VTT's split lists, if not in the folder")
+    add("--split", choices=release.SPLITS, default="1k-B", help="the split of MSR-VTT (default 1k-B)")
+    add("--annotations", type=Path, metavar="FOLDER", help="the folder of MSR-VTT's two zips, if not the first")
+    add("--lists", type=Path, metavar="FOLDER", help="the folder of MSR-VTT's split lists, if not the first")
     add_picture_options(parser, EXPERTS)
     parser.set_defaults(name="msrvtt")
     release.run("convert_msrvtt_frames", parser, convert, arguments)

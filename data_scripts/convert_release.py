@@ -1,4 +1,4 @@
-"""The paper's own features (MSR-VTT, LSMDC, COCO) into clip files.
+"""Turn the paper's own features (MSR-VTT, LSMDC, COCO) into clip files.
 
     python data_scripts/download.py paper
     python data_scripts/convert_release.py msrvtt FOLDER -o msrvtt.h5                    # the paper's split, 1k-B
@@ -6,18 +6,20 @@
     python data_scripts/convert_release.py lsmdc-choices FOLDER -o lsmdc_choices.h5      # multiple choice
     python data_scripts/convert_release.py coco FOLDER -o coco.h5                        # images, for training only
 
-Captions come as word vectors without their words. The same vector is the same word, so a file gets a vocabulary of the
-different ones, ``w000000`` and so on. With ``--annotations FOLDER``, MSR-VTT's two JSON files (or their zips), captions
-get their text and words their names, as far as vectors and sentences fit: then a sentence of your own can be searched.
+Captions come as word vectors without their words. Equal vectors are the same word, so a file gets a vocabulary of the
+distinct ones, ``w000000`` and so on. With ``--annotations FOLDER``, the folder of MSR-VTT's two JSON files (or their
+zips), captions get their text and words their names, as far as vectors and sentences fit: then you can search with
+sentences of your own.
 
 An expert that saw nothing is absent: nothing stored, NaN, all zeros (silence; a face whose values sum to zero, or that
-``no_face_ind`` marks). A training clip without words is left out; in the test's gallery it stays, for others' queries.
+``no_face_ind`` marks). A training clip without words is left out; in the test gallery it stays, as a candidate for the
+other queries.
 
-The original chose its best epoch on the test set. Here some training clips are set aside to validate (``--val``), and
+The original chose its best epoch on the test set. Here some training clips are set aside for validation (``--val``);
 MSR-VTT's full split has its own. Splits 1k-A and full need ``--lists FOLDER`` with ``train_list_full.txt`` and so on,
 as collaborative-experts publishes them; 1k-A tests with the sentences of ``MSRVTT_JSFUSION_test.csv``.
 
-All of this was tested on files of our own in the release's formats: no machine of this project has seen the release.
+All of this was tested on files of our own in the formats of the release: no machine of this project has seen it.
 """
 
 import argparse
@@ -65,10 +67,10 @@ SPLITS = {
 
 
 def feature_rows(x, name, clip, trim=False):
-    """The features (rows, dim) of expert ``name`` for ``clip``, or None where it is absent in one of many disguises.
+    """The features (rows, dim) of expert ``name`` for ``clip``, or None if it is absent, in any of the many disguises.
 
-    ``x`` is an array, or what the releases write instead of one: None, a list, a NaN. ``trim`` leaves out rows of zeros
-    at the end, which are padding.
+    ``x`` is an array, or what the releases write instead of one: None, a list, a NaN. ``trim`` drops rows of zeros at
+    the end, which are padding.
     """
     x = np.asarray(np.nan if x is None else x)
     if x.dtype.kind not in "biuf":
@@ -95,7 +97,7 @@ def kinds(features, folder, sequences=("audio",)):
 
 
 class Vocabulary:
-    """The different word vectors that were met, each a word: ``ids`` of a caption's vectors, ``words`` of all."""
+    """The distinct word vectors met so far, each a word: ``ids`` of a caption's vectors, ``words`` of all."""
 
     most = 300_000  # English has fewer; vectors that depend on the sentence would be more
 
@@ -111,10 +113,10 @@ class Vocabulary:
             shape = f"{vectors.dtype} {vectors.shape}"
             raise ClipFileError(f"{self.path}: a caption of {shape}; expected (words, {self.dim})")
         self.dim = vectors.shape[1]
-        vectors = np.ascontiguousarray(vectors[~np.isnan(vectors).any(1)], "f4") + 0  # a zero has no sign
+        vectors = np.ascontiguousarray(vectors[~np.isnan(vectors).any(1)], "f4") + 0  # + 0 turns -0 into 0
         ids = [self.index.setdefault(row.tobytes(), len(self.index)) for row in vectors]
         if len(self.index) > self.most:
-            raise ClipFileError(f"{self.path}: more than {self.most:,} different vectors: these are not words'")
+            raise ClipFileError(f"{self.path}: more than {self.most:,} distinct vectors: these are not words'")
         return np.array(ids, np.int32)
 
     def words(self, names=()):
@@ -127,13 +129,13 @@ class Vocabulary:
 
 
 def name_words(captions, texts):
-    """{id: word} as far as word ids and sentences tell, and which share of all words that names.
+    """{id: word} as far as word ids and sentences tell, and the share of all words that gets a name.
 
     ``captions`` is clip -> [ids (words,)], ``texts`` clip -> [sentence]. A word and its id stand in the same captions,
-    equally often. That is looked for in heaps of about 4,000 captions, and has to hold in most of those that the word
-    is in, so that a few captions that don't fit do no harm. Words that share all captions are told apart by their
-    order. Sentences of more than letters and spaces are passed over, since who cuts them where is not known, and so
-    are clips that have another number of sentences than of captions.
+    equally often. This is checked in heaps of about 4,000 captions, and has to hold in most of the heaps that the word
+    is in, so that a few captions that do not fit do no harm. Words that share all captions are told apart by their
+    order. Sentences with anything but letters and spaces are skipped, because it is not known how they were split into
+    words, and so are clips whose sentences and captions differ in number.
     """
     heaps = 1 + sum(map(len, captions.values())) // 4000
     ours, theirs, count, number = {}, {}, Counter(), 0  # (heap, id or word) -> a hash of the captions that it is in
@@ -164,9 +166,9 @@ def name_words(captions, texts):
 
 
 def fit_texts(captions, texts, names):
-    """The sentence of each caption (its word ids) of a clip: as many as captions in their order, else those that fit.
+    """The sentence of each caption (word ids) of a clip: in their order if there are as many, else those that fit.
 
-    A caption that no sentence fits becomes the words that are known of it.
+    A caption that no sentence fits becomes those of its words that are known.
     """
     if len(captions) == len(texts):
         return list(texts)
@@ -184,7 +186,7 @@ def with_texts(vocabulary, captions, texts):
     if texts is None:
         return {clip: [(None, ids) for ids in rows] for clip, rows in captions.items()}, vocabulary.words()
     names, share = name_words(captions, texts)
-    print(f"{len(names):,} of {len(vocabulary.index):,} words have a name, {100 * share:.1f} % of all that occur")
+    print(f"{len(names):,} of {len(vocabulary.index):,} words have a name, {100 * share:.1f} % of all occurrences")
     if share < 0.5:
         print("the sentences do not fit the vectors (other captions, or in another order?): left without text")
         return with_texts(vocabulary, captions, None)
@@ -196,7 +198,7 @@ def with_texts(vocabulary, captions, texts):
 
 
 def read_annotations(folder):
-    """clip -> its sentences in their order, from MSR-VTT's JSON files or zips in ``folder``."""
+    """clip -> its sentences in order, from MSR-VTT's JSON files or zips in ``folder``."""
     sentences = {}
     for path in sorted([*folder.glob("*.json"), *folder.glob("*.zip")]):
         try:
@@ -215,14 +217,14 @@ def read_annotations(folder):
 
 
 def read_list(folders, names):
-    """The ids in the first of the files ``names`` in ``folders``, one a line, or in a CSV's column video_id."""
+    """The ids in the first of the files ``names`` in ``folders``, one per line, or in a CSV's column video_id."""
     if not names:
         return []
     for path in (folder / name for folder in folders for name in names):
         if path.exists():
             ids = read_csv(path, "video_id") if path.suffix == ".csv" else path.read_text("utf-8").split()
             if len(set(ids)) != len(ids) or not ids:
-                raise ClipFileError(f"{path}: {len(ids)} ids, {len(set(ids))} different ones; expected each once")
+                raise ClipFileError(f"{path}: {len(ids)} ids, {len(set(ids))} different; each is expected once")
             return ids
     places = " or ".join(map(str, folders))
     raise ClipFileError(f"{' or '.join(names)}: not in {places}; name its folder with --lists")
@@ -239,7 +241,7 @@ def read_csv(path, column):
 def split_of(train, val, test, aside, seed):
     """{id: split}; without ``val``, ``aside`` clips of ``train`` (a tenth, at most 500) are drawn by ``seed``."""
     if val and aside is not None:
-        raise ClipFileError(f"--val {aside}: this split has its own {len(val)} clips to validate")
+        raise ClipFileError(f"--val {aside}: this split has its own {len(val)} clips for validation")
     if not val:
         aside = min(500, len(train) // 10) if aside is None else aside
         if not 0 <= aside <= len(train) - 2:
@@ -248,7 +250,7 @@ def split_of(train, val, test, aside, seed):
         train = [clip for clip in train if clip not in set(val)]
     splits = {clip: name for name, clips in (("train", train), ("val", val), ("test", test)) for clip in clips}
     if len(splits) != len(train) + len(val) + len(test):
-        raise ClipFileError("the lists of training, validation and test clips share some: not a fair split")
+        raise ClipFileError("the lists of training, validation and test clips share some clips: not a fair split")
     return splits
 
 
@@ -264,7 +266,7 @@ def msrvtt_splits(options, *folders):
 
 
 def chosen_numbers(chosen, texts, splits):
-    """{clip: which of its ``texts`` (clip -> sentences) is the ``chosen`` one}; says so if a test clip lacks one."""
+    """{clip: which of its ``texts`` (clip -> sentences) is the ``chosen`` one}; tells if a test clip lacks one."""
     numbers = {}
     for clip, sentence in chosen.items():
         known = [tokenize(text or "") for text in texts.get(clip, ())]
@@ -278,13 +280,13 @@ def chosen_numbers(chosen, texts, splits):
 
 
 def pick_test_caption(captions, number=None):
-    """Of ``captions`` (pairs of sentence and ids) the one to test with: that of ``number``, else the first; a list."""
+    """The one of ``captions`` (pairs of sentence and ids) to test with, in a list: ``number``, else the first."""
     chosen = captions[number : number + 1] if number is not None else []
     return [c for c in chosen if len(c[1])] or [c for c in captions if len(c[1])][:1]
 
 
 def write(options, experts, words, clips, count, what, questions=(), **attributes):
-    """The clip file: ``clips`` gives (id, split, {expert: its features}, captions). Reports what is left out."""
+    """The clip file: ``clips`` gives (id, split, {expert: its features}, captions). Prints what is left out."""
     reasons = {}
     with ClipWriter(options.output, experts, words, options.dtype, made_by=options.made_by, **attributes) as out:
         for clip, split, features, captions in tqdm(clips, what, count, unit="clip", disable=None):
@@ -292,7 +294,7 @@ def write(options, experts, words, clips, count, what, questions=(), **attribute
             wordless = captions is not None and not any(len(ids) for _, ids in captions)
             if wordless or not features and split != "test":
                 why = "without words" if wordless else "without any expert"
-                why = f"in the test's gallery, but {why}" if split == "test" else f"left out: {why}"
+                why = f"in the test gallery, but {why}" if split == "test" else f"left out: {why}"
                 reasons.setdefault(why, []).append(clip)
                 if split != "test":
                     continue
@@ -328,11 +330,11 @@ def find(folder, file):
     for place in (folder, folder / "data", folder / "data" / "data"):
         if (place / file).exists():
             return place
-    raise ClipFileError(f"{folder}: no {file} there, nor in data/ in it; is it the unpacked data.zip?")
+    raise ClipFileError(f"{folder}: no {file} there, nor in its folder data/; is it the unpacked data.zip?")
 
 
 def read(path, kind, records=()):
-    """What is in a file of the release; ``kind`` (dict or list) is what it has to be."""
+    """What is in a file of the release, which must be a ``kind`` (dict or list)."""
     content = load(path, records)
     rows = isinstance(content, list) or getattr(content, "shape", ()) != ()
     if not (isinstance(content, dict) if kind is dict else rows):
@@ -361,13 +363,13 @@ def msrvtt(options):
 
 
 def read_part(folder, part, vocabulary, per_clip=1, counts=()):
-    """(ids, {expert: its rows}, captions) of a part; all files, and the further ``counts``, have to agree."""
+    """(ids, {expert: its rows}, captions) of a part; all files, and the further ``counts``, must agree."""
     texts, files = PARTS[part]
     features = {name: read(folder / file, list) for name, file in files.items()}
     captions = [(None, vocabulary.ids(caption)) for caption in read(folder / texts, list)]
     counts = {files[name]: len(x) for name, x in features.items()} | {texts: len(captions) / per_clip} | dict(counts)
     if len(set(counts.values())) > 1:
-        raise ClipFileError(f"{folder}: as many clips are expected in each file: {counts}")
+        raise ClipFileError(f"{folder}: each file should have equally many clips; found: {counts}")
     count = len(captions) // per_clip
     return [f"{part}-{i:06d}" for i in range(count)], features, captions
 
@@ -402,7 +404,7 @@ def lsmdc_choices(options):
     path, vocabulary = folder / "multiple_choice_gt.txt", Vocabulary(folder / "w2v_LSMDC_qcm.npy")
     answers = path.read_text().split()
     if set(answers) - set("12345"):
-        raise ClipFileError(f"{path}: {sorted(set(answers) - set('12345'))[:5]}; an answer is 1 to 5")
+        raise ClipFileError(f"{path}: {sorted(set(answers) - set('12345'))[:5]}; an answer must be 1 to 5")
     ids, features, captions = read_part(folder, "choice", vocabulary, 5, {path.name: len(answers)})
     clips = ((clip, "test", row(features, i, clip), None) for i, clip in enumerate(ids))
     questions = ((clip, captions[5 * i : 5 * i + 5], int(answers[i]) - 1) for i, clip in enumerate(ids))
@@ -431,21 +433,23 @@ NAMES = {"msrvtt": msrvtt, "lsmdc": lsmdc, "lsmdc-choices": lsmdc_choices, "coco
 
 def add_msrvtt_options(parser, split):
     add = parser.add_argument
-    add("--split", choices=SPLITS, default=split, help=f"of MSR-VTT (default {split or 'full; with --paper 1k-B'})")
-    add("--lists", type=Path, metavar="FOLDER", help="with MSR-VTT's split lists, if not beside the features")
+    add(
+        "--split", choices=SPLITS, default=split, help=f"MSR-VTT's split (default {split or 'full; with --paper 1k-B'})"
+    )
+    add("--lists", type=Path, metavar="FOLDER", help="the folder of MSR-VTT's split lists, if not beside the features")
     add("--test-captions", choices=("first", "all"), help="default: first in 1k-A and 1k-B, else all")
 
 
 def run(script, parser, convert, arguments):
-    """Add the options that all converters have, parse them and convert; an error ends it with a message."""
+    """Add the options that all converters have, parse them and convert; an error ends the script with a message."""
     add = parser.add_argument
     add("-o", "--output", type=Path, help="default: the name, with .h5")
-    add("--val", type=int, metavar="N", help="training clips to validate with (default: a tenth, to 500; of MeMAD 88)")
-    add("--seed", type=int, default=0, help="which clips those are")
+    add("--val", type=int, metavar="N", help="training clips for validation (default: a tenth, at most 500; MeMAD: 88)")
+    add("--seed", type=int, default=0, help="the seed that draws them")
     add("--dtype", choices=("float16", "float32"), default="float16")
     options = parser.parse_args(arguments)
     options.output = options.output or Path(f"{options.name.replace('-', '_')}.h5")
-    # the file does not tell the names of this machine's folders
+    # the file does not reveal the names of this machine's folders
     words = (Path(word).name if os.sep in word else word for word in arguments or sys.argv[1:])
     options.made_by = shlex.join([f"{script}.py", *words])
     try:
@@ -457,8 +461,8 @@ def run(script, parser, convert, arguments):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=NAMES)
-    parser.add_argument("folder", type=Path, help="folder of the unpacked data.zip")
-    parser.add_argument("--annotations", type=Path, metavar="FOLDER", help="with MSR-VTT's two JSON files or zips")
+    parser.add_argument("folder", type=Path, help="the folder of the unpacked data.zip")
+    parser.add_argument("--annotations", type=Path, metavar="FOLDER", help="folder of MSR-VTT's two JSON files or zips")
     add_msrvtt_options(parser, "1k-B")
     run("convert_release", parser, lambda options: NAMES[options.name](options), arguments)
 

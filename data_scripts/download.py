@@ -3,9 +3,9 @@
     python data_scripts/download.py                 # lists the collections
     python data_scripts/download.py ce-msvd         # shows size and terms, asks, fetches; unpacked into data/ce-msvd
 
-Whatever stops it (Ctrl-C, a dropped connection, a full disk), the same command goes on from there. A copy of the
-archive from elsewhere may be put where the script would put it: it is then checked and unpacked. No more comes over
-the network than the size you agreed to, or twice that where a server cannot resume and has to restart.
+Whatever stops it (Ctrl-C, a dropped connection, a full disk), the same command goes on from there. You may put a copy
+of the archive from elsewhere where the script would put it: it is then checked and unpacked. No more comes over the
+network than the size you agreed to, or twice that if a server cannot resume and has to restart.
 """
 
 import argparse
@@ -38,12 +38,12 @@ except ImportError as error:
     sys.exit(f"download: {error.name} is missing; in the clone of the repository: pip install -e '.[words]'")
 
 CHUNK = 1 << 16
-TRIES, TIMEOUT = 5, 30  # attempts in a row that bring nothing, before it gives up; seconds that a server may be silent
+TRIES, TIMEOUT = 5, 30  # fruitless attempts in a row before it gives up; seconds that a server may be silent
 WAIT = 1.0  # seconds before the second try; each further wait is twice as long
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP errors that may pass
-UNPACKED = 1.5  # a guess: what features take unpacked, as long as the archive's own list of sizes cannot be read
-BATCH = 500  # files of a repository that are fetched at a time: what an interruption may cost
-RATIO, ENTRIES = 20, 100_000  # unpacked : packed, and files in an archive; with more it is no collection of features
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP errors that may be temporary
+UNPACKED = 1.5  # a guess at what features take unpacked, until the archive's own list of sizes can be read
+BATCH = 500  # files of a repository that are fetched at a time, so the most that an interruption costs
+RATIO, ENTRIES = 20, 100_000  # unpacked : packed, and files in an archive; with more, it is no collection of features
 HEADERS = 1 << 21  # bytes that a tar may spend between one file and the next
 ODD_NAME = re.compile(r"^/|(^|/)\.\.(/|$)|[\\:]|[^/]{200}|.{1000}", re.S)
 #: what the archive modules raise when bytes are wrong
@@ -61,16 +61,16 @@ class Source(NamedTuple):
     size: int | None = None  # bytes, about
     sha1: str | None = None
     repositories: tuple["Repository", ...] = ()  # instead of ``url``
-    counts: dict[str, int] = {}  # files of these names below the folder, so many at least
+    counts: dict[str, int] = {}  # pattern of names -> how many such files the folder has at least
 
 
 class Repository(NamedTuple):
-    """Of a git repository, the files and folders that are needed, at a commit (None: the newest)."""
+    """The files and folders that are needed of a git repository, at a commit (None: the newest)."""
 
     url: str
     paths: tuple[str, ...]
     commit: str | None = None
-    whole: bool = False  # --mirror is its address, not that of a folder of repositories
+    whole: bool = False  # --mirror is its own address, not that of a folder of repositories
 
     @property
     def name(self):
@@ -96,7 +96,7 @@ SOURCES = {
     "paper": Source(
         "the paper's own features of MSR-VTT, LSMDC and COCO",
         "https://www.rocq.inria.fr/cluster-willow/amiech/ECCV18/data.zip",
-        "not stated; MSR-VTT's, LSMDC's and COCO's own terms apply (for LSMDC, MPII wants to be asked)",
+        "not stated; MSR-VTT's, LSMDC's and COCO's own terms apply (for LSMDC, ask MPII)",
         "python data_scripts/convert_release.py msrvtt {} -o msrvtt.h5   # or lsmdc, lsmdc-choices, coco",
     ),
     "ce-msrvtt": experts("MSRVTT", None, "9018a9bf215e174c982b997fd4ee140eb0865040"),
@@ -164,7 +164,7 @@ SOURCES = {
             Repository(
                 "https://github.com/RlNZLER/Image-Text-Matching",
                 ("data/images",),
-                "56a15d913c3f290e2ee896386ece6076c1eea02e",  # later ones have deleted the photographs
+                "56a15d913c3f290e2ee896386ece6076c1eea02e",  # later commits have deleted the photographs
             ),
             Repository(
                 "https://github.com/quantumnaan/sic_translator",
@@ -178,19 +178,19 @@ SOURCES = {
 
 
 class DownloadError(Exception):
-    """What prevents it, and how to go on."""
+    """What prevents the download, and how to go on."""
 
 
 class ServerError(DownloadError):
-    """The server or the network prevents it; another one may do better."""
+    """The server or the network is at fault; another server may do better."""
 
 
 class CorruptArchive(DownloadError):
-    """The archive prevents it; unpacking the same bytes again will not help."""
+    """The archive is at fault; unpacking the same bytes again will not help."""
 
 
 class ConnectionDropped(Exception):
-    """A fault that may pass."""
+    """A fault that may be temporary."""
 
 
 human = partial(tqdm.format_sizeof, suffix="B")
@@ -198,7 +198,7 @@ progress = partial(tqdm, unit="B", unit_scale=True, disable=None)
 
 
 class Remote(NamedTuple):
-    """What a server says about a file: bytes (None: it does not say), and an ETag or a date (or "")."""
+    """What a server says about a file: its bytes (None: it does not say), and its ETag or date (or "")."""
 
     url: str
     size: int | None
@@ -206,7 +206,7 @@ class Remote(NamedTuple):
 
 
 def request(url, method="GET", **headers):
-    """(the server's answer, its body unread; what it says of the file)."""
+    """(the server's answer, with its body unread; what it says about the file)."""
     headers |= {"User-Agent": "mee-download", "Accept-Encoding": "identity"}
     response = requests.request(method, url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=True)
     if response.status_code in PASSING:
@@ -214,7 +214,7 @@ def request(url, method="GET", **headers):
     response.raise_for_status()
     length, tag = (response.headers.get(name, "") for name in ("Content-Length", "ETag"))
     known = re.fullmatch("[0-9]{1,18}", length) and "Transfer-Encoding" not in response.headers
-    if not tag.startswith('"'):  # a weak one, W/"...", does not promise the same bytes
+    if not tag.startswith('"'):  # a weak ETag, W/"...", does not promise the same bytes
         tag = response.headers.get("Last-Modified", "")
     return response, Remote(response.url, known and int(length) or None, tag)
 
@@ -233,7 +233,7 @@ def probe(url):
 
 
 def retry(attempt, size=lambda: 0):
-    """``attempt()`` until no passing fault breaks it; ServerError after ``TRIES`` in a row that added no ``size``."""
+    """``attempt()`` until no temporary fault stops it; ServerError after ``TRIES`` in a row that added no ``size``."""
     failures, best = 0, size()
     while True:
         try:
@@ -251,7 +251,7 @@ def retry(attempt, size=lambda: 0):
 
 
 def fetch(url, part, remote, most, checked):
-    """Bring ``url`` into the file ``part``, going on from what it holds if that is of the same file.
+    """Fetch ``url`` into the file ``part``, going on from what it holds if that is of the same file.
 
     ``remote`` is what ``probe`` saw, ``most`` the bytes agreed to, ``checked`` whether a known sum catches a mix-up.
     """
@@ -272,14 +272,14 @@ def fetch(url, part, remote, most, checked):
         if have and response.status_code == 206:
             place = response.headers.get("Content-Range", "")
             if place not in (f"bytes {have}-{remote.size - 1}/{total}" for total in (remote.size, "*")):
-                raise ServerError(f"asked for the bytes {have} to {remote.size}, the server announced: {place}")
+                raise ServerError(f"asked for the bytes {have} to {remote.size}, but the server announced: {place}")
         elif response.status_code == 200:
             have, remote = 0, now._replace(size=now.size or remote.size)
         else:
-            raise ServerError(f"{url} answers with the status {response.status_code}, which was not asked for")
+            raise ServerError(f"{url} answers with the unexpected status {response.status_code}")
         bar = progress(desc=part.stem, total=remote.size, initial=have)
         with response, bar, open(part, "ab" if have else "wb") as out:
-            note.write_text(json.dumps([url, *remote[1:]]))  # after the file is empty, should it be another one by now
+            note.write_text(json.dumps([url, *remote[1:]]))  # once the file is empty, in case it is another one by now
             for block in response.raw.stream(CHUNK, decode_content=False):
                 have, traffic = have + len(block), traffic + len(block)
                 if have > most:
@@ -290,13 +290,13 @@ def fetch(url, part, remote, most, checked):
                 bar.update(len(block))
 
     if part.exists() and not (note.exists() and note.read_text() == json.dumps([url, *remote[1:]])):
-        print(f"{part} is of another file, or of a former state of this one: restarting")
+        print(f"{part} belongs to another file, or to an earlier version of this one: restarting")
         part.unlink()
     retry(attempt, size)
 
 
 def zip_members(path, folder):
-    """(name, bytes, is a folder, is a file or folder and no more, function that unpacks it) of each member."""
+    """(name, bytes, is a folder, is a plain file or folder, function that unpacks it) of each member."""
     with zipfile.ZipFile(path) as archive:
         archive.fp.seek(-min(path.stat().st_size, 1 << 16), os.SEEK_END)
         end = archive.fp.read()
@@ -305,13 +305,13 @@ def zip_members(path, folder):
             raise CorruptArchive(f"{len(archive.infolist())} members in a list of {count}")
         for info in archive.infolist():
             plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
-            plain &= info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others inflate without bounds
+            plain &= info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others inflate without bound
             plain &= info.header_offset >= 0
             yield info.orig_filename, info.file_size, info.is_dir(), plain, partial(archive.extract, info, folder)
 
 
 class Metered:
-    """A stream that ends with CorruptArchive after ``allowed`` bytes: no header of a tar can ask for all memory."""
+    """A stream that raises CorruptArchive after ``allowed`` bytes, so that no tar header can ask for all memory."""
 
     def __init__(self, stream):
         self.stream, self.allowed = stream, HEADERS
@@ -320,12 +320,12 @@ class Metered:
         block = self.stream.read(size)
         self.allowed -= len(block)
         if self.allowed < 0:
-            raise CorruptArchive("more bytes in it than its own sizes account for")
+            raise CorruptArchive("it has more bytes than its own sizes account for")
         return block
 
 
 def tar_members(path, folder):
-    """The same of a tar or tar.gz, read from front to back: each is to be unpacked before the next is asked for."""
+    """The same of a tar or tar.gz, read from front to back: each must be unpacked before the next is asked for."""
     with open(path, "rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
@@ -336,7 +336,8 @@ def tar_members(path, folder):
                 stream.allowed = member.size + HEADERS
                 extract = partial(archive.extract, member, folder, filter="data")
                 yield member.name, member.size, member.isdir(), plain, extract
-            # A damaged header is the end to tarfile. After the real end are zeros only, then gzip's own checksum.
+            # tarfile takes a damaged header for the end. After the real end there are only zeros, then gzip's own
+            # checksum.
             while rest := archive.fileobj.read(CHUNK):
                 if rest.strip(b"\0"):
                     raise CorruptArchive("damaged in the middle")
@@ -353,27 +354,27 @@ def unpack(path, folder):
                 if not plain:
                     raise CorruptArchive(f"{name!r} is a link, a device, or packed in an unusual way")
                 if not name.isprintable() or ODD_NAME.search(name):
-                    raise CorruptArchive(f"the name {name[:99]!r} leads out of its folder, or is odd")
+                    raise CorruptArchive(f"the name {name[:99]!r} leads out of the folder, or is odd")
                 if (folder / name).exists() and not is_folder:
-                    raise CorruptArchive(f"{name!r} is there twice, or has no name")
+                    raise CorruptArchive(f"{name!r} occurs twice, or has no name")
                 total += size
                 if count > ENTRIES or total > most:
                     raise CorruptArchive(f"over {RATIO} times its size unpacked, or over {ENTRIES:,} entries: a bomb?")
                 extract()
                 bar.update(size)
         if not any(folder.iterdir()):
-            raise CorruptArchive("there is nothing in it")
+            raise CorruptArchive("it is empty")
     except CorruptArchive as error:
         raise CorruptArchive(f"{path}: {error}") from None
     except DAMAGE as error:
-        raise CorruptArchive(f"{path}: no zip or tar, or a damaged one ({error})") from None
+        raise CorruptArchive(f"{path}: not a zip or tar, or a damaged one ({error})") from None
 
 
 @contextmanager
 def new_folder(folder):
     """A temporary folder that becomes ``folder`` if the block ends well, and is removed if it does not."""
     temporary = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed
     temporary.mkdir()
     try:
         yield temporary
@@ -384,23 +385,23 @@ def new_folder(folder):
 
 @contextmanager
 def folder_lock(folder):
-    """No other download writes into ``folder`` meanwhile."""
+    """Keep other downloads from writing into ``folder`` for the length of the block."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".download.lock", timeout=0):
             yield
     except Timeout:
-        raise DownloadError(f"another download is at work in {folder}: wait, or name another place: --to") from None
+        raise DownloadError(f"another download is at work in {folder}: wait, or name another place with --to") from None
 
 
 def describe(name, source):
-    """What is known of a source without a network."""
+    """What is known about a source without a network."""
     size = f"{human(source.size)}, say its authors" if source.size else "not stated; the server is asked"
     known = f"sha1 {source.sha1}" if source.sha1 else "none published; the sha256 is recorded the first time"
     if source.repositories:
         size, known = "not stated; tens of MB are needed, and it stops at 1 GB (--limit)", "git's own"
         if source.size:
-            size = f"{human(source.size)} to fetch; on the disk twice that, since git keeps its own copy"
+            size = f"{human(source.size)} to fetch; twice that on disk, because git keeps its own copy"
     return f"{name}: {source.what}\n  size       {size}\n  checksum   {known}\n  terms      {source.terms}"
 
 
@@ -408,7 +409,7 @@ def agree(options, folder, size, what):
     """Ask whether to go on, once there is room; DownloadError if not."""
     place = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     if size > (free := shutil.disk_usage(place).free):
-        where = f"free in {place}: {human(free)}. Make room, or name another place: --to"
+        where = f"free in {place}: {human(free)}. Make room, or name another place with --to"
         raise DownloadError(f"{what}: {human(size)}; {where}")
     try:
         answer = "yes" if options.yes else input("Go on? [y/N] ")
@@ -419,7 +420,7 @@ def agree(options, folder, size, what):
 
 
 def get_repositories(source, place, folder, options):
-    """Show, ask, and fetch what is needed of git repositories, a batch of files at a time."""
+    """Show the terms, ask, and fetch what is needed of git repositories, a batch of files at a time."""
     most = int((options.limit or 1) * 1e9)
     for repository in source.repositories:
         commit = f" at {repository.commit[:12]}" if repository.commit else ""
@@ -433,7 +434,7 @@ def get_repositories(source, place, folder, options):
             for repository in source.repositories:
                 get_clone(repository, part, most, options)
             check_counts(source, part)
-            # a repository that is all there is becomes the folder itself
+            # a single repository becomes the folder itself
             os.rename(part / source.repositories[0].name if len(source.repositories) == 1 else part, folder)
         finally:
             if part.exists() and not any(path.is_dir() for path in part.iterdir()):
@@ -441,13 +442,13 @@ def get_repositories(source, place, folder, options):
 
 
 def get_clone(repository, part, most, options):
-    """Bring the paths of ``repository`` into a folder of its name in ``part``; what is there already is kept."""
+    """Fetch the paths of ``repository`` into a folder of its name in ``part``; files that it already has are kept."""
     import resource  # Windows lacks it
 
     url, clone = repository.address(options.mirror), part / repository.name
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
-    # a link in a repository could point anywhere; git is not to tell the server which commits it has, since it has them
-    # without their files (noop); and a server that is silent for so long is given up
+    # a link in a repository could point anywhere; git must not tell the server which commits it has, since it has them
+    # without their files (noop); and git gives up on a server that stays silent too long
     command = ["git", "-c", "core.symlinks=false", "-c", "gc.auto=0", "-c", "fetch.negotiationAlgorithm=noop"]
     command += ["--literal-pathspecs", "-c", "http.lowSpeedLimit=100", "-c", f"http.lowSpeedTime={TIMEOUT}"]
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -473,9 +474,9 @@ def get_clone(repository, part, most, options):
                 git("-C", str(new), *fetch)
                 git("-C", str(new), "update-ref", "--no-deref", "HEAD", repository.commit)
     inside = "-C", str(clone)
-    (clone / ".git/index.lock").unlink(missing_ok=True)  # of a git that was killed: there is no other, we hold the lock
+    (clone / ".git/index.lock").unlink(missing_ok=True)  # left by a killed git: there is no other, we hold the lock
     listed = git(*inside, "ls-tree", "-r", "-z", "HEAD", "--", *repository.paths).split("\0")[:-1]
-    # a file is in the index once its batch is complete: one that is only on the disk may be half a file
+    # a file is in the index once its batch is complete; one that is only on disk may be half a file
     there = set(git(*inside, "ls-files", "-z").split("\0"))
     wanted = {name: info.split()[2] for info, name in (line.split("\t", 1) for line in listed)}
     lacking = [name for name in wanted if name not in there]
@@ -491,7 +492,7 @@ def get_clone(repository, part, most, options):
             if (size := size_of(clone / ".git/objects")) > most:
                 shutil.rmtree(clone)
                 raise DownloadError(
-                    f"{url}: {human(size)} are more than the {human(most)} that were agreed to: --limit"
+                    f"{url}: {human(size)} is more than the {human(most)} that you agreed to; --limit raises it"
                 )
             bar.update(len(names))
 
@@ -507,7 +508,7 @@ def size_of(path):
 
 
 def check_counts(source, folder):
-    """DownloadError if ``folder`` has fewer files of a kind than the collection has."""
+    """DownloadError if ``folder`` has fewer files of some kind than the collection."""
     for pattern, count in source.counts.items():
         if (found := sum(1 for _ in folder.glob(f"**/{pattern}"))) < count:
             raise DownloadError(
@@ -518,7 +519,7 @@ def check_counts(source, folder):
 
 
 def get_archive(source, archive, folder, options):
-    """Show, ask, fetch, check and unpack; an archive that exists is not fetched."""
+    """Show the terms, ask, fetch, check and unpack; an archive that exists is not fetched."""
     if archive.exists():
         print(f"  {archive} exists: it is checked and unpacked into {folder}")
         agree(options, folder, int(UNPACKED * archive.stat().st_size), "what is in it, at a guess")
@@ -545,7 +546,7 @@ def get_archive(source, archive, folder, options):
 
 
 def verify_and_unpack(source, path, archive, folder):
-    """Check and unpack ``path``; only when all of it is right do ``archive`` and ``folder`` get their names."""
+    """Check and unpack ``path``; ``archive`` and ``folder`` get their names only if all of it is right."""
     record = archive.with_name(archive.name + ".sha256")
     algorithm, expected, by = ("sha1", source.sha1, "its authors") if source.sha1 else ("sha256", None, record)
     if not source.sha1 and record.exists():
@@ -562,7 +563,7 @@ def verify_and_unpack(source, path, archive, folder):
                 record.write_text(f"{digest}  {archive.name}\n")
             os.replace(path, archive)
     except CorruptArchive as error:
-        left, then = archive, "move it away, and the same command fetches one"
+        left, then = archive, "move it away, and the same command fetches a new one"
         if path != archive:
             left, then = archive.with_name(archive.name + ".refused"), "the same command fetches it again (or --mirror)"
             os.replace(path, left)
@@ -578,16 +579,16 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("name", nargs="?", choices=SOURCES, help="which collection; without it, all are listed")
-    add("--to", type=Path, default=Path("data"), help="folder to put it into (default data)")
+    add("--to", type=Path, default=Path("data"), help="the folder to put it into (default: data)")
     add("--mirror", metavar="URL", help="fetch the same archive or repository from here (of several: their folder)")
     add("--yes", action="store_true", help="agree to size and terms without being asked")
     add("--limit", type=float, metavar="GB", help="fetch no more than this, whatever the server says")
-    add("--from", dest="source", type=Path, metavar="FOLDER", help="fetch nothing: check the trees that are in here")
+    add("--from", dest="source", type=Path, metavar="FOLDER", help="fetch nothing, but check the trees in this folder")
     options = parser.parse_args(arguments)
     if not options.name:
         for name, source in SOURCES.items():
             print(f"{describe(name, source)}\n  then       {source.converter.format('data/' + name)}\n")
-        print("The collaborative-experts features of LSMDC are given by their authors, to those who may use LSMDC.")
+        print("The authors of collaborative-experts give their features of LSMDC to those who may use LSMDC.")
         return
     source, folder = SOURCES[options.name], options.to / options.name
     get, place = get_repositories, folder
@@ -611,7 +612,7 @@ def main(arguments=None):
         restart = f"; without {part} it restarts" if part.exists() else ""
         sys.exit(
             f"download: {error}{restart}.\nIs the network up? If another place has the same: --mirror URL ({trust}). "
-            f"Or put a copy at {place} and give the same command."
+            f"Or put a copy at {place} and run the same command."
         )
     except DownloadError as error:
         sys.exit(f"download: {error}.")

@@ -1,11 +1,11 @@
-"""TinyClips: little films whose truth is known.
+"""TinyClips: little films about which every fact is known.
 
 A *script* is a small record of facts: a place, one or two things, how they move, what is heard, perhaps a face.
 `scripts` invents them, `captions` writes sentences that mention some of the facts, `render` draws and plays one, and
 
     python data_scripts/make_tinyclips.py films OUTDIR
 
-writes all of them as .mp4 files with a csv of captions. Why the world is as it is: data_scripts/README.md.
+writes all of them as .mp4 files with a csv of captions. data_scripts/README.md says why this world is as it is.
 """
 
 import argparse
@@ -82,7 +82,8 @@ SOUNDS = _ways("""bell: a PITCH bell rings/ringing, a PITCH bell chimes/chiming,
     crickets: crickets chirp/chirping, insects chirp/chirping; phone: a phone rings/ringing, a telephone rings/ringing;
     applause: people clap/clapping, a crowd applauds/applauding, an audience claps/clapping""")
 PITCHED = ("bell", "drum", "siren", "engine", "tune_up", "tune_down")
-# What a place or a thing sounds like. Most films that show one of these let it be heard; all else is heard by chance.
+# What a place or a thing sounds like. Most films that show one of these let it be heard; every other sound is drawn by
+# chance.
 BELONGS = {"beach": ("surf",), "forest": ("birds", "crickets"), "city": ("bell", "siren"), "room": ("clock", "phone"),
            "meadow": ("birds", "crickets"), "kitchen": ("clock", "phone"), "car": ("engine",)}
 PITCHES = {"low": ["low", "deep"], "high": ["high", "shrill"]}
@@ -214,7 +215,7 @@ def claims(script: Script, seed: int = 0) -> list[tuple[str, set[str], dict]]:
     return [(text, experts, claim) for text, (experts, claim) in made.items()]
 
 
-def _rng(script, seed, what):  # one stream for each purpose: changing a fact leaves all other chances as they were
+def _rng(script, seed, what):  # one stream for each purpose, so changing a fact leaves all other draws as they were
     return np.random.default_rng([seed, zlib.crc32(script.id.encode()), zlib.crc32(what.encode())])
 
 
@@ -339,7 +340,7 @@ def _sentence(claim: dict, rng) -> str:
 
 
 def fits(claim: dict, script: Script) -> bool:
-    """Whether everything that a caption mentions is so in a script."""
+    """Whether everything that a caption mentions is true of a script."""
     if any(claim[name] != getattr(script, name) for name in ("place", "time", "sound", "pitch") if name in claim):
         return False
     if "face" in claim and (script.face is None or any(getattr(script.face, k) != v for k, v in claim["face"].items())):
@@ -358,10 +359,11 @@ def oracle_r1(clips: list[Script], seed: int = 0) -> float:
 
 # ------------------------------------------------------------------------------------------------------------- films
 
-# Motion. Left and right, up and down, closer and away are the same paths run backwards, from a random start.
+# Motion. Left and right, up and down, closer and away are the same paths, run forwards or backwards from a random
+# start.
 
 def _path(thing: Thing, t: np.ndarray, home, scale: float, rng) -> np.ndarray:
-    """x, y, scale, degrees at each time of t (seconds), (frames, 4); home is where a thing that stays lives."""
+    """x, y, scale, degrees at each time of t (seconds), (frames, 4); home is where a thing that does not travel stays."""
     pace = {None: 1.0, "slow": 0.42, "medium": 1.0, "fast": 2.1}[thing.speed] * rng.uniform(0.9, 1.1)
     x, y = (np.full(len(t), float(v)) for v in home)
     size, angle, phase = np.full(len(t), scale), np.full(len(t), rng.uniform(-8, 8)), rng.random()
@@ -396,9 +398,9 @@ def _path(thing: Thing, t: np.ndarray, home, scale: float, rng) -> np.ndarray:
 
 
 def _seen_path(thing: Thing, t: np.ndarray, home, scale: float, left: float, right: float, rng) -> np.ndarray:
-    """A path that is in view, with x in left..right (not behind the person), for at least two fifths of the film.
+    """A path in view, with x in left..right (not behind the person), for at least two fifths of the film.
 
-    Run backwards it is still such a path: which paths are turned down says nothing of the direction.
+    Run backwards it is still such a path, so the choice of paths says nothing about direction.
     """
     for _ in range(100):
         path = _path(thing, t, home, scale, rng)
@@ -412,7 +414,7 @@ def render(script: Script, seed: int = 0):
     """Draw and play one script.
 
     Returns frames (T, HEIGHT, WIDTH, 3) uint8 RGB, audio (samples,) float32 or None where the film has no sound track,
-    frames a second, samples a second, and the face's box (x0, y0, x1, y1) in pixels or None. A still has one frame.
+    frames per second, samples per second, and the face's box (x0, y0, x1, y1) in pixels or None. A still has one frame.
     """
     rng = _rng(script, seed, "camera")
     count = 1 if script.sound is None else int(rng.integers(2.5 * FPS, 4 * FPS + 1))
@@ -474,7 +476,7 @@ def write_mp4(path, frames, audio, fps: int = FPS, rate: int = RATE) -> None:
     """Write frames (T, H, W, 3) uint8 and audio (samples,) float32 or None as .mp4 (H.264, AAC), never half a file."""
     faststart = {"movflags": "faststart", "fflags": "+bitexact"}
     with atomic(path) as partial, av.open(str(partial), "w", format="mp4", options=faststart) as out:
-        # x264's fast code gives other bytes on other processors unless it is told not to
+        # x264's fast code gives different bytes on different processors unless told not to
         options = {"crf": "20", "preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
         picture = out.add_stream("libx264", rate=fps, options=options)
         picture.width, picture.height, picture.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
@@ -499,21 +501,21 @@ def _write(path, content: bytes) -> None:
 
 def _write_one(job) -> dict:
     script, folder, seed = job
-    cv2.setNumThreads(1)  # the films are shared out among processes instead
+    cv2.setNumThreads(1)  # the films are spread over processes instead
     frames, audio, fps, rate, box = render(script, seed)
     name = f"{script.id}.{'png' if script.sound is None else 'mp4'}"
     if script.sound is None:
         _write(folder / name, cv2.imencode(".png", frames[0][..., ::-1])[1].tobytes())
     else:
         write_mp4(folder / name, frames, audio, fps, rate)
-    split = "train" if script.split == "still" else script.split  # stills are only ever learnt from
+    split = "train" if script.split == "still" else script.split  # stills are for training only
     return {"file": name, "split": split, "face_box": " ".join(map(str, box)) if box else ""}
 
 
 def films(folder, seed: int = 0, only=None, processes: int = 2) -> None:
     """Write the films with captions.csv, the stills with stills.csv, and scripts.jsonl (all facts) into a folder.
 
-    `only` holds the ids to write, all if None. Raises ValueError for an unknown id.
+    `only` holds the ids to write; None: all. Raises ValueError for an unknown id.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -542,8 +544,8 @@ def pack(full, output, facts_file, frequent: int = 10_000) -> None:
     """Make the small file that travels with the book from the clip file that data_scripts/extract wrote.
 
     The same clips, experts and dimensions; features rounded to 6 significant bits (at most 1.6 % off), which compress
-    to less than half; small storyboards, of one picture for the clips that are not searched (train); a vocabulary of
-    the captions' words and the `frequent` most frequent English ones; and every script's facts.
+    to less than half; small storyboards, with a single picture for the clips that are not searched (train); a
+    vocabulary of the captions' words and the `frequent` most frequent English ones; and every script's facts.
     """
     clips = read_clips(full)
     facts = {line["id"]: line for line in map(json.loads, Path(facts_file).read_text(encoding="utf-8").splitlines())}
@@ -565,7 +567,7 @@ def pack(full, output, facts_file, frequent: int = 10_000) -> None:
 
 
 def _round_bits(values: np.ndarray, bits: int = 6) -> np.ndarray:
-    """float16 with only `bits` significant binary digits, rounded: the rest are zeros, which compress to nothing."""
+    """float16 with only `bits` significant binary digits, rounded: the rest are zeros, which compress well."""
     drop = 11 - bits  # float16 has 11, the leading one unwritten
     raw = values.astype("<f2").view("<u2").astype(np.uint32)
     raw = (raw + (1 << (drop - 1))) >> drop << drop  # a carry runs on into the exponent, as it should

@@ -1,12 +1,12 @@
 """Pickles of features, read without running them.
 
 A pickle is a program, and ``pickle.load`` runs it, whatever it does. Public features come as pickles all the same, most
-of them from Python 2, and so do the object arrays in ``.npy`` files. :func:`load` lets Python's own unpickler see only
+of them from Python 2, and so do the object arrays in ``.npy`` files. :func:`load` restricts Python's own unpickler to
 numbers, strings, lists, tuples, sets, dicts and the way in which NumPy rebuilds an array, a scalar and a dtype: it
-imports nothing that the file names, calls nothing but the few functions of this file, and refuses the rest.
+imports nothing that the file names, calls only the few functions of this module, and refuses the rest.
 
-What a file says about sizes is checked against the file, and what it uses again and again is counted: memory stays
-within a small multiple of the file's size. Plain ``.npy`` arrays stay on the disk (memory-mapped).
+What a file says about sizes is checked against the file, and what it uses repeatedly is counted, so memory stays within
+a small multiple of the file's size. Plain ``.npy`` arrays stay on the disk (memory-mapped).
 """
 
 import math
@@ -21,7 +21,7 @@ import numpy as np
 
 from mee.storage import ClipFileError
 
-SHARED = 16  # a file may use arrays and strings again, up to so many times its own size
+SHARED = 16  # a file may reuse arrays and strings, up to this many times its own size
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -29,8 +29,8 @@ def load(path, records=()):
     """What is in a pickle of any protocol or a ``.npy`` file: plain Python values and NumPy arrays.
 
     ``records`` are classes, as "module.name", whose objects are read as the dict of their attributes. An object array
-    becomes a list of its items; Python 2's strings become str, a byte a character (latin1). Raises ClipFileError, which
-    names the file, the byte and what is wrong there.
+    becomes a list of its items; Python 2's strings become str, one character per byte (latin1). Raises ClipFileError,
+    which names the file, the byte and what is wrong there.
     """
     path, source, shape = Path(path), None, ()
     try:
@@ -88,7 +88,7 @@ def _reconstruct(kind, shape, code):
 
 
 def _fill(array, shape, dtype, fortran, data):
-    """Fill the empty ``array``, if shape, type and data fit each other; a list instead for objects and strings."""
+    """Fill the empty ``array``, if shape, type and data match; for objects and strings, give a list instead."""
     _require(isinstance(dtype, np.dtype) and type(shape) is tuple and len(shape) <= 32, "an array without a type")
     _require(all(type(n) is int and n >= 0 for n in shape), f"an array of shape {str(shape)[:200]}")
     count = math.prod(shape)
@@ -121,16 +121,16 @@ def _scalar(dtype, data=None):
 
 def _encode(text, coding="latin1"):
     """Bytes as Python 3 writes them for Python 2."""
-    _require(type(text) is str and coding in ("latin1", "latin-1"), "bytes in another coding than latin1")
+    _require(type(text) is str and coding in ("latin1", "latin-1"), "bytes in an encoding other than latin1")
     return text.encode("latin1")
 
 
 def _set(items=()):
-    _require(all(type(item) in SCALARS for item in items), "a set of something else than numbers and strings")
+    _require(all(type(item) in SCALARS for item in items), "a set of something other than numbers and strings")
     return set(items)
 
 
-#: what Python 2, and NumPy 2, call the modules of NAMES
+#: what Python 2 and NumPy 2 call the modules of NAMES
 MODULES = {"__builtin__": "builtins", "numpy._core.multiarray": "numpy.core.multiarray",
            "numpy._core.numeric": "numpy.core.numeric"}  # fmt: skip
 NAMES = {
@@ -156,7 +156,7 @@ OPCODES = (
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's unpickler with an allow-list. The one written in C would take memory for the memo as the file says."""
+    """Python's unpickler with an allow-list. The one written in C would take the memory for the memo that the file names."""
 
     dispatch = {code: step for code, step in pickle._Unpickler.dispatch.items() if code in OPCODES}
 
@@ -201,7 +201,7 @@ class _Unpickler(pickle._Unpickler):
 
 
 def _without_odd_keys(step, keys):
-    """A step that hashes what lies on the stack: scalars only, or tuples in tuples in tuples would take for ever."""
+    """A step that hashes what lies on the stack: scalars only, or tuples in tuples in tuples could take for ever."""
 
     def checked(self):
         odd = [type(key).__name__ for key in self.stack[keys] if type(key) not in SCALARS]
@@ -212,7 +212,7 @@ def _without_odd_keys(step, keys):
 
 
 def _counted(step):
-    """A step that uses something again. Used again and again, a little would become very much: that is refused."""
+    """A step that uses something again. Reused again and again, a little would become very much: that is refused."""
 
     def checked(self):
         step(self)

@@ -3,7 +3,7 @@
     python data_scripts/small_model.py build/model/model.pt notebooks/data/tinyclips_model.pt      # make model
 
 Reads what ``mee train --out`` wrote and writes a file that ``mee.load_model`` reads. Weights and vectors are rounded to
-three digits, which moves no score visibly; ``model.float()`` after loading is faster on a processor.
+three digits, which changes no score visibly; call ``model.float()`` after loading for speed on a CPU.
 """
 
 import argparse
@@ -12,13 +12,13 @@ from pathlib import Path
 from mee import load_model, save_model
 from mee.calibration import Calibration
 
-CAPTIONS = 500  # of the 1,000 training captions behind the calibrated score: as good, and half the bytes
+CAPTIONS = 500  # of the 1,000 training captions behind the calibrated score: just as good, in half the bytes
 
 
 def main(arguments=None):
     """Read the model, shrink it, write it, and say how large it is."""
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("model", type=Path, help="model.pt of `mee train`")
+    p.add_argument("model", type=Path, help="a model.pt from `mee train`")
     p.add_argument("out", type=Path, help="the file to write")
     options = p.parse_args(arguments)
     model, words = load_model(options.model)

@@ -9,7 +9,7 @@ import numpy as np
 WIDTH, HEIGHT, RATE = 224, 168, 16000
 
 # Everything is cut out of paper: flat antialiased shapes in RGB. Coordinates are film pixels; a canvas is drawn with K
-# pixels for each and then made smaller.
+# pixels for each and then shrunk.
 K = 2
 PAD = 10  # a background is larger than the film by PAD on every side, so that the camera can drift
 W, H = WIDTH + 2 * PAD, HEIGHT + 2 * PAD
@@ -352,8 +352,8 @@ def background(place: str, time: str | None, rng) -> np.ndarray:
     return np.clip(img + (grain * (3 / grain.std()))[..., None], 0, 255).astype(np.uint8)
 
 
-# Things: cut out of coloured paper with a white rim, drawn in a box from -1 to 1 and alike from left and right, so that
-# no single frame tells where they are going.
+# Things: cut out of coloured paper with a white rim, drawn in a box from -1 to 1, and the same from left and right, so
+# that no single frame tells where they are going.
 
 PAINT = {"red": (220, 44, 44), "orange": (246, 140, 30), "yellow": (250, 212, 44), "green": (54, 170, 76),
          "blue": (46, 104, 214), "purple": (140, 70, 184), "pink": (250, 140, 184), "black": (46, 46, 52)}
@@ -545,7 +545,7 @@ FACE_BOX = (-0.82, -0.53, 0.79, 1.06)  # what dlib's detector frames, in head un
 
 
 def _light_and_shade(rng, smiling: bool) -> np.ndarray:
-    """How bright the skin is at each point of the person's picture, one value a film pixel."""
+    """How bright the skin is at each point of the person's picture, one value per film pixel."""
     y, x = np.mgrid[:PERSON_H, :PERSON_W].astype(np.float32)
     x, y = (x - CENTRE[0]) / HEAD, (y - CENTRE[1]) / HEAD
 
@@ -775,7 +775,7 @@ def sound(kind: str, pitch: str | None, samples: int, rng) -> np.ndarray:
         wave = np.convolve(claps, np.exp(-np.arange(400) / 60), "same") * hiss(900, 3500) * 4 + 0.08 * hiss(900, 3500)
     else:
         raise ValueError(f"no such sound: {kind!r}; known: see make_tinyclips.SOUNDS")
-    wave = wave / np.sqrt(4 * wave.std() * np.abs(wave).max() + 1e-9)  # neither crackling rain nor a tick too quiet
+    wave = wave / np.sqrt(4 * wave.std() * np.abs(wave).max() + 1e-9)  # no crackling rain, no tick too quiet
     wave = np.tanh(wave) * rng.uniform(0.35, 0.85)
     wave = wave + hiss(60, 2000) * rng.uniform(0.002, 0.012)  # every microphone hisses a little
     return (wave * np.clip(np.minimum(t, t[-1] - t) * 100, 0, 1)).clip(-1, 1).astype(np.float32)

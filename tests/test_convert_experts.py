@@ -255,7 +255,7 @@ def test_words_as_vectors(msrvtt, capsys):
     msrvtt.raw.unlink()  # without sentences it is the default, and words have no names
     clips = msrvtt.convert("msrvtt")
     assert clips.texts is None and set(clips.words.words) == {f"w{i:06d}" for i in range(4)}
-    with pytest.raises(SystemExit, match="no captions to --text raw"):
+    with pytest.raises(SystemExit, match="no captions for --text raw"):
         msrvtt.convert("msrvtt", "--text", "raw")
 
 
@@ -285,7 +285,7 @@ def test_msvd(tmp_path):
         for found, there, expected in zip(words, mask, vectors[other[clip]], strict=True):
             assert np.array_equal(found[there].numpy(), expected)
     (archive.folder / "aggregated_text_feats/openai-caption-val.pkl").unlink()
-    with pytest.raises(SystemExit, match="no captions to --text gpt: openai-caption-val.pkl"):
+    with pytest.raises(SystemExit, match="no captions for --text gpt: openai-caption-val.pkl"):
         archive.convert("msvd", "--text", "gpt")
 
 

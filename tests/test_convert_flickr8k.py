@@ -45,7 +45,7 @@ def convert(tree, *arguments):
 @needs_network
 def test_photographs_become_clips(tree, capsys):
     status, clips = convert(tree, "--experts", "appearance")
-    assert status == 0 and "4 photographs, 4 with captions: 3 are used" in capsys.readouterr().out
+    assert status == 0 and "4 photographs, 4 with captions; 3 are used" in capsys.readouterr().out
     assert clips.ids == ["100_ab", "101_ab", "102_ab"] and set(clips.split) == {"train"}
     expert = clips.experts["appearance"]
     assert (expert.kind, expert.dim) == ("sequence", 1280) and expert.offsets.tolist() == [0, 1, 2, 3]

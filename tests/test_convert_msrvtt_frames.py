@@ -102,7 +102,7 @@ def test_the_papers_split_restricted_to_what_has_frames(convert, tmp_path, capsy
     status, clips = convert("--dtype", "float32")
     assert status == 0
     said = capsys.readouterr().out
-    assert "1k-B: train 14 of 15, test 2 of 4 videos have frames; the one that is used" in said
+    assert "1k-B: train 14 of 15, test 2 of 4 videos have frames; this split is used" in said
     assert (
         "full: train 15 of 16, val 1 of 4, test 2 of 4 videos" in said and "1k-A: train 16 of 20, test 2 of 3" in said
     )
@@ -135,7 +135,7 @@ def test_other_splits_from_the_same_parts(convert, tmp_path, capsys):
     texts = [clips.texts[k] for k in clips.captions_of(clips.clips_in("test"))[0]]
     assert texts == [f"a square {k} in {i}" for i in (20, 22) for k in (0, 2, 1)]  # the chosen one comes first
     assert sorted(numbers(convert("--split", "full", *parts)[1], "val")) == [18]
-    assert "has its own 1 clips to validate" in convert("--split", "full", "--val", "2")[0]
+    assert "has its own 1 clips for validation" in convert("--split", "full", "--val", "2")[0]
 
 
 @pytest.mark.skipif(
@@ -178,7 +178,7 @@ def test_damaged_pictures(convert, tree, capsys):
     status, clips = convert()
     said = capsys.readouterr().err
     assert status == 1 and "video5" not in clips.ids and "video3" in clips.ids
-    assert "1 left out" in said and "video5: no picture of it can be decoded" in said
+    assert "1 left out" in said and "video5: none of its pictures can be decoded" in said
     assert "note: video3: MSR-VTT-videoTrainValVideo_video3-shot1_2: concat_img60_img66.jpg: cannot be decoded" in said
 
 

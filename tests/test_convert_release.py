@@ -168,7 +168,7 @@ def test_msrvtt(release, msrvtt, tmp_path, capsys):
     convert("msrvtt", release.folder, "-o", tmp_path / "again.h5", "--val", 4)
     told = capsys.readouterr().out
     assert "left out: without words: 1 ['video11']" in told
-    assert "in the test's gallery, but without words: 1 ['video25']" in told
+    assert "in the test gallery, but without words: 1 ['video25']" in told
     assert not problems(clips.path)
     assert {name: (e.kind, e.dim) for name, e in clips.experts.items()} == {
         "appearance": ("vector", LOOK),
@@ -434,13 +434,13 @@ def test_lsmdc_choices(release, lsmdc, tmp_path):
 @pytest.mark.parametrize(
     "name, file, content, message",
     [
-        ("lsmdc", "X_flow.npy", np.zeros((11, MOVE)), "as many clips are expected"),
-        ("lsmdc", "no_face_ind_retrieval.npy", np.zeros(5), "as many clips are expected"),
-        ("lsmdc", "w2v_LSMDC.npy", objects([np.zeros((2, WORD))] * 11), "as many clips are expected"),
+        ("lsmdc", "X_flow.npy", np.zeros((11, MOVE)), "equally many clips"),
+        ("lsmdc", "no_face_ind_retrieval.npy", np.zeros(5), "equally many clips"),
+        ("lsmdc", "w2v_LSMDC.npy", objects([np.zeros((2, WORD))] * 11), "equally many clips"),
         ("lsmdc", "X_face.npy", None, "X_face.npy"),
-        ("lsmdc-choices", "multiple_choice_gt.txt", "0\n1\n2\n3\n", "an answer is 1 to 5"),
-        ("lsmdc-choices", "multiple_choice_gt.txt", "1\n1\n2\n", "as many clips are expected"),
-        ("coco", "w2v_coco_train2014_1.npy", objects([np.zeros((2, WORD))] * 8), "as many clips are expected"),
+        ("lsmdc-choices", "multiple_choice_gt.txt", "0\n1\n2\n3\n", "an answer must be 1 to 5"),
+        ("lsmdc-choices", "multiple_choice_gt.txt", "1\n1\n2\n", "equally many clips"),
+        ("coco", "w2v_coco_train2014_1.npy", objects([np.zeros((2, WORD))] * 8), "equally many clips"),
         ("coco", "w2v_coco_train2014_1.npy", objects([np.zeros((2, WORD))] * 8 + [np.zeros(3)]), "a caption of fl"),
         ("coco", "w2v_coco_train2014_1.npy", objects(["a dog"] * 9), "a caption of <U5"),
         ("coco", "X_train2014_resnet152.npy", np.zeros((9, LOOK)), "no clip has both"),

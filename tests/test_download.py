@@ -264,7 +264,7 @@ def test_a_connection_that_drops(server, get, tmp_path):
 def test_it_gives_up(server, get, tmp_path):
     server.how["drop"] = [100] * 99
     message, _ = get(tries=3)
-    assert "Connection broken" in message and "--mirror" in message and "toy.zip and give the same" in message
+    assert "Connection broken" in message and "--mirror" in message and "toy.zip and run the same" in message
     assert listed(tmp_path / "data") == ["toy.zip.part", "toy.zip.part.json"]
     server.how.clear()
     message, said = get()  # another day
@@ -831,4 +831,4 @@ def test_a_repository_that_lacks_what_is_needed_or_is_larger(trees, get, tmp_pat
     shutil.rmtree(tmp_path / "data")
     monkeypatch.setitem(download.SOURCES, "pictures", source)
     message, _ = get("--mirror", trees.as_uri(), "--limit", 0.00002, name="pictures", mirror=None)
-    assert "agreed to: --limit" in message and not list((tmp_path / "data").rglob("*.jpg"))
+    assert "agreed to; --limit" in message and not list((tmp_path / "data").rglob("*.jpg"))

@@ -153,7 +153,7 @@ def test_ind_in_every_form():
     [
         (lambda c, v, i: (c, {**v, "smell": c}, i), "videos names .'smell'"),
         (lambda c, v, i: (c, v, {**i, "smell": [1] * 5}), "ind names .'smell'"),
-        (lambda c, v, i: (c[:, :3], v, i), r"captions is \(rows, 9\); got \(5, 3\)"),
+        (lambda c, v, i: (c[:, :3], v, i), r"captions must be \(rows, 9\); got \(5, 3\)"),
         (lambda c, v, i: (c, {**v, "face": v["face"][:3]}, i), "different numbers of clips: .*'face': 3"),
         (lambda c, v, i: (c, {**v, "face": v["face"][:, :3]}, i), r"'face'. is \(clips, 6\); got \(5, 3\)"),
         (lambda c, v, i: (c, v, {**i, "face": [1] * 4}), r"ind\['face'\] is \(5,\)"),

@@ -5,9 +5,9 @@
     python data_scripts/extract FOLDER captions.csv -o mine.h5
     python data_scripts/extract --inspect VIDEO.mp4 -o picture.png     # what the experts saw, as a picture
 
-An expert without anything to go by is *absent*, which is not the same as zero: no sound track or a silent one, no
-face, a single picture that cannot move. The experts, ``captions.csv`` and everything else: ``data_scripts/README.md``;
-lesson 13.
+An expert with nothing to go by is *absent*, which is not the same as zero: no sound track or a silent one, no face, a
+single picture, which cannot move. ``data_scripts/README.md`` and lesson 13 describe the experts, ``captions.csv`` and
+everything else.
 """
 
 try:

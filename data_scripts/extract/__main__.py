@@ -3,7 +3,7 @@
 import os
 import sys
 
-# Python has put this folder itself on the path, where modules of ours would hide others of the same name.
+# Python has put this folder itself on the path, where our modules would hide others of the same name.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 try:

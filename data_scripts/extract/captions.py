@@ -28,7 +28,7 @@ class Entry:
     face_box: Box | None = None
     captions: list[str] = field(default_factory=list)
     mentions: list[list[str]] | None = field(default_factory=list)
-    facts: dict = field(default_factory=dict)  # what is known of the clip besides; goes into the file
+    facts: dict = field(default_factory=dict)  # what else is known of the clip; goes into the file
 
     def files(self) -> list[Path]:
         """All files that the clip is read from."""
@@ -40,7 +40,7 @@ class Entry:
 
 
 def read_captions(table, folder, only_named: bool = False, any_split: bool = False) -> tuple[list[Entry], list[str]]:
-    """The clips of a caption table and of its folder, and remarks for the user.
+    """The clips of a caption table and its folder, and remarks for the user.
 
     Files of ``folder`` that the table does not name come last, without captions, or not at all if ``only_named``.
     A split that is not train, val or test is refused unless ``any_split``. Raises :class:`ClipError`.
@@ -75,7 +75,7 @@ def read_captions(table, folder, only_named: bool = False, any_split: bool = Fal
     mentions = [names for entry in entries.values() for names in entry.mentions]
     if not all(mentions):
         if known := sum(map(bool, mentions)):
-            remarks.append(f"mentions are given for {known} of {len(mentions)} captions: all or none; left out")
+            remarks.append(f"mentions are given for {known} of {len(mentions)} captions, not for all; left out")
         for entry in entries.values():
             entry.mentions = None
     _set_ids(table, list(entries.values()))
@@ -100,7 +100,7 @@ def _rows_of(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ClipError(f"{table}: not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'") from None
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets write ; where the comma is for decimals
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets write ; where the comma marks decimals
     rows = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter, restval="")
     rows.fieldnames = columns = [(name or "").strip().lower() for name in rows.fieldnames or ()]
     for name in ("file", "caption"):
@@ -110,7 +110,7 @@ def _rows_of(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
         where = f"{table}, line {rows.line_num}"
         if beyond := row.pop(None, None):
             count = f"{len(columns) + len(beyond)} values for {len(columns)} columns"
-            raise ClipError(f"{where}: {count}; a caption with {delimiter!r} in it stands in double quotes")
+            raise ClipError(f"{where}: {count}; a caption with {delimiter!r} in it needs double quotes")
         yield where, {name: value.strip() for name, value in row.items()}
 
 
@@ -121,7 +121,7 @@ def _add_row(entry: Entry, row: dict[str, str], where: str) -> None:
             value = _box(value, where) if column == "face_box" else value
             before = getattr(entry, column)
             if before and before != value:
-                raise ClipError(f"{where}: {entry.file} has {column} {before!r} in an earlier line, here {value!r}")
+                raise ClipError(f"{where}: {entry.file} has {column} {before!r} in an earlier line, {value!r} here")
             setattr(entry, column, value)
     if row["caption"]:
         names = [name.strip() for name in row.get("mentions", "").split("+") if name.strip()]
@@ -142,7 +142,7 @@ def _box(text: str, where: str) -> Box:
 
 
 def _set_ids(table: Path, entries: list[Entry]) -> None:
-    """An id for each clip without one: its file without the ending, where that is unique."""
+    """An id for each clip without one: its file's name without the ending, where that is unique."""
     stems = Counter(entry.file.rpartition(".")[0] for entry in entries)
     owners: dict[str, str] = {}
     for entry in entries:
@@ -156,13 +156,13 @@ def assign_splits(entries: list[Entry], split: str | None = None) -> None:
     """Give every entry a split: ``split``, its own, or, without a split column, 80 : 10 : 10 by a hash of its id.
 
     Clips without a caption go to test: nothing can be learnt from them, but they can be found. Raises
-    :class:`ClipError` where some captioned clips have a split and others do not.
+    :class:`ClipError` if some captioned clips have a split and others do not.
     """
     captioned = [entry for entry in entries if entry.captions]
     given = [entry for entry in captioned if entry.split]
     if given and len(given) < len(captioned) and not split:
         without = next(entry for entry in captioned if not entry.split)
-        raise ClipError(f"{without.file} has no split, {given[0].file} has one: give all a split, or none")
+        raise ClipError(f"{without.file} has no split, {given[0].file} has one: give a split to all, or to none")
     if not given:
         # by rank of the hash, so that even ten clips have one for validation and one for testing
         ranked = sorted(captioned, key=lambda entry: hashlib.sha256(entry.id.encode()).digest())

@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 EXPERTS = ("appearance", "motion", "audio", "face")
-ALL_EXPERTS = (*EXPERTS, "text")  # reading is slow, and takes packages of its own: only where it is asked for
+ALL_EXPERTS = (*EXPERTS, "text")  # reading text is slow and needs packages of its own, so only on request
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
-LONGEST = 640  # pixels: sampled frames are made smaller than this on their longer side, never larger
+LONGEST = 640  # pixels: sampled frames are shrunk to this on their longer side, never enlarged
 FLOW_LONGEST = 128  # pixels: flow is computed on grey frames of exactly this longer side
-PAIRS, GAP = 24, 0.06  # flow is computed at so many moments of a clip, between frames at least so many seconds apart
+PAIRS, GAP = 24, 0.06  # flow is computed at up to PAIRS moments of a clip, between frames at least GAP seconds apart
 RATE = 16_000  # Hz: sound is resampled to this and mixed to one channel
-SEEK = 10.0  # seconds: a longer way to the next frame that is needed is jumped, not decoded
+SEEK = 10.0  # seconds: a longer way to the next frame that is needed is skipped, not decoded
 
 
 class ClipError(ValueError):
@@ -48,8 +48,8 @@ class Clip:
 def read_clip(path, frames: int = 8, audio_seconds: float = 30.0, experts=EXPERTS) -> Clip:
     """Read what ``experts`` need from a video or image file; raises :class:`ClipError` if there is nothing.
 
-    ``frames`` are sampled, each from the middle of as many equal parts of the clip. They are found by their time, so
-    the frame rate and its variation do not matter. Sound is read from the beginning up to ``audio_seconds``.
+    ``frames`` are sampled, one from the middle of each of as many equal parts of the clip. They are found by their
+    time, so neither the frame rate nor its variation matters. Sound is read from the beginning up to ``audio_seconds``.
     """
     path = Path(path)
     if not path.is_file():
@@ -80,7 +80,7 @@ def read_clip(path, frames: int = 8, audio_seconds: float = 30.0, experts=EXPERT
 
 
 def _open(path: Path):
-    return av.open(str(path.absolute()))  # absolute, because FFmpeg takes what precedes a colon for a protocol
+    return av.open(str(path.absolute()))  # absolute, because FFmpeg takes anything before a colon for a protocol
 
 
 def _reason(error: Exception) -> str:
@@ -117,12 +117,12 @@ def grey_size(width: int, height: int) -> tuple[int, int]:
 
 
 def _frame_times(container, stream) -> tuple[np.ndarray, bool]:
-    """When each frame is shown in seconds, ascending, found without decoding; and whether the file has these times."""
+    """When each frame is shown, in ascending seconds, found without decoding; and whether the file has these times."""
     pts: list[int | None] = []
     try:
         pts += (packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard)
     except av.error.FFmpegError:
-        pass  # the end of a truncated file; decoding will come upon it too
+        pass  # the end of a truncated file; decoding will meet it too
     if None in pts:  # raw streams and some AVI files: count
         return np.arange(len(pts)) / float(stream.average_rate or 25), False
     return np.sort(np.array(pts, float)) * float(stream.time_base), True
@@ -158,7 +158,7 @@ def _read_pictures(clip: Clip, container, stream, count: int, motion: bool) -> N
     frames, grey, decoded_at = {}, {}, {}
     for number, frame, time in _decode(clip, stream.index, times[wanted], times[0], timed):
         i = int(wanted[number])
-        if not decoded_at:  # a stream may change its size on the way: all frames become like the first
+        if not decoded_at:  # a stream may change its size midway: all frames are made like the first
             size, turns = (frame.width, frame.height), round(frame.rotation / 90) % 4
             clip.width, clip.height = size[::-1] if turns % 2 else size
         decoded_at[i] = time - times[0]
@@ -185,10 +185,10 @@ def _decode(
     clip: Clip, index: int, wanted: np.ndarray, start: float, timed: bool
 ) -> Iterator[tuple[int, object, float]]:
     """(number, frame, time) for each of the ``wanted`` times (ascending, seconds) that could be reached."""
-    # opened again, because looking for the times has read to the end, and not every file can be wound back
+    # opened again, because the search for times has read to the end, and not every file can be rewound
     with _open(clip.path) as container:
         stream = container.streams[index]
-        stream.codec_context.thread_count = 1  # it is the processes that run side by side
+        stream.codec_context.thread_count = 1  # the processes already run in parallel
         base, rate = float(stream.time_base), float(stream.average_rate or 25)
         decoder, here, number, counted = container.decode(stream), start, 0, 0
         while number < len(wanted):
@@ -227,7 +227,7 @@ def _read_sound(clip: Clip, seconds: float) -> None:
                     break
             else:
                 parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
-    except (av.error.FFmpegError, ValueError) as error:  # ValueError: the format changes on the way
+    except (av.error.FFmpegError, ValueError) as error:  # ValueError: the format changes midway
         clip.notes.append(f"sound damaged after {size / RATE:.1f} seconds ({_reason(error)})")
     if parts:
         clip.samples = np.nan_to_num(np.concatenate(parts)[:enough].astype(np.float32))

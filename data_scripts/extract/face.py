@@ -7,13 +7,13 @@ import numpy as np
 from .appearance import models_of
 from .decode import Clip, ClipError
 
-FACE_SCORE = 0.25  # dlib's detector gives people 1 and more, and chance arrangements of folds and fingers 0.1
+FACE_SCORE = 0.25  # dlib's detector gives people 1 or more, and chance arrangements of folds and fingers 0.1
 Box = tuple[float, float, float, float]
 
 
 @lru_cache(maxsize=1)
 def face_engine():
-    """(dlib, detector, landmarks, descriptor); raises :class:`ClipError` where one is missing."""
+    """(dlib, detector, landmarks, descriptor); raises :class:`ClipError` if one is missing."""
     folder = models_of("face_recognition_models", "face")
     try:
         import dlib
@@ -36,16 +36,16 @@ def find_face(frames: np.ndarray) -> tuple[int, Box] | None:
 
 
 def choose_face(frames: np.ndarray, box: Box | None = None) -> tuple[int, Box] | None:
-    """Which face is described: the given ``box`` in the middle frame, else the largest of all frames."""
+    """Which face is described: the given ``box`` in the middle frame, else the largest in all frames."""
     return (len(frames) // 2, box) if box is not None and len(frames) else find_face(frames)
 
 
 def face(frames: np.ndarray, box: Box | None = None) -> np.ndarray | None:
     """dlib's descriptor, (128,) float32, of one face in ``frames`` (n, H, W, 3) uint8 RGB; None if there is no face.
 
-    Without a ``box`` (x0, y0, x1, y1), dlib's HOG detector, which finds faces of about 40 pixels and more, looks at
+    Without a ``box`` (x0, y0, x1, y1), dlib's HOG detector, which finds faces of about 40 pixels or more, looks at
     every frame, and the largest face of all is described: one face in one frame, not an average over people and blurs.
-    A box is taken in the middle frame, in its pixels.
+    A box refers to the middle frame, in its pixels.
     """
     chosen = choose_face(frames, box)
     if chosen is None:

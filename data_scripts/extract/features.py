@@ -22,7 +22,7 @@ from .text import text, text_engine
 
 @dataclass(frozen=True)
 class Options:
-    """What a clip's features depend on besides the clip."""
+    """What a clip's features depend on, besides the clip itself."""
 
     experts: tuple[str, ...] = EXPERTS
     model: str = "efficientnet-lite0"  # for appearance
@@ -32,7 +32,7 @@ class Options:
     storyboard: int = 3  # small pictures kept of each clip
 
     def dimensions(self, words: Words | None = None) -> dict[str, tuple[str, int]]:
-        """expert -> (kind, dim), as ClipWriter takes it. Loads the models, so what is missing is said at once."""
+        """expert -> (kind, dim), as ClipWriter takes it. Loads the models, so that a missing one is reported at once."""
         kinds = {name: _KNOWN[name].kind for name in self.experts}
         if "appearance" in kinds and self.per_frame:
             kinds["appearance"] = "sequence"
@@ -52,9 +52,9 @@ def _text_dim(options: Options, words: Words | None) -> int:
 
 class _Expert(NamedTuple):
     kind: str
-    dim: Callable  # of options and words; its models are loaded for that
-    compute: Callable  # what it says about a clip: of the clip, options, a face box, words
-    settings: tuple[str, ...] = ()  # names of the options that this depends on
+    dim: Callable  # a function of options and words, which loads the expert's models
+    compute: Callable  # what it says about a clip: a function of clip, options, face box and words
+    settings: tuple[str, ...] = ()  # names of the options that the features depend on
 
 
 _KNOWN = {
@@ -80,7 +80,7 @@ def compute_features(
 ) -> dict[str, np.ndarray]:
     """What each expert says about a :class:`Clip`: expert -> float32 array; absent experts are left out.
 
-    ``words`` is the vocabulary of the expert ``text``; the others do without.
+    ``words`` is the vocabulary of the expert ``text``; the others need none.
     """
     features = {name: _KNOWN[name].compute(clip, options, face_box, words) for name in options.experts}
     return {name: values for name, values in features.items() if values is not None}
@@ -98,7 +98,7 @@ def extract(
 def storyboard(frames: np.ndarray, count: int) -> list[bytes]:
     """``count`` of ``frames`` as small JPEG pictures, 128 pixels wide."""
     pictures, last = [], len(frames) - 1
-    # the first and last of many frames say least; of a few, each is needed
+    # the first and the last of many frames say least; of a few, every one is needed
     picks = np.linspace(0, last, count + 2)[1:-1] if last >= 2 * count else np.linspace(0, last, min(count, last + 1))
     for i in np.unique(picks.round().astype(int)):
         picture = Image.fromarray(frames[i])

@@ -1,4 +1,4 @@
-"""Many clips, side by side and resumably: each finished clip waits as a part until the clip file is complete."""
+"""Many clips in parallel, resumably: each finished clip waits as a part until the clip file is complete."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from .text import embed_text, read_text
 
 
 class Part(NamedTuple):
-    """A clip as far as it is finished."""
+    """What is finished of a clip."""
 
     features: dict[str, np.ndarray]
     pictures: list[bytes]
@@ -39,12 +39,12 @@ class Part(NamedTuple):
     finished: dict[str, list]  # expert -> the options that it depends on, absent or not
 
     def lacks(self, options: Options) -> tuple[str, ...]:
-        """The experts of ``options`` that are not finished, or under other options."""
+        """The experts of ``options`` that are not finished, or were finished under other options."""
         return tuple(name for name in options.experts if self.finished.get(name) != options.settings(name))
 
 
 def part_of(entry: Entry, folder: Path, options: Options) -> Path:
-    """Where the finished clip waits; the name depends on all that each expert does: files, sizes, dates, face box."""
+    """Where the finished clip waits; its name depends on what all experts depend on: files, sizes, dates, face box."""
     files = [[path.name, stat.st_size, stat.st_mtime_ns] for path in entry.files() for stat in [path.stat()]]
     key = [5, entry.file, files, entry.face_box, options.storyboard]
     return folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.npz"
@@ -63,7 +63,7 @@ def load_part(path: Path) -> Part | None:
 
 
 def do_job(entry: Entry, part: Path, options: Options) -> str | None:
-    """Extract of one clip what its part lacks, and write the part: None, or the reason why that is impossible."""
+    """Extract what a clip's part lacks, and write the part; returns None, or the reason why that is impossible."""
     before = load_part(part) or Part({}, [], {}, [], [], {})
     lacking = before.lacks(options)
     try:
@@ -97,7 +97,7 @@ def _start_worker() -> None:
 
     def follow() -> None:
         multiprocessing.parent_process().join()
-        os._exit(1)  # the parent was killed: don't stay behind
+        os._exit(1)  # the parent was killed: do not stay behind
 
     if multiprocessing.parent_process():
         threading.Thread(target=follow, daemon=True).start()
@@ -105,12 +105,12 @@ def _start_worker() -> None:
 
 def _block_ctrl_c(how: str) -> None:
     if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # its start, left to the first worker's, would unblock the signal
+        resource_tracker.ensure_running()  # started later, with the first worker, it would unblock the signal
         signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})
 
 
 def run_jobs(jobs: list[tuple[Entry, Path]], options: Options, processes: int, done: Callable) -> dict[str, str]:
-    """Do all ``jobs`` (clips and where their parts go): file -> reason, for those that are impossible.
+    """Do all ``jobs`` (clips and where their parts go); returns file -> reason for those that are impossible.
 
     A worker that dies (out of memory, a file that crashes a decoder) takes no other clip with it: its clip is tried
     once more, alone, and given up only if the worker dies again. ``done`` is called after each clip.
@@ -128,7 +128,7 @@ def run_jobs(jobs: list[tuple[Entry, Path]], options: Options, processes: int, d
         died = []
         pool = ProcessPool(workers, initializer=_start_worker, context=multiprocessing.get_context("spawn"))
         try:
-            _block_ctrl_c("SIG_BLOCK")  # for this process to handle: the workers, later ones too, are born without it
+            _block_ctrl_c("SIG_BLOCK")  # for this process to handle: all workers, later ones too, start with it blocked
             futures = {pool.schedule(do_job, args=[*job, options]): job for job in jobs}
             _block_ctrl_c("SIG_UNBLOCK")
             for future in as_completed(futures):
@@ -150,9 +150,9 @@ def run_jobs(jobs: list[tuple[Entry, Path]], options: Options, processes: int, d
 def make_file(
     out, entries: list[Entry], options: Options, processes: int, words, report: Callable, parts, keep=False, **notes
 ) -> dict[str, str]:
-    """Extract ``entries`` into the clip file ``out``: file -> reason, of those that were left out.
+    """Extract ``entries`` into the clip file ``out``; returns file -> reason for those that were left out.
 
-    ``notes`` are title, source, licence, made_by, dtype of :class:`mee.ClipWriter`. Finished clips wait in the
+    ``notes`` are the title, source, licence, made_by and dtype for :class:`mee.ClipWriter`. Finished clips wait in the
     folder ``parts``: a second call goes on from there. It is removed when the file is complete, unless ``keep``.
     """
     out, folder = Path(out), Path(parts)

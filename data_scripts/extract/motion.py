@@ -1,4 +1,4 @@
-"""The motion expert: dense optical flow by segment of time, place and direction."""
+"""The motion expert: dense optical flow by time segment, place and direction."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from .decode import FLOW_LONGEST, grey_size, pick_pairs
 
-STILL = 0.1  # pixels: a smaller displacement between two such frames is what compression does, and counts as none
+STILL = 0.1  # pixels: a smaller displacement between two such frames comes from compression, and counts as none
 CHANGE = 1.5  # grey levels of 255, over 5 x 5 pixels: where two frames differ by less, nothing has moved
 SEGMENTS, GRID, DIRECTIONS = 3, 3, 8
 SHAPE = SEGMENTS, 1 + GRID * GRID, DIRECTIONS + 4
@@ -20,7 +20,7 @@ def _flow_engine():
 
 
 def flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Dense optical flow in pixels, (h, w, 2) float32 as x and y (downwards), of two grey frames (h, w) uint8.
+    """Dense optical flow in pixels, (h, w, 2) float32 as x and y (downwards), between two grey frames (h, w) uint8.
 
     The flow is zero where it is tiny, and where the picture does not change: an estimate of flow carries plain ground
     along with whatever moves in front of it, though standing still explains the ground as well.
@@ -81,8 +81,8 @@ def motion(frames: np.ndarray, times: np.ndarray, pairs: list | None = None) -> 
     by row. Kinds: right, up and right, up, ... in eight directions, then outward, inward, clockwise, anticlockwise
     about the middle of what moves at that place. Each is the square root of the mean speed of that kind over pixels
     and moments, in longer sides of the frame per second: neither size nor frame rate matters. The root keeps fast
-    videos from drowning slow ones. A pan of the camera is motion as any other. A video in which nothing moves is a
-    vector of zeros, and not absent: that nothing moves has been seen.
+    videos from drowning slow ones. A pan of the camera is motion like any other. A video in which nothing moves gives a
+    vector of zeros, and is not absent: the expert has seen that nothing moves.
 
     ``frames`` are (n, H, W, 3) uint8 RGB or (n, H, W) grey at ``times``, (n,) seconds, ascending; ``pairs`` are the
     frames to compare, None for a missing pair (default: what :func:`pick_pairs` gives).

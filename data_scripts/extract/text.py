@@ -8,23 +8,23 @@ from mee.data import Words
 
 from .decode import ClipError
 
-CONFIDENCE = 0.5  # of a line; what is read with less is mostly texture
+CONFIDENCE = 0.5  # of a line; what is read with less confidence is mostly texture
 SHORTER = 320  # pixels: smaller frames are enlarged to this, larger ones are taken as they are
-FRAMES = 2  # read more words of a video than one frame at the 736 pixels that rapidocr takes, in under half the time
-LONGEST_TEXT = 64  # words; a page of a book says no more about a clip, and would make every batch as wide as itself
+FRAMES = 2  # two frames give more words than one at rapidocr's own 736 pixels, in under half the time
+LONGEST_TEXT = 64  # words; a page of a book says no more about a clip, and would widen every batch that it is in
 
 
 @lru_cache(maxsize=1)
 def text_engine():
     """rapidocr's reader, whose networks (PP-OCRv6) are inside the package; raises :class:`ClipError` without it."""
     try:
-        import onnxruntime  # noqa: F401  rapidocr finds out only when it is used
+        import onnxruntime  # noqa: F401  rapidocr notices that it is missing only when used
         from rapidocr import RapidOCR
     except ImportError as error:
         what = "pip install -e '.[text]'; or leave text out of --experts"
         raise ClipError(f"{error.name} is missing: {what}") from None
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
-    # No text is upside down in a video that is upright, so the network that looks for that is left out.
+    # No text is upside down in an upright video, so the network that looks for such text is left out.
     return RapidOCR(
         params={"Global.log_level": "error", "Global.use_cls": False, "Global.text_score": CONFIDENCE,
                 "Det.limit_side_len": SHORTER, **threads}
@@ -36,7 +36,7 @@ def read_text(frames: np.ndarray, count: int = FRAMES) -> list[str]:
     lines: dict[str, None] = {}
     middles = ((np.arange(count) + 0.5) / count * len(frames)).astype(int)
     for i in np.unique(middles) if len(frames) else ():
-        result = text_engine()(np.ascontiguousarray(frames[i][..., ::-1]))  # it wants BGR
+        result = text_engine()(np.ascontiguousarray(frames[i][..., ::-1]))  # it expects BGR
         lines.update(dict.fromkeys(result.txts or ()))
     return list(lines)
 
@@ -50,7 +50,7 @@ def embed_text(lines: list[str], words: Words) -> np.ndarray | None:
 def text(frames: np.ndarray, words: Words, count: int = FRAMES) -> np.ndarray | None:
     """What can be read in ``count`` of ``frames`` (n, H, W, 3) uint8 RGB, as word vectors (words, dim) float32.
 
-    None where there is nothing to read, or no word that ``words`` knows: the expert is absent. Words come in the order
-    in which lines are found, from top to bottom.
+    None if there is nothing to read, or no word that ``words`` knows: the expert is then absent. Words come in the
+    order in which their lines are found, from top to bottom.
     """
     return embed_text(read_text(frames, count), words)
