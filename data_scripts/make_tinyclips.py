@@ -82,8 +82,7 @@ SOUNDS = _ways("""bell: a PITCH bell rings/ringing, a PITCH bell chimes/chiming,
     crickets: crickets chirp/chirping, insects chirp/chirping; phone: a phone rings/ringing, a telephone rings/ringing;
     applause: people clap/clapping, a crowd applauds/applauding, an audience claps/clapping""")
 PITCHED = ("bell", "drum", "siren", "engine", "tune_up", "tune_down")
-# What a place or a thing sounds like. Most films that show one of these let it be heard; every other sound is drawn by
-# chance.
+# What a place or a thing sounds like. Most films that show one of these let it be heard; all others come by chance.
 BELONGS = {"beach": ("surf",), "forest": ("birds", "crickets"), "city": ("bell", "siren"), "room": ("clock", "phone"),
            "meadow": ("birds", "crickets"), "kitchen": ("clock", "phone"), "car": ("engine",)}
 PITCHES = {"low": ["low", "deep"], "high": ["high", "shrill"]}
@@ -359,11 +358,10 @@ def oracle_r1(clips: list[Script], seed: int = 0) -> float:
 
 # ------------------------------------------------------------------------------------------------------------- films
 
-# Motion. Left and right, up and down, closer and away are the same paths, run forwards or backwards from a random
-# start.
+# Motion. Left and right, up and down, closer and away are one path each, run either way from a random start.
 
 def _path(thing: Thing, t: np.ndarray, home, scale: float, rng) -> np.ndarray:
-    """x, y, scale, degrees at each time of t (seconds), (frames, 4); home is where a thing that does not travel stays."""
+    """x, y, scale, degrees at each time of t (seconds), (frames, 4); home is where a thing that stays put is."""
     pace = {None: 1.0, "slow": 0.42, "medium": 1.0, "fast": 2.1}[thing.speed] * rng.uniform(0.9, 1.1)
     x, y = (np.full(len(t), float(v)) for v in home)
     size, angle, phase = np.full(len(t), scale), np.full(len(t), rng.uniform(-8, 8)), rng.random()

@@ -156,7 +156,7 @@ OPCODES = (
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's unpickler with an allow-list. The one written in C would take the memory for the memo that the file names."""
+    """Python's unpickler with an allow-list. The one written in C would give the memo what memory the file names."""
 
     dispatch = {code: step for code, step in pickle._Unpickler.dispatch.items() if code in OPCODES}
 

@@ -3,12 +3,13 @@
     python experiments/attention.py --json notebooks/data/attention.json                 # TinyClips, about half an hour
     python experiments/attention.py --msrvtt msrvtt.h5 --json notebooks/data/attention.json    # adds half of MSR-VTT
 
-Two networks share data, text side, loss, batches, epochs and score. The weighted mean (MEE) embeds each expert by a
-gated unit of its own; the transformer projects each to a token and lets the tokens of a clip look at each other, those
-of absent experts masked, as MMT does (arXiv 2007.10639). Each is trained as it is, and with experts dropped at random.
-The learning rate of each of the four is the best of one grid on the validation split. Then come five seeds and the test
-split, whole and with a share of its experts deleted *before* they are embedded. A transformer learns more slowly:
-``--longer 30`` trains again with 30 epochs, at the same learning rates. ``--rows`` adds rows to those of a record.
+Two networks share data, text side, loss, batches, epochs and score. The weighted mean (MEE) embeds each expert with a
+gated unit of its own; the transformer projects each to a token and lets the tokens of a clip look at each other, with
+those of absent experts masked, as MMT does (arXiv 2007.10639). Each is trained as it is, and with experts dropped at
+random. The learning rate of each of the four is the best of one grid on the validation split. Then each is trained with
+five seeds and tested on the test split, complete and with a share of its experts deleted *before* they are embedded. A
+transformer learns more slowly: ``--longer 30`` trains again for 30 epochs, at the same learning rates. ``--rows`` adds
+rows to those of a record.
 """
 
 import argparse
@@ -42,7 +43,7 @@ SETTINGS = {
 }  # fmt: skip
 GRID = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
 SHARES = (0.0, 0.3, 0.5)  # of the gallery's experts, deleted
-DROPPED = 0.3  # each expert's chance to be dropped in training
+DROPPED = 0.3  # each expert's chance of being dropped in training
 CHOOSING = 100  # the seed that chooses a learning rate, and reports nothing
 SCORES, WAYS = ("paper", "calibrated"), ("t2v", "v2t")
 
@@ -57,8 +58,8 @@ class Projection(nn.Linear):
 class ExpertTransformer(VideoTextMEE):
     """MEE whose experts look at each other: one token per expert, a transformer layer, and then the weighted mean.
 
-    The text side and ``score`` are MEE's. ``heads`` divides the embedding's dimensions, which all experts share. No
-    dropout, and tokens that are not scaled to length 1 as MMT's are: both were better on the validation split.
+    The text side and ``score`` are MEE's. ``heads`` divides the embedding's dimensions, which all experts share. There
+    is no dropout, and tokens are not scaled to length 1 as MMT's are: both were better on the validation split.
     """
 
     def __init__(self, config, heads=4):
@@ -66,20 +67,20 @@ class ExpertTransformer(VideoTextMEE):
         (dim,) = {out for _, out in config.experts.values()}
         for name, unit in self.mee.video_GU.items():
             self.mee.video_GU[name] = Projection(unit.fc.in_features, dim)
-        self.token = nn.Parameter(torch.randn(len(config.experts), dim) / dim**0.5)  # which expert is speaking
+        self.token = nn.Parameter(torch.randn(len(config.experts), dim) / dim**0.5)  # tells which expert a token is
         self.layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout=0, batch_first=True, norm_first=True)
 
     def embed_video(self, videos, ind=None, masks=None):
         """As in MEE; absent experts are masked as keys, and zero afterwards."""
         video = super().embed_video(videos, ind, masks)
         tokens = torch.stack([video.vectors[name] for name in self.experts], 1) + self.token
-        ignored = ~video.mask & video.mask.any(1, keepdim=True)  # a softmax over no key at all would be NaN
+        ignored = ~video.mask & video.mask.any(1, keepdim=True)  # a softmax over no keys would be NaN
         out = F.normalize(self.layer(tokens, src_key_padding_mask=ignored), dim=2) * video.mask[..., None]
         return VideoEmbedding({name: out[:, i] for i, name in enumerate(self.experts)}, video.mask)
 
 
 def drop_experts(batch, share=DROPPED):
-    """The same batch, where each clip has lost some of its experts at random, and kept one at least."""
+    """The same batch, in which each clip has lost some of its experts at random and kept at least one."""
     names = sorted(batch.ind)
     keep = keep_some(torch.stack([batch.ind[name] for name in names], 1), share, int(torch.randint(2**31, ())))
     return replace(batch, ind={name: keep[:, i] for i, name in enumerate(names)})
@@ -105,7 +106,7 @@ LONGER = ", longer"
 
 
 def train(clips, label, seed, val=None, **settings):
-    """One model of VARIANTS, trained; what training draws beside the batches is drawn by ``seed``, too."""
+    """One model of VARIANTS, trained; ``seed`` also draws whatever training draws besides the batches."""
     network, step = VARIANTS[label]
     config = replace(TrainConfig(), seed=seed, **settings)
     model, batches, loss, validate = prepare(clips, config, val=val, network=network)
@@ -115,7 +116,7 @@ def train(clips, label, seed, val=None, **settings):
 
 
 def recall(run):
-    """The mean of t2v and v2t R@10 on validation, of the epoch that was kept."""
+    """The mean of t2v and v2t R@10 on validation, for the epoch that was kept."""
     row = run.history[run.best - 1]["val"]
     return (row["t2v"]["R@10"][0] + row["v2t"]["R@10"][0]) / 2
 
@@ -126,7 +127,7 @@ def deleted(clips, clip_ids, share, seed):
 
 
 def finished(clips, label, lr, seed, epochs, options):
-    """What is kept of one model, in the folder --runs: recall on validation, and ranks for "SCORE SHARE"."""
+    """What the folder --runs keeps of one model: recall on validation, and ranks for "SCORE SHARE"."""
     name = re.sub("[^a-z0-9]+", "-", f"{options.name} {options.split} {label} {epochs} epochs {lr} {seed}".lower())
     path, settings = options.runs / f"{name}.pt", str(options.settings | {"epochs": epochs})
     if path.exists() and (kept := torch.load(path))["settings"] == settings:
@@ -220,13 +221,13 @@ def show(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", default=FILMS, metavar="FILE.h5")
-    parser.add_argument("--msrvtt", metavar="FILE.h5", help="instead: what convert_msrvtt_frames.py wrote")
+    parser.add_argument("--msrvtt", metavar="FILE.h5", help="use what convert_msrvtt_frames.py wrote instead")
     parser.add_argument("--split", choices=("val", "test"), default="test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--rows", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), metavar="LABEL")
-    parser.add_argument("--longer", type=int, metavar="EPOCHS", help="train again, with so many epochs")
+    parser.add_argument("--longer", type=int, metavar="EPOCHS", help="train again, for this many epochs")
     parser.add_argument("--longer-seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--runs", type=Path, default=Path("runs/attention"), metavar="FOLDER", help="for finished runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs/attention"), metavar="FOLDER", help="of finished runs")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,11 +1,12 @@
-"""Everything that a GPU is asked for, in one run of about eight minutes: the numbers behind the benchmarks page.
+"""Everything that is measured on a GPU, in one run of about eight minutes: the numbers behind the benchmarks page.
 
     python experiments/gpu.py --json gpu.json                       # on a machine with a CUDA device
-    python experiments/gpu.py --msrvtt msrvtt.h5 --json gpu.json    # with the fully real run (convert_msrvtt_frames.py)
-    python experiments/gpu.py --device cpu --tiny                   # a dry run of the script: its numbers mean nothing
+    python experiments/gpu.py --msrvtt msrvtt.h5 --json gpu.json    # with the run on real clips
+    (convert_msrvtt_frames.py) python experiments/gpu.py --device cpu --tiny                   # a dry run of the
+    script: its numbers mean nothing
 
-It needs torch, numpy, h5py and this repository, no network. Parts come in the order of their importance, the JSON is
-written after each, and a part that fails is reported and does not stop the others, so a run that is cut off tells most.
+It needs torch, numpy, h5py and this repository, but no network. Parts run in order of importance, the JSON is written
+after each, and a part that fails is reported and does not stop the others, so even a run that is cut off tells most.
 
 card      the card, its matrix products (float32, TF32, bfloat16) and memory: what a step cannot be faster than
 tests     the tests that are marked gpu
@@ -68,7 +69,7 @@ def wait(o):
 
 
 def seconds(o, run):
-    """The time of ``run()`` on the wall, with all that it left to the device."""
+    """The wall-clock time of ``run()``, including all that it left to the device."""
     wait(o)
     began = time.perf_counter()
     run()
@@ -77,11 +78,11 @@ def seconds(o, run):
 
 
 def turns(o, sides, repeats, inner=1):
-    """Name -> median, fastest and slowest milliseconds of one call; the sides take turns, ``inner`` calls at a time."""
+    """Name -> median, fastest and slowest milliseconds of one call; the sides take turns, ``inner`` calls each."""
     times = {}
     for name in list(sides):
         try:
-            for _ in range(1 if o.tiny else 6):  # graphs are recorded, compilers run
+            for _ in range(1 if o.tiny else 6):  # meanwhile graphs are recorded and compilers run
                 sides[name]()
             wait(o)
         except Exception as error:
@@ -95,7 +96,7 @@ def turns(o, sides, repeats, inner=1):
 
 
 def drawn_clips(o, share=1.0):
-    """Clips with MSR-VTT's sizes and drawn content, as sizes.py writes them: train and val of the full split."""
+    """Clips with MSR-VTT's sizes and random content, as sizes.py writes them: train and val of the full split."""
     g, t = np.random.default_rng(0), torch.Generator().manual_seed(0)
     n = round(7010 * share)
     captions = 20 * n
@@ -165,7 +166,7 @@ def part_tests(o):
 
 
 def resident(o, clips, batch_size, capture, **options):
-    """A function that makes one step of ours on drawn clips, as :func:`mee.train.fit` would on this device."""
+    """A function that takes one step of ours on random clips, as :func:`mee.train.fit` would on this device."""
     config = TrainConfig(batch_size=batch_size, **options)
     model = network(o).train()
     batches = MixedBatches(
@@ -248,7 +249,7 @@ def part_step(o):
 
 
 def part_recipe(o):
-    """Seconds on the wall from the call of ``fit`` to its end, and of an epoch, with plain's beside them."""
+    """Wall-clock seconds from the call of ``fit`` to its end, and of an epoch, with plain's beside them."""
     clips, out = o.clips, {}
     train = clips.clips_in("train")
     options = {**RECIPES["msrvtt"], "image_rate": 0.0, "device": o.device, "epochs": 2 if o.tiny else 100}
@@ -288,7 +289,7 @@ def trained(o, clips, config, validating):
 
 
 class Utilisation:
-    """How busy the card is, in percent, as nvidia-smi says while the block lasts."""
+    """How busy the card is, in percent, according to nvidia-smi, for the length of the block."""
 
     def __init__(self, o):
         self.o, self.mean = o, None
@@ -325,7 +326,7 @@ def part_halves(o):
 
 
 def part_seeds(o):
-    """The same 20 models: one ``fit`` after another; and all in one step of stacked weights, each with own batches."""
+    """The same 20 models: one ``fit`` after another; and all in one step of stacked weights, with their own batches."""
     clips = read_clips(TINYCLIPS)
     count, epochs = (2, 1) if o.tiny else (20, SMALL["epochs"])
     train = clips.clips_in("train")[: 128 if o.tiny else None]
@@ -342,7 +343,7 @@ def part_seeds(o):
 
 
 def stacked(o, clips, train, config, count):
-    """The mean loss of the last epoch of ``count`` models that are trained as one, with torch.func."""
+    """The mean loss in the last epoch of ``count`` models that are trained as one, with torch.func."""
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
     from mee.resident import ResidentClips
@@ -407,7 +408,7 @@ def _split(x, count):
 
 
 def drawn_embeddings(o, n, dims, seed=0):
-    """Sentences, and clips of which each resembles its sentence a little; a third without a face."""
+    """Sentences, and clips that each resemble their sentence a little; a third have no face."""
     g = torch.Generator(o.device).manual_seed(seed)
     mask = torch.rand(n, len(dims), generator=g, device=o.device) < torch.tensor([1, 0.9, 0.67, 1], device=o.device)
     texts = {name: F.normalize(torch.randn(n, dim, generator=g, device=o.device)) for name, dim in dims.items()}
@@ -500,7 +501,7 @@ PARTS = {part.__name__.removeprefix("part_"): part for part in ORDER}
 
 
 def lines(content, indent=0):
-    """``content`` as an indented list, numbers at three digits."""
+    """``content`` as an indented list, with numbers of three digits."""
     for key, value in content.items():
         if isinstance(value, dict):
             yield f"{'  ' * indent}{key}"
@@ -515,7 +516,7 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true", help="sizes for a dry run")
-    parser.add_argument("--minutes", type=float, default=8, help="begin no part after this time (default: 8)")
+    parser.add_argument("--minutes", type=float, default=8, help="start no part after this time (default: 8)")
     parser.add_argument("--msrvtt", type=Path, metavar="FILE", help="the clip file of convert_msrvtt_frames.py")
     parser.add_argument("--json", type=Path, metavar="FILE")
     o = parser.parse_args()

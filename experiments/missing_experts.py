@@ -1,13 +1,13 @@
-"""What is found as experts go missing, under every treatment that we know: the numbers behind "What we found".
+"""What is still found as experts go missing, under every treatment that we know: the numbers behind "What we found".
 
     python experiments/missing_experts.py curve tinyclips --split val                       # to choose by
     python experiments/missing_experts.py curve tinyclips --json notebooks/data/missing_tinyclips.json
     python experiments/missing_experts.py curve memad memad.h5 --json notebooks/data/missing_memad.json
     python experiments/missing_show.py notebooks/data/missing_*.json       # the tables and the figure of that page
 
-It gives t2v and v2t against the share of deleted (clip, expert) pairs, for every treatment and the parts of the score.
-"val" is the validation split; on MeMAD, which has none to spare, a third of the complete training clips, kept out of
-training. Every treatment sees the same deletions, so differences are paired.
+It gives t2v and v2t against the share of deleted (clip, expert) pairs, for every treatment and for the parts of the
+score. "val" is the validation split; for MeMAD, which has none to spare, it is a third of the complete training clips,
+kept out of training. Every treatment sees the same deletions, so differences are paired.
 """
 
 import argparse
@@ -35,7 +35,8 @@ from mee.storage import read_clips
 from mee.train import fit_clips
 
 METRICS = [("t2v", "R@1", 1), ("t2v", "R@10", 10), ("v2t", "R@1", 1), ("v2t", "R@10", 10)]
-#: what MeMAD and MSR-VTT are trained with; chosen before this experiment was, by the results page's cross-validation
+#: what MeMAD and MSR-VTT are trained with; chosen before this experiment existed, by the results page's
+#: cross-validation
 SETTINGS = {
     "tinyclips": COMMON,
     "memad": {"epochs": 40, "experts": ("audio", "motion")},
@@ -114,7 +115,7 @@ def mean_rows(data, names):
 
 
 class ExpertDropout(VideoTextMEE):
-    """In training, each clip's experts are dropped with probability .3; one is left."""
+    """In training, each clip's experts are dropped with probability .3; at least one is left."""
 
     share = 0.3
 
@@ -145,7 +146,7 @@ def weighted(text, video, names, centre=None):
 
 
 def without_means(text, video, names, text_means, video_means):
-    """GR-CLIP's remedy (arXiv 2507.19054): each side's mean embedding is taken out, and lengths are 1 again."""
+    """GR-CLIP's remedy (arXiv 2507.19054): each side's mean embedding is subtracted, and lengths become 1 again."""
     vectors = {name: F.normalize(text.vectors[name] - text_means[name], dim=1) for name in names}
     clips = {
         name: F.normalize(video.vectors[name] - video_means[name], dim=1) * video.mask[:, i, None]
@@ -166,7 +167,7 @@ def inverted_softmax(scores, bank, beta=20.0):
 
 
 def scores_of_one_model(model, data, keep, text, whole):
-    """label -> scores (texts, clips) from one model's embeddings, or a pair where each direction has its own."""
+    """label -> scores (texts, clips) from one model's embeddings, or a pair if each direction has its own."""
     names, video, calibration = model.experts, whole.keep(keep), model.calibration
     bank = calibration.captions
     clip_bank = model.clip_bank
@@ -206,7 +207,7 @@ def hubness_by(bank, video, names, calibration, variance):
 
 
 def prepare_scores(model, data, seed):
-    """Give a model its calibration, and what the other scores need."""
+    """Give a model its calibration and what the other scores need."""
     model.calibration = calibrate(model, data.clips, data.train, seed=seed)
     drawn = data.train[torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:1000]]
     captions, _ = data.clips.captions_of(data.train)
@@ -225,7 +226,7 @@ def prepare_scores(model, data, seed):
 
 
 class Collected:
-    """Ranks of every treatment, share and seed, and what is printed of them."""
+    """Ranks of every treatment, share and seed, and what is printed about them."""
 
     def __init__(self):
         self.ranks, self.positive_clip = defaultdict(list), None
@@ -244,9 +245,9 @@ class Collected:
         return list(dict.fromkeys(label for label, _ in self.ranks))
 
     def summary(self, shares, baseline, bootstrap=2000):
-        """label -> metric -> share's (value, low, high), and the difference from ``baseline`` with two intervals."""
+        """label -> metric -> (value, low, high) per share, and the difference from ``baseline`` with two intervals."""
         count = len(METRICS) * len(shares) * (len(self.labels()) - 1)
-        wider = NormalDist().inv_cdf(1 - 0.025 / count) / NormalDist().inv_cdf(0.975)  # Bonferroni's, if normal
+        wider = NormalDist().inv_cdf(1 - 0.025 / count) / NormalDist().inv_cdf(0.975)  # Bonferroni's, if all is normal
         out = {}
         for label in self.labels():
             out[label] = {}
@@ -376,7 +377,7 @@ def report(out):
 
 
 def facts_of(script):
-    """Expert -> what of a film only this expert can tell, as its script has it; None: the film lacks the expert."""
+    """Expert -> what only this expert can tell about a film, from its script; None: the film lacks the expert."""
     things = script["things"]
     looks = (script["place"], script["time"], *((thing["shape"], thing["colour"]) for thing in things))
     moves = tuple((thing["motion"], thing["speed"]) for thing in things)
@@ -386,10 +387,10 @@ def facts_of(script):
 
 
 def oracle_scores(data, keep, captions):
-    """An oracle that reads each remaining expert's facts without error, and from a caption all that its experts tell.
+    """An oracle that reads each remaining expert's facts without error, and from a caption all that its experts say.
 
-    A clip that contradicts an expert that the caption mentions is out; among the others, the one with the rarer
-    agreement is the more probable. More than a caption says is taken for read, so no model can do better.
+    A clip that contradicts an expert that the caption mentions is ruled out; among the others, the one with the rarer
+    agreement is more probable. The oracle reads more from a caption than it says, so no model can do better.
     """
     clips = data.clips
     names = list(clips.experts)
@@ -416,7 +417,7 @@ TITLES = {"tinyclips": "TinyClips (made)", "memad": "MeMAD (real)", "msrvtt": "M
 
 
 def run(experiments, doc):
-    """The command line of ``experiments``: name -> function of the options, which gives what ``--json`` writes."""
+    """The command line of ``experiments``: name -> function of the options that returns what ``--json`` writes."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     commands = parser.add_subparsers(dest="what", required=True)
     for name in experiments:
@@ -426,8 +427,8 @@ def run(experiments, doc):
         p.add_argument("--split", choices=("val", "test"), default="test")
         p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
         p.add_argument("--shares", type=float, nargs="+", default=list(SHARES) if name == "curve" else [0.0, 0.3, 0.5])
-        p.add_argument("--epochs", type=int, help="for a quick look")
-        p.add_argument("--processes", type=int, default=1, help="of curve, a seed each (default: 1)")
+        p.add_argument("--epochs", type=int, help="how many, for a quick look")
+        p.add_argument("--processes", type=int, default=1, help="for curve: processes, each with a seed (default: 1)")
         p.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     found = experiments[options.what](options)
@@ -438,7 +439,7 @@ def run(experiments, doc):
 
 
 def rounded(content):
-    """``content`` with its floats at three decimals: more is noise, and a change of it in each run."""
+    """``content`` with its floats rounded to three decimals: more would be noise that changes with each run."""
     if isinstance(content, dict):
         return {key: rounded(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

@@ -1,4 +1,4 @@
-"""The tables and the figure of the page "What we found", from what missing_experts.py has written.
+"""The tables and the figure of the page "What we found", from what missing_experts.py wrote.
 
 python experiments/missing_show.py notebooks/data/missing_tinyclips.json notebooks/data/missing_memad.json
 """
@@ -61,7 +61,7 @@ def at(record, label, metric, share):
 
 
 def gains_table(records):
-    """The calibrated score against the paper's, same models; in bold what holds for the family of comparisons."""
+    """The calibrated score against the paper's, same models; bold: what holds for the family of comparisons."""
     rows = [["", "deleted", *METRICS]]
     for record in records:
         for share in (0.0, 0.3, 0.5):
@@ -88,7 +88,7 @@ def curve_table(record, names, metric):
 
 
 def tables(records):
-    """The page's table; then, for the results page, two of each data set."""
+    """The page's table; then, for the results page, two tables per data set."""
     names = {label: label for label in TREATMENTS} | PARTS
     curves = [curve_table(record, names, metric) for record in records for metric in ("t2v R@10", "v2t R@1")]
     return [gains_table(records), *curves]
@@ -101,7 +101,7 @@ def figure(records, out):
     matplotlib.rcParams["svg.hashsalt"] = "mee"  # the same file from the same numbers
     import matplotlib.pyplot as plt
 
-    matplotlib.rcParams["font.size"] = 12  # as large as a page's letters, as two panels are as wide as its text
+    matplotlib.rcParams["font.size"] = 12  # as large as the page's letters, because two panels are as wide as its text
     rows = -(-len(records) // 2)
     plots, panels = plt.subplots(rows, 2, figsize=(7.6, 3.5 * rows + 0.5), squeeze=False, layout="constrained")
     panels = panels.flatten()
@@ -122,7 +122,7 @@ def figure(records, out):
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylabel("text to video, R@10, %")
     lines = panels[0].get_legend_handles_labels()
-    if len(records) % 2:  # a panel is free
+    if len(records) % 2:  # one panel is free
         panels[-1].legend(*lines, loc="center", frameon=False)
     else:
         plots.legend(*lines, loc="outside lower center", ncols=4, frameon=False)
@@ -132,7 +132,7 @@ def figure(records, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("records", nargs="+", type=Path, help="what missing_experts.py has written")
+    parser.add_argument("records", nargs="+", type=Path, help="what missing_experts.py wrote")
     parser.add_argument("-o", "--out", type=Path, default=FIGURE, help=f"the figure (default: {FIGURE.name})")
     options = parser.parse_args()
     records = [json.loads(path.read_text()) for path in options.records]

@@ -6,9 +6,9 @@
     python experiments/missing_why.py puzzles memad memad.h5
     python experiments/missing_why.py presence tinyclips
 
-training  training with batch statistics: with a gradient through them, without; an expert's or a sentence's variance
+training  training with batch statistics: with and without a gradient; a variance per expert or per sentence
 puzzles   uniform weights from video to text; who is found too often; do incomplete clips help training?
-presence  a made case in which absence says something, and one in which it does not
+presence  a constructed case in which absence says something, and one in which it does not
 """
 
 import math
@@ -29,7 +29,7 @@ from mee.robustness import keep_some
 
 
 class BatchScore(VideoTextMEE):
-    """In training, a score with the batch's own statistics, as many may be written; otherwise the paper's."""
+    """In training, a score with the batch's own statistics, of which there are several forms; otherwise the paper's."""
 
     form, scale, gradient, per_sentence = "z", 0.05, True, True
 
@@ -191,7 +191,7 @@ def presence_term(model, data, text):
 
 
 def presence(options):
-    """Absence by nature (no caption about a face belongs to a film without one), and as many absent at random."""
+    """Absence by nature (no caption about a face belongs to a film without one), and as many faces absent at random."""
     cases = {"by nature": Collected(), "at random": Collected()}  # their galleries differ
     for seed in options.seeds:
         natural = data_of(options)

@@ -1,4 +1,4 @@
-"""Half of MSR-VTT: the paper's experiments on the paper's own videos, as far as their frames can be had (lesson 14).
+"""Half of MSR-VTT: the paper's experiments on the paper's own videos, as far as their frames are available (lesson 14).
 
     python experiments/msrvtt.py msrvtt.h5 --images flickr8k.h5 --split val --seeds 0    # to choose by
     python experiments/msrvtt.py msrvtt.h5 --images flickr8k.h5 --runs runs/1k-B --json notebooks/data/msrvtt.json
@@ -13,8 +13,8 @@ deleted   a share of the gallery's experts deleted at random, for models trained
 main      the most important rows of all these, for a second list of videos
 
 Every model is ranked by the paper's score and by the calibrated one, with each clip's first caption as a query (the
-protocol of 1k-B) and with all 20 of them. Ranks of a finished run wait in --runs, so that an interrupted command goes
-on, and another experiment that needs the same models has them.
+protocol of 1k-B) and with all 20 of them. Ranks of finished runs wait in --runs, so an interrupted command goes on, and
+another experiment that needs the same models has them.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from mee.robustness import keep_some
 from mee.storage import atomic, read_clips
 from mee.train import fit_clips
 
-#: chosen on the validation clips, 300 that the training list of 1k-B gives up; after 12 epochs nothing rises there
+#: chosen on the validation clips, 300 that the training list of 1k-B gives up; after 12 epochs nothing improves there
 RECIPE = {
     "epochs": 12, "lr": 1e-3, "loss": "info-nce", "temperature": 0.1, "dim": 512, "text_clusters": 32,
     "sequence_clusters": 4, "val": [],
@@ -55,10 +55,10 @@ class Variant:
     label: str
     against: str
     options: dict
-    videos: int | None = None  # so many of the training clips, drawn by the seed
-    complete: bool = False  # those training clips alone that have every expert
+    videos: int | None = None  # this many of the training clips, drawn by the seed
+    complete: bool = False  # only those training clips that have every expert
     stills: bool = False
-    steps: float = 1.0  # so many times as many epochs, over which the learning rate falls as far
+    steps: float = 1.0  # this many times as many epochs, over which the learning rate falls as far
     text: str = "words"
     shares: tuple = (0.0,)
 
@@ -85,7 +85,7 @@ def training(names):
 def stills(names):
     for count in (*FEW, None):
         videos, options = f"{count:,} videos" if count else "all", {"image_rate": 0.5}
-        longer = f"{videos}, as many steps"  # an epoch with photographs has half as many steps again
+        longer = f"{videos}, as many steps"  # an epoch with photographs has half as many steps more
         yield Variant(videos, longer, {}, count)
         yield Variant(longer, longer, {}, count, steps=1.5)
         yield Variant(f"{videos}, and stills", longer, options, count, stills=True)
@@ -155,7 +155,7 @@ def file_name(options, variant, seed):
 
 
 def settings_of(options, variant, clips, train):
-    """Arguments of ``fit_clips``. Fewer videos get as many steps, over which the learning rate falls as far."""
+    """Arguments of ``fit_clips``. Fewer videos get as many steps, over which the learning rate falls equally far."""
     more = variant.steps * len(clips.clips_in("train")) / len(train)
     epochs = round((options.epochs or RECIPE["epochs"]) * more)
     return {**RECIPE, "epochs": epochs, "lr_decay": 0.95 ** (1 / more), **variant.options}
@@ -180,7 +180,7 @@ def run(options, variant, seed):
     columns = [list(clips.experts).index(name) for name in model.experts]
     found = {"settings": str(settings), "positive_clip": positive_clip}
     for share in variant.shares:
-        # a model of one expert meets the same gallery: what is deleted does not depend on what it can read
+        # a model of one expert meets the same gallery: what is deleted does not depend on what the model can read
         keep = keep_some(clips.present[gallery], share, seed)[:, columns]
         video = whole.keep(keep) if share else whole
         for score in SCORES:
@@ -235,7 +235,7 @@ def row_of(options, variant, by_label, share):
 
 
 def record(options, chosen):
-    """What ``--json`` writes: experiment -> label -> row, beside the gallery and what a random order would find."""
+    """What ``--json`` writes: experiment -> label -> row, with the gallery and what a random order would find."""
     clips = read_clips(options.file)
     gallery = clips.clips_in(options.split)
     _, positive_clip = clips.captions_of(gallery)
@@ -276,7 +276,7 @@ def markdown(found, name, queries):
 
 
 def show(lists):
-    """Print all tables: of each list, each experiment, with first captions and with all."""
+    """Print all tables: for each list and experiment, with first captions and with all."""
     for found in lists.values():
         for name in found["experiments"]:
             for queries in ("first", "all"):
@@ -311,9 +311,9 @@ def main():
     parser.add_argument("--images", help="the clip file of convert_flickr8k.py")
     parser.add_argument("--split", choices=("val", "test"), default="test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--epochs", type=int, help="for a quick look")
-    parser.add_argument("--runs", type=Path, default=Path("runs/msrvtt"), metavar="FOLDER", help="for finished runs")
-    parser.add_argument("--processes", type=int, default=1, help="models that train at the same time (default: 1)")
+    parser.add_argument("--epochs", type=int, help="how many, for a quick look")
+    parser.add_argument("--runs", type=Path, default=Path("runs/msrvtt"), metavar="FOLDER", help="of finished runs")
+    parser.add_argument("--processes", type=int, default=1, help="how many models train at the same time (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     if options.file.endswith(".json"):
@@ -327,7 +327,7 @@ def main():
         parser.error("stills need --images, the clip file of convert_flickr8k.py")
     options.runs.mkdir(parents=True, exist_ok=True)
     work = work_list(chosen, options.seeds)
-    if any(variant.text == "encoder" for variant, _ in work):  # once, before several processes want it
+    if any(variant.text == "encoder" for variant, _ in work):  # once, before several processes need it
         clips_of(options.file, "encoder", options.runs)
     with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         for _ in pool.map(partial(run, options), *zip(*work, strict=True)):

@@ -3,8 +3,9 @@
     python experiments/real_clips.py validate memad.h5     # cross-validation inside the training clips: to choose by
     python experiments/real_clips.py test memad.h5         # the test split, once the choice is made
 
-The question is the paper's promise: do 410 clips without motion, added to 588 complete ones, help? The complete clips
-of both the train and the val split are the 588; the number of epochs is fixed, so that none of them is needed to stop.
+The question is the paper's promise: do 410 clips without motion help when added to 588 complete ones? The 588 are the
+complete clips of the train and the val split; the number of epochs is fixed, so none of them is needed to decide when
+to stop.
 """
 
 import argparse
@@ -18,9 +19,9 @@ EPOCHS = 40
 
 
 def settings(complete, incomplete, epochs):
-    """name -> arguments of fit_clips, for training on ``complete`` clips and on those with ``incomplete`` ones added.
+    """name -> arguments of fit_clips, to train on ``complete`` clips, and on these with ``incomplete`` ones added.
 
-    With more clips an epoch has more steps. *As many steps* gives the complete clips as many of them, over which the
+    With more clips an epoch has more steps. *As many steps* gives the complete clips the same number, over which the
     learning rate falls as far.
     """
     everything = torch.cat([complete, incomplete])
@@ -43,7 +44,7 @@ def main():
     parser.add_argument("what", choices=("validate", "test"))
     parser.add_argument("file")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folds", type=int, default=3, help="of the cross-validation")
+    parser.add_argument("--folds", type=int, default=3, help="folds of the cross-validation")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
     clips = read_clips(options.file)

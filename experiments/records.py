@@ -35,7 +35,7 @@ def git(*command: str) -> str:
 
 
 def as_json(content: Any) -> str:
-    """JSON with a line for each list of numbers, so that a change of one number is a change of one line."""
+    """JSON with a line for each list of numbers, so that a change of one number changes one line."""
     text = json.dumps(content, indent=1)
     return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 

@@ -1,4 +1,4 @@
-"""What each part of MEE buys, on TinyClips, whose truth is known.
+"""What each part of MEE contributes, on TinyClips, about which every fact is known.
 
     python experiments/tinyclips.py            # everything, three seeds, the test split
     python experiments/tinyclips.py --split val parts weights
@@ -7,9 +7,9 @@
 
 parts    all experts against each alone and each left out, concatenation, other weights, losses and pooling, no gate
 weights  does a caption that talks about one expert trust that expert most?
-faces    missing in half of the clips: the mask, zeros instead, dropping, and the wrong mask of before 2019
+faces    missing from half of the clips: the mask, zeros instead, dropping, and the wrong mask from before November 2019
 half     embedding in bfloat16 (``amp``) against float32
-stills   few films with and without 1,000 stills mixed in, by number of films
+stills   a few films with and without 1,000 stills mixed in, by number of films
 """
 
 import argparse
@@ -43,14 +43,14 @@ COMMON = {"epochs": 12, "lr": 2e-3, "dim": 256, "text_clusters": 16, "sequence_c
 
 
 class Concatenation(torch.nn.Module):
-    """One gated pair over all features side by side, zeros where one is missing: what MEE is not."""
+    """One gated pair over all features concatenated, with zeros where one is missing: what MEE is not."""
 
     def __init__(self, config):
         super().__init__()
         self.config, self.experts = config, sorted(config.experts)
         dims = {name: dim for name, (dim, _) in config.experts.items()}
         width = sum(dims[name] * config.clusters.get(name, 1) for name in self.experts)
-        out = sum(dim for _, dim in config.experts.values())  # as many dimensions as the mixture has in all
+        out = sum(dim for _, dim in config.experts.values())  # as many dimensions as the whole mixture has
         self.text_pooling = NetVLAD(config.text_clusters, config.word_dim)
         self.pooling = torch.nn.ModuleDict({n: NetVLAD(k, dims[n]) for n, k in config.clusters.items()})
         self.mee = MEE({"all": (width, out)}, self.text_pooling.out_dim)
@@ -70,7 +70,7 @@ class Concatenation(torch.nn.Module):
 
 
 class MeanPooling(torch.nn.Module):
-    """The plain mean of the real rows instead of NetVLAD: (items, rows, dim) to (items, dim)."""
+    """The plain mean of the real rows instead of NetVLAD: from (items, rows, dim) to (items, dim)."""
 
     def __init__(self, dim):
         super().__init__()
@@ -94,9 +94,9 @@ def mean_pooled(config, words=False, sequences=False):
 
 
 def constant_weights(config):
-    """The mixture with weights that are learnt and do not see the sentence: one set for all."""
+    """The mixture with weights that are learnt but do not see the sentence: one set for all sentences."""
     model = VideoTextMEE(config)
-    torch.nn.init.zeros_(model.mee.moe_fc.weight).requires_grad_(False)  # the softmax of the bias is left
+    torch.nn.init.zeros_(model.mee.moe_fc.weight).requires_grad_(False)  # only the softmax of the bias is left
     return model
 
 
@@ -105,7 +105,7 @@ class LeakyMEE(MEE):
 
     An absent clip's features are zeros, which the unit turns into a constant vector, and row i is weighted with the
     mask of clip i alone. So where the right clip has a face, a constant in place of a face is never right: the block
-    learns to put all faceless clips last, in just those rows. With ``leak=False`` the same weights are scored rightly.
+    learns to put all faceless clips last, in just those rows. ``leak=False`` scores the same weights rightly.
     """
 
     leak = True
@@ -113,7 +113,7 @@ class LeakyMEE(MEE):
     def embed_video(self, videos, ind=None):
         ind = ind or {}
         zeroed = {name: x.masked_fill(~ind[name][:, None], 0) if name in ind else x for name, x in videos.items()}
-        vectors, mask = super().embed_video(zeroed)  # zeros are embedded, and count in the batch norms
+        vectors, mask = super().embed_video(zeroed)  # zeros are embedded and count in the batch norms
         return VideoEmbedding(vectors, torch.stack([ind.get(e, mask[:, i]) for i, e in enumerate(self.experts)], 1))
 
     def score(self, text, video, conf=True):
@@ -121,7 +121,7 @@ class LeakyMEE(MEE):
         if not self.leak:
             vectors = {name: video.vectors[name] * mask[:, i, None] for i, name in enumerate(self.experts)}
             return super().score(text, VideoEmbedding(vectors, mask), conf)
-        weights = text.weights * mask  # row i with the mask of clip i
+        weights = text.weights * mask  # row i gets the mask of clip i
         weights = weights / weights.sum(1, keepdim=True)
         all_present = VideoEmbedding(video.vectors, torch.ones_like(mask))
         return super().score(TextEmbedding(text.vectors, weights), all_present, conf)
@@ -138,7 +138,7 @@ def leaky(config):
 
 
 def zero_filled(clips, *names):
-    """The same clips, where those without an expert of ``names`` have a row of zeros that counts as seen."""
+    """The same clips, where those without an expert of ``names`` get a row of zeros that counts as present."""
     experts = dict(clips.experts)
     for name in names:
         expert, present = clips.experts[name], clips.present[:, list(clips.experts).index(name)]
@@ -154,7 +154,7 @@ BASELINE, REPEATED = "MEE, all experts", "nothing changed, other seeds"
 
 
 def part_variants(experts):
-    """Label -> what :func:`mee.compare.compare` is to train: the rows of lesson 12's table."""
+    """Label -> what :func:`mee.compare.compare` should train: the rows of lesson 12's table."""
     variants = {BASELINE: {}}
     variants |= {f"{name} alone": {"experts": [name]} for name in experts}
     variants |= {f"without {name}": {"experts": [other for other in experts if other != name]} for name in experts}
@@ -176,7 +176,7 @@ def parts(clips, options):
     if options.rows:
         variants = {label: variants[label] for label in [BASELINE, *options.rows]}
     results = compare(clips, variants, options.seeds, options.split, **settings)
-    if not options.rows:  # what changes when nothing does: how far three seeds are from three others
+    if not options.rows:  # what changes when nothing is changed: how far three seeds are from three others
         others = [seed + 100 for seed in options.seeds]
         results |= compare(clips, {REPEATED: {}}, others, options.split, **settings)
     print(table(results, BASELINE))
@@ -186,7 +186,7 @@ def parts(clips, options):
 def weights(clips, options):
     """A weight alone does not say how much an expert moves a ranking: its similarities may hardly differ between clips.
 
-    So beside the weight stands the weight times the spread of the similarities over the clips that have the expert.
+    So the weight is shown beside the weight times the spread of the similarities over the clips that have the expert.
     """
     clip_ids = clips.clips_in(options.split)
     captions, _ = clips.captions_of(clip_ids)
@@ -217,7 +217,7 @@ def faces(clips, options):
         "incomplete dropped": {"train": faced},
     }
     print(table(compare(clips, variants, options.seeds, options.split, **COMMON), "the mask"))
-    # the leak needs pairs: one caption per clip, row i belongs to column i
+    # the leak needs pairs: one caption per clip, and row i belongs to column i
     clip_ids = clips.clips_in(options.split)
     captions, positive_clip = clips.captions_of(clip_ids)
     first = captions[torch.searchsorted(positive_clip, torch.arange(len(clip_ids)))]
@@ -253,7 +253,7 @@ def recalls(scores):
 
 
 def noise_recall(optional, seed, block, clips=500, dim=16):
-    """R@10 of a block that was trained on noise, among new noise: nothing but masks can tell the right clip."""
+    """R@10 of a block trained on noise, among new noise: nothing but the masks can tell the right clip."""
     torch.manual_seed(seed)
     names = [f"e{i}" for i in range(1 + optional)]
     mee = block({name: (dim, dim) for name in names}, dim)
@@ -278,7 +278,7 @@ def noise_recall(optional, seed, block, clips=500, dim=16):
 
 def stills(clips, options):
     images = read_clips(options.stills)
-    # with stills, validation still rises after 12 epochs; who has few films has few to validate on; dim: for speed
+    # with stills, validation is still rising after 12 epochs; few films leave few to validate on; dim: for speed
     settings = {**COMMON, "epochs": options.epochs or 40, "dim": 128, "val": clips.clips_in("val")[:100]}
     mixed = {"images": images, "image_rate": "all"}  # each still once per epoch
     zeros = {**mixed, "images": zero_filled(images, "audio", "motion")}
@@ -286,14 +286,14 @@ def stills(clips, options):
     for count in options.films:
 
         def on(count=count, **choices):
-            def variant(seed):  # each seed draws other films
+            def variant(seed):  # each seed draws different films
                 train = clips.clips_in("train")
                 order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
                 return {"train": train[order[:count]], **choices}
 
             return variant
 
-        # alone, the films get as many steps as with the stills, and the same fall of the learning rate over them
+        # alone, the films get as many steps as with the stills, over which the learning rate falls as far
         longer = round(settings["epochs"] * (count + len(images)) / count)
         alone = {"epochs": longer, "lr_decay": 0.95 ** (settings["epochs"] / longer)}
         variants |= {
@@ -320,10 +320,10 @@ def stills(clips, options):
 
 
 def record(clips, options, results, pairs, settings):
-    """What lessons show of a careful run: numbers, and how they came about. ``pairs``: (label, label it is against)."""
+    """What lessons show of a careful run: numbers, and how they were made. ``pairs``: (label, label it is against)."""
     first = next(iter(results.values()))
     per_clip = torch.bincount(first.positive_clip)
-    strict = 1 - 0.05 / (2 * len(pairs))  # each pair is looked at both ways
+    strict = 1 - 0.05 / (2 * len(pairs))  # each pair is compared in both directions
     directions, metrics = ("t2v", "v2t"), ("R@1", "R@5", "R@10", "MdR")
 
     def rounded(values, digits=2):
@@ -374,21 +374,21 @@ EXPERIMENTS = {"parts": parts, "weights": weights, "faces": faces, "half": half,
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; default: all")
+    parser.add_argument("what", nargs="*", help=f"{', '.join(EXPERIMENTS)} (default: all)")
     parser.add_argument("--clips", default=FILMS, metavar="FILE.h5")
     parser.add_argument("--stills", default=STILLS, metavar="FILE.h5")
     parser.add_argument("--split", default="test", choices=("val", "test"))
     parser.add_argument("--films", type=int, nargs="+", default=[50, 100, 200, 400], metavar="N", help="for stills")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--rows", nargs="+", metavar="LABEL", help="for parts: only these, against the full model")
-    parser.add_argument("--epochs", type=int, help="for parts (12) and stills (40)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too (one of parts, stills)")
+    parser.add_argument("--rows", nargs="+", metavar="LABEL", help="for parts: only these rows, against the full model")
+    parser.add_argument("--epochs", type=int, help="for parts (default: 12) and stills (default: 40)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here (parts or stills)")
     options = parser.parse_intermixed_args()
     unknown = [name for name in options.what if name not in EXPERIMENTS]
     if unknown:
         parser.error(f"no experiment {', '.join(unknown)}; there are {', '.join(EXPERIMENTS)}")
     if options.json and options.what not in (["parts"], ["stills"]):
-        parser.error("--json goes with one experiment, parts or stills")
+        parser.error("--json needs exactly one experiment, parts or stills")
     clips = read_clips(options.clips)
     for name in options.what or EXPERIMENTS:
         print(f"\n## {name} ({options.split}, seeds {options.seeds})\n", flush=True)

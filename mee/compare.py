@@ -33,8 +33,7 @@ class Result:
         """Name -> (mean over seeds, low, high): the interval is that of the mean, over the choice of clips."""
         ranks, groups = getattr(self, direction), self.groups(direction)
         rows = [summarise(row, bootstrap=0) for row in ranks]
-        # all seeds' ranks of a clip stay together: the interval is about other clips, the spread below about other
-        # seeds
+        # all seeds' ranks of a clip stay together: the interval is about other clips, the spread about other seeds
         pooled = summarise(ranks.reshape(-1), groups.repeat(len(ranks)), bootstrap)
         return {name: (sum(row[name][0] for row in rows) / len(rows), *pooled[name][1:]) for name in NAMES}
 

@@ -91,8 +91,7 @@ class MaxMarginRankingLoss(nn.Module):
 class InfoNCELoss(nn.Module):
     """The right clip's share of a softmax over all clips, and the right text's over all texts (lesson 06).
 
-    The mean of -log softmax_j(s_ij / t)[i] over rows and over columns; not part of the paper, but of what came after
-    it.
+    The mean of -log softmax_j(s_ij / t)[i] over rows and over columns; not part of the paper; it came later.
 
     Parameters
     ----------

@@ -104,8 +104,7 @@ def _caption_vectors(source: Clips) -> Tensor:
 
 
 class ResidentEpoch:
-    """One epoch of training, as often as it is called: ``epoch()`` returns the sum of its losses, a scalar on the
-    device.
+    """One epoch of training, as often as called: ``epoch()`` returns the sum of its losses, a scalar on the device.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def change_address(url=None, book=BOOK):
     if url:
         url = url.removesuffix("/").removesuffix(".git")
         if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
-            sys.exit(f"{url}: Colab and Binder want an address such as https://github.com/somebody/mee")
+            sys.exit(f"{url}: Colab and Binder need an address such as https://github.com/somebody/mee")
         old, project = address(book), book.parent / "pyproject.toml"
         line = re.compile(r'^Repository = ".*"', re.M)
         write(project, line.sub(f'Repository = "{url}"', project.read_text(encoding="utf-8")))
@@ -233,7 +233,7 @@ def write_exercise(name, book=BOOK, out=None):
 
 
 def write(path, text):
-    """Write a file if its text is new, by way of a temporary name."""
+    """Write a file if its text is new, under a temporary name first."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,7 +254,7 @@ def text_of(output):
 
 
 def machine_paths(notebook):
-    """(number of the cell, path) of each folder of some machine that the outputs mention."""
+    """(cell number, path) of each folder of any machine that the outputs mention."""
     here = {str(Path.home()), str(BOOK.parent), str(Path.cwd()), sys.prefix, sys.base_prefix} - {"/", "/usr"}
     paths = "|".join(rf"{re.escape(path)}(?![\w-])" for path in here)
     paths += r"|(?<![\w.~:/}>)-])/(?:home|Users|root|opt|work|mnt|tmp|content|var)/\w[\w./-]*"
@@ -267,13 +267,13 @@ def machine_paths(notebook):
     ]
 
 
-# A lesson that needs a file which the repository doesn't hold looks for it by a line of just this form. The line is all
-# that tells; MEE_X in the environment names the file, if it isn't in notebooks/data.
+# A lesson that needs a file which the repository doesn't hold looks for it with a line of exactly this form. Nothing
+# else tells; MEE_X in the environment names the file if it is not in notebooks/data.
 NEEDS = re.compile(r'os\.environ\.get\("(MEE_\w+)", "(data/[^"]+)"\)')
 
 
 def lacks(name, book=BOOK):
-    """The file that a notebook needs and that is not there, or None. name: its path in the book, without .ipynb"""
+    """The missing file that a notebook needs, or None. name: its path in the book, without .ipynb"""
     path = script(name, book)
     for variable, usual in NEEDS.findall(path.read_text(encoding="utf-8")) if path.exists() else ():
         wanted = os.environ.get(variable, usual)
@@ -288,8 +288,8 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
     name     path in the book, without .ipynb
     timeout  seconds that one cell may take
 
-    Returns (seconds, None), or (seconds, what went wrong as a text that names lesson, cell and error). Where a file is
-    missing that the notebook needs, the executed one of before stands.
+    Returns (seconds, None), or (seconds, what went wrong as a text that names lesson, cell and error). If a file that
+    the notebook needs is missing, the notebook executed earlier stays.
     """
     before = book / f"{name}.ipynb"
     if lacks(name, book) and before.exists():  # never executed: it raises, and says how to get the file
@@ -298,7 +298,8 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    # as in conftest.py: one thread a kernel, as they run side by side, and no progress bars, as they tell the time
+    # as in conftest.py: one thread per kernel, because kernels run side by side, and no progress bars, because they
+    # show times
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1")
     start, notebook = time.perf_counter(), read(name, book)
     at = []
@@ -341,7 +342,7 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
 def execute_all(names, out=BOOK, book=BOOK, jobs=2, timeout=600):
     """Execute lessons and their solutions, `jobs` at a time, and generate their exercises.
 
-    Prints the seconds of each, or that it stays as it was. Returns the failures, a text each.
+    Prints the seconds of each, or that it stays as it was. Returns the failures, one text each.
     """
     every = [folder + name for name in names for folder in ("", "solutions/") if script(folder + name, book).exists()]
     failures = []
@@ -355,7 +356,7 @@ def execute_all(names, out=BOOK, book=BOOK, jobs=2, timeout=600):
         for name, future in futures.items():
             seconds, failure = future.result()
             note = " FAILED" if failure else " (slower than 90 s)" if seconds > 90 else ""
-            note += f" stays as it was: {lacks(name, book)} is not there" if lacks(name, book) else ""
+            note += f" stays as it was: {lacks(name, book)} is missing" if lacks(name, book) else ""
             print(f"{seconds:7.1f} s  {name}{note}", flush=True)
             failures += [failure] if failure else []
     return failures
@@ -439,7 +440,7 @@ def slides(book=BOOK):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons; without any, all")
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="how many run at a time (default: 2)")
     parser.add_argument("--timeout", type=float, default=600, help="seconds that one cell may take (default: 600)")
     parser.add_argument("--book", action="store_true", help="execute into _build/source instead of in place")

@@ -30,7 +30,7 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
-nb_render_markdown_format = "myst"  # the default leaves a table that a cell shows as a row of bars
+nb_render_markdown_format = "myst"  # by default, a table that a cell shows would stay a row of bars
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "smartquotes"]
 myst_heading_anchors = 3
@@ -44,8 +44,8 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
 autodoc_inherit_docstrings = False  # PyTorch's own words about forward() say nothing about ours
 
-# MathJax travels with the book: one file of the package that carries it, fonts included. The package is found, not
-# imported, as its own extension would copy all of MathJax's 25 MB.
+# MathJax travels with the book: one file of the package that carries it, fonts included. The package is located, not
+# imported: its own extension would copy all of MathJax's 25 MB.
 _mathjax = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / "tex-svg-full.js"
 html_static_path = ["_static", str(_mathjax)]
 mathjax_path = _mathjax.name
@@ -133,7 +133,7 @@ class Figures(SphinxTransform):
 class Links(SphinxTransform):
     """[gate](glossary.md#gate) leads to that term, [Miech et al.](references.md#miech2018) to that entry.
 
-    Sphinx warns of a term that is not there.
+    Sphinx warns about a missing term.
     """
 
     default_priority = 702

@@ -11,7 +11,8 @@ collect_ignore_glob = ["_build/*", "exercises/*"]  # exercises wait for a studen
 
 
 def pytest_configure(config):
-    # as in build.py: one thread a kernel, as they run side by side, and no progress bars, as they tell the time
+    # as in build.py: one thread per kernel, because kernels run side by side, and no progress bars, because they show
+    # times
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1")
     if getattr(config.option, "nbval", False):
         config.option.nbval_sanitize_with = str(Path(__file__).parent / "sanitize.cfg")
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":
             missing = lacks(item.path.with_suffix("").relative_to(Path(__file__).parent))
             if missing:
-                item.add_marker(pytest.mark.skip(reason=f"{missing}, which it needs, is not there"))
+                item.add_marker(pytest.mark.skip(reason=f"{missing}, which it needs, is missing"))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,6 +1,6 @@
-"""What the lessons share: figures, drawings and widgets, each with words for everybody who does not see it.
+"""What the lessons share: figures, drawings and widgets, each with words for readers who cannot see it.
 
-`python lesson.py` installs mee beside the torch that is there; the lessons' first cell runs it on Colab.
+`python lesson.py` installs mee beside the torch that is already installed; the lessons' first cell runs it on Colab.
 """
 
 import base64
@@ -15,8 +15,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-#: How each expert is drawn in the whole book: keywords for matplotlib's bars. Of different lightness, and hatched; seen
-#: on a white page and on a dark one.
+#: How each expert is drawn in the whole book: keywords for matplotlib's bars. They differ in lightness and hatch, and
+#: stand out on a white page and on a dark one.
 EXPERTS = {
     "appearance": {"color": "#3b78b8", "hatch": "", "edgecolor": "white"},
     "motion": {"color": "#a8cc78", "hatch": "xx", "edgecolor": "#3d5c14"},
@@ -30,17 +30,17 @@ def show(figure, alt, caption=""):
     """Show a matplotlib figure in the notebook, and close it.
 
     figure   a matplotlib Figure
-    alt      str: what it shows, for a screen reader and for a page whose pictures do not load. What a reader is to see
+    alt      str: what it shows, for a screen reader and for a page whose pictures do not load. What a reader should see
              in it ("audio gets most of the weight for ..."), not what it is ("a bar chart")
     caption  str: a sentence below it, its claim; the book numbers figures that have one
 
     Raises ValueError if alt is empty.
     """
-    # The picture goes into an <img> tag, as neither JupyterLab nor the book gives words to a figure by themselves.
+    # The picture goes into an <img> tag, because neither JupyterLab nor the book gives a figure words by itself.
     from matplotlib import pyplot
 
     if not alt.strip():
-        raise ValueError("show(figure, alt): alt is empty; say what a reader is to see in the figure")
+        raise ValueError("show(figure, alt): alt is empty; say what a reader should see in the figure")
     alt = " ".join(alt.split())
     picture = _webp(figure)
     pyplot.close(figure)  # or the notebook would show it once more, at the end of the cell
@@ -56,7 +56,7 @@ def show(figure, alt, caption=""):
 
 def _webp(figure):
     """A figure as WebP, twice as sharp as dpi says, for screens that have two pixels where a page counts one."""
-    for settings in ({"lossless": True}, {"quality": 85}):  # lines are smaller without loss, photographs with it
+    for settings in ({"lossless": True}, {"quality": 85}):  # line art is smaller lossless, photographs lossy
         file = io.BytesIO()
         figure.savefig(file, format="webp", dpi=2 * figure.dpi, bbox_inches="tight", pil_kwargs=settings)
         if len(file.getvalue()) < 60_000:
@@ -75,7 +75,7 @@ def draw(name, caption=""):
     svg = (Path(__file__).parent / "_static" / "drawings" / f"{name}.svg").read_text(encoding="utf-8")
     alt = re.search("<desc[^>]*>(.*?)</desc>", svg, re.S)[1]  # escaped already
     width = re.search(r'width="(\d+)"', svg)[1]
-    # As a picture, since JupyterLab takes SVG tags out of a notebook that nobody has run yet. The book puts them back.
+    # As a picture, because JupyterLab removes SVG tags from a notebook not run yet. The book puts them back.
     picture = base64.b64encode(svg.encode()).decode()
     tag = f'<img alt="{alt.replace(chr(34), "&quot;")}" src="data:image/svg+xml;base64,{picture}" width="{width}" '
     identity = re.sub(r"^\d\d_", "", name).replace("_", "-")
@@ -87,10 +87,10 @@ def play_with(name, data, alt, caption=""):
 
     name     a file of widgets/, JavaScript that gets ``root``, an element to fill, and ``data``
     data     numbers and words in lists and dicts, as JSON has them; floats are rounded to four digits
-    alt      str: what can be done with it and what one then sees
+    alt      str: what can be done with it, and what one sees then
     caption  as in show
 
-    An output that an untrusted notebook holds shows the words instead, until its cell is run.
+    In an untrusted notebook, the output shows the words instead, until its cell is run.
     """
     folder = Path(__file__).parent / "widgets"
     code = "\n".join((folder / f"{each}.js").read_text(encoding="utf-8") for each in ("kit", name))
@@ -154,7 +154,7 @@ def play(facts, width=448):
 
 
 def results(clips, hits, right=None, caption=""):
-    """Show what a search found: of each clip three pictures, what it holds, and what each expert added to its score.
+    """Show what a search found: for each clip, three pictures, its content, and what each expert added to its score.
 
     clips    a mee.Clips with storyboards, and with TinyClips' facts or with captions
     hits     the list of mee.search.Hit to show, best first, such as `search.answer(sentence).hits`
@@ -204,7 +204,7 @@ def _draw_parts(axis, hit):
 
 
 def install():
-    """Install mee from this clone. The torch that is there stays: if mee cannot live with it, pip says so and stops."""
+    """Install mee from this clone. The installed torch stays: if mee cannot work with it, pip says so and stops."""
     wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib", "av>=14.2"]
     if importlib.util.find_spec("cv2") is None:  # Colab has OpenCV under another package's name
         wanted.append("opencv-python-headless")
@@ -212,9 +212,9 @@ def install():
 
 
 def need(*extras):
-    """See to it that what ``extras`` of pyproject.toml ask for is there: some lessons need more than mee.
+    """Make sure that what the ``extras`` of pyproject.toml name is installed: some lessons need more than mee.
 
-    Nothing happens where it is, as after `make book`. Otherwise, as on Colab, pip installs what is missing.
+    Nothing happens if it is, as after `make book`. Otherwise, as on Colab, pip installs what is missing.
     """
     missing = []
     for line in importlib.metadata.requires("mee"):
@@ -236,7 +236,7 @@ def _pip(wanted):
     try:
         wanted.append(f"torch=={importlib.metadata.version('torch')}")
     except importlib.metadata.PackageNotFoundError:
-        pass  # none there: mee brings it
+        pass  # no torch yet: mee brings it
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], check=True)
 
 

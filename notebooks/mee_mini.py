@@ -1,7 +1,7 @@
 """The whole of MEE in one file: what lesson 08 builds.
 
-``python notebooks/mee_mini.py`` trains it, in half a minute. Shapes stand in comments.
-Parameters have the library's names, so that the weights of one fit the other.
+``python notebooks/mee_mini.py`` trains it, in half a minute. Shapes are in comments. Parameters have the library's
+names, so that the weights of one fit the other.
 """
 
 from pathlib import Path

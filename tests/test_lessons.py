@@ -411,7 +411,7 @@ def test_a_solution_without_a_task_is_refused(broken):
 
 def test_one_command_changes_every_address(broken):
     edit(broken / "py" / "02_two.py", "blob/main/notebooks/02_two", "blob/main/notebooks/01_one")  # copied, not adapted
-    with pytest.raises(SystemExit, match="Colab and Binder want"):
+    with pytest.raises(SystemExit, match="Colab and Binder need"):
         build.change_address("https://example.com/x", book=broken)
     build.change_address("https://github.com/some-body/mee.git", book=broken)
     assert build.address(broken) == "https://github.com/some-body/mee"
@@ -502,10 +502,10 @@ def test_a_lesson_is_compared_and_without_its_file_stays_as_it_was(broken, capsy
     (broken / "data" / "x.h5").rename(broken / "elsewhere.h5")
     for out in (broken, broken / "_build" / "source"):
         assert build.execute_all(["01_one"], out, broken) == []
-        assert "01_one stays as it was: data/x.h5 is not there" in capsys.readouterr().out
+        assert "01_one stays as it was: data/x.h5 is missing" in capsys.readouterr().out
         assert (out / "01_one.ipynb").read_bytes() == executed
     skipped = nbval()
-    assert skipped.returncode == 0 and "data/x.h5, which it needs, is not there" in skipped.stdout, skipped.stdout
+    assert skipped.returncode == 0 and "data/x.h5, which it needs, is missing" in skipped.stdout, skipped.stdout
     assert " passed" not in skipped.stdout
 
     monkeypatch.setenv("MEE_X", str(broken / "elsewhere.h5"))

@@ -69,8 +69,7 @@ def load_network(name: str) -> Network:
 
 
 def appearance(frames: np.ndarray, model: str = "efficientnet-lite0", average: bool = True) -> np.ndarray | None:
-    """What an ImageNet network sees of ``frames`` (n, H, W, 3) uint8 RGB, averaged: (dim,) float32; None without
-    frames.
+    """What an ImageNet network sees of ``frames`` (n, H, W, 3) uint8 RGB, averaged: (dim,) float32; None without any.
 
     ``model`` is one of ``LITE`` (1280 numbers), or the name of any timm model. The whole frame is resized to what the
     network takes, without keeping its aspect ratio, so that nothing at the edges is lost. Without ``average``, each

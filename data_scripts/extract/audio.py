@@ -29,12 +29,10 @@ def _mel_bank(mels: int, rate: int, size: int) -> np.ndarray:
 def audio(
     samples: np.ndarray | None, rate: int = RATE, mels: int = MELS, per_second: int = PER_SECOND
 ) -> np.ndarray | None:
-    """Log-mel frames of a sound, (frames, mels) float32; None without ``samples``, or if none reaches 0.001, which is
-    silence.
+    """Log-mel frames of a sound, (frames, mels) float32; None without ``samples``, or if none reaches 0.001: silence.
 
     ``samples`` are (S,) floats between -1 and 1, ``rate`` of them per second. Windows of 32 ms, one every 10 ms, are
-    averaged to ``per_second``. The unit is 80 dB: 1 is a tone as loud as the format allows, 0 is 80 dB below that or
-    less.
+    averaged to ``per_second``. The unit is 80 dB: 1 is a tone as loud as the format allows, 0 is 80 dB lower or more.
     """
     if samples is None or not len(samples) or np.abs(samples).max() < SILENT:
         return None

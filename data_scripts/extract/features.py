@@ -32,7 +32,7 @@ class Options:
     storyboard: int = 3  # small pictures kept of each clip
 
     def dimensions(self, words: Words | None = None) -> dict[str, tuple[str, int]]:
-        """expert -> (kind, dim), as ClipWriter takes it. Loads the models, so that a missing one is reported at once."""
+        """expert -> (kind, dim), as ClipWriter takes it. Loads the models, so a missing one is reported at once."""
         kinds = {name: _KNOWN[name].kind for name in self.experts}
         if "appearance" in kinds and self.per_frame:
             kinds["appearance"] = "sequence"

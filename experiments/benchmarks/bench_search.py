@@ -4,28 +4,28 @@
 
 The book's FILE.json is notebooks/data/bench_search.json.
 
-Every index is built in a process of its own, so that its memory can be told from that of the others. What is measured:
+Every index is built in a process of its own, so that its memory can be told from that of the others. It measures:
 
 - seconds to build, without the drawing of the clips;
 - resident memory above that of the libraries, also as a multiple of the vectors (absent ones not counted);
-- milliseconds per query, p50 and p99: one sentence at a time, its embedding given; a ``search`` with k = 10 and
+- milliseconds per query, p50 and p99: one sentence at a time, with its embedding given; a ``search`` with k = 10 and
   everything that a hit says;
-- recall@10: which part of the exact ten best was found;
+- recall@10: which share of the exact ten best was found;
 - the file: its bytes, and the seconds to save and to load it.
 
-One thread, unless ``--threads``. Beside the time on the clock stands the time that the processor spent (``cpu``): on a
-machine that has other work to do, that is the one to go by.
+One thread, unless ``--threads`` says otherwise. Beside the time on the clock stands the time that the processor spent
+(``cpu``): on a machine that has other work to do, go by the latter.
 
-The clips are drawn, not real: nobody can hand out a million clips, and their statistics must be known. Four experts of
-64 dimensions; a third of the clips has no face, a tenth is silent, independently. Like real embeddings they come in
-clusters and fill few of their dimensions: in each expert, numbers fall off with the dimension's number i as i ** -0.5
-(about 14 dimensions count; in TinyClips, with a model of 64 dimensions, it is 5 to 20). A clip belongs to one of
-clips / 50 topics; its topic names a centre in each expert, which the clip follows with probability 0.7 (else it has
-another, at random: not every dog barks). Its embedding is the centre plus noise of 0.6 its length, a sentence's is the
-centre plus noise of 0.8, both scaled to length 1. Mixture weights are the softmax of normal numbers with a standard
-deviation of 1, and, as a second set of sentences, of 3 (``--peaks``): then most of the trust goes to one expert. All is
-drawn from ``SEED`` and the number of the block, and so the same everywhere with the same NumPy; the JSON has a checksum
-of the first block.
+The clips are drawn at random, not real: a million real clips cannot be handed out, and the statistics must be known.
+Four experts of 64 dimensions; a third of the clips have no face and a tenth are silent, independently. Like real
+embeddings they come in clusters and fill few of their dimensions: in each expert, numbers fall off with the dimension's
+number i as i ** -0.5 (about 14 dimensions count; in TinyClips, with a model of 64 dimensions, it is 5 to 20). A clip
+belongs to one of clips / 50 topics; its topic names a centre in each expert, which the clip follows with probability
+0.7 (else it has another, at random: not every dog barks). Its embedding is the centre plus noise of 0.6 its length, a
+sentence's is the centre plus noise of 0.8, both scaled to length 1. Mixture weights are the softmax of normal numbers
+with a standard deviation of 1, and, as a second set of sentences, of 3 (``--peaks``): then most of the trust goes to
+one expert. Everything is drawn from ``SEED`` and the number of the block, so it is the same everywhere with the same
+NumPy; the JSON has a checksum of the first block.
 """
 
 import argparse
@@ -62,7 +62,7 @@ RUNS = [  # kind, dtype, values of ef_search that are tried
 
 
 class World:
-    """Clips and sentences of ``n`` clips' world, drawn block by block."""
+    """The clips and sentences of a world of ``n`` clips, drawn block by block."""
 
     def __init__(self, n):
         self.n, self.topics = n, max(20, n // 50)
@@ -109,18 +109,18 @@ class World:
 
 
 def resident():
-    """Bytes of this process that are in memory now."""
+    """Bytes of this process that are in memory at the moment."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def one(options):
-    """Build one index and ask it; prints a JSON of what was measured."""
+    """Build one index and query it; prints the measurements as JSON."""
     torch.set_num_threads(options.threads)
     faiss.omp_set_num_threads(options.threads)
     world = World(options.n)
     index = ClipIndex(dict.fromkeys(CENTRES, DIM), options.kind, options.dtype)
-    # everything that is loaded or allocated once, before the memory is read
+    # load and allocate what is needed once, before memory is measured
     warm = ClipIndex(dict.fromkeys(CENTRES, DIM), options.kind, options.dtype)
     warm.add(*next(iter(world.clips())))
     warm.search(world.sentences(10))
@@ -152,7 +152,7 @@ def one(options):
 
 
 def asked(index, text, efforts, peak, known):
-    """Time and recall for each ``ef_search``; the first index that is asked, the exact one, says what is right."""
+    """Time and recall for each ``ef_search``; the first index queried, the exact one, says what is right."""
     queries = [text.rows([i]) for i in range(len(text.weights))]
     rows = []
     for effort in efforts:

@@ -1,14 +1,14 @@
-"""What the original code computes, in our own words and without our shortcuts: the other side of every comparison.
+"""What the original code computes, rewritten by us and without our shortcuts: the other side of every comparison.
 
-It works on the parameters of one of our networks, so that the two can be held against each other (``same`` in run.py).
-Facts of the arithmetic: the public repository antoine77340/Mixture-of-Embedding-Experts, as of November 2019.
+It works on the parameters of one of our networks, so that the two can be compared (``same`` in run.py). The facts of
+its arithmetic are those of the public repository antoine77340/Mixture-of-Embedding-Experts in November 2019.
 
-- captions and sound are padded to 30 rows, computed on with their padding; so are the zeros of absent experts;
-- the weights of every pair are a tensor (texts, clips, experts), made again for each batch;
-- experts are gone through one by one, and a matrix of scores is added up;
-- the loss lays the scores out twice, once for each direction, beside their right ones;
+- captions and sound are padded to 30 rows, and the padding is computed on; so are the zeros of absent experts;
+- the weights of every pair are a tensor (texts, clips, experts), rebuilt for each batch;
+- experts are visited one by one, and a matrix of scores is added up;
+- the loss lays the scores out twice, once for each direction, beside those of the right pairs;
 - a batch is put together sample by sample in float64 NumPy arrays, and then made float32;
-- gradients are set to zero, and the new ones added; Adam takes its parameters one by one, an operation at a time: what
+- gradients are set to zero, and the new ones added; Adam takes its parameters one by one, an operation at a time, as
   PyTorch did in 2018.
 """
 
@@ -57,7 +57,7 @@ def embedded(model, words, videos):
 
 
 def scores(said, weights, video, there):
-    """Scores (n, n) of what :func:`embedded` gives.
+    """Scores (n, n) of what :func:`embedded` returns.
 
     there  expert -> (n,) array, 1 where the clip has it
     """
@@ -74,7 +74,7 @@ def scores(said, weights, video, there):
 
 
 def loss(scores, margin=0.2):
-    """The margin's loss over all pairs and the diagonal, both directions laid out one under the other."""
+    """The max-margin loss over all pairs and the diagonal, both directions laid out one under the other."""
     n = len(scores)
     right = scores.diag().unsqueeze(1).expand(n, n).reshape(-1, 1)
     other = torch.cat((scores.reshape(-1, 1), scores.T.reshape(-1, 1)))
@@ -131,14 +131,14 @@ class Samples(torch.utils.data.Dataset):
 
 
 def batches(samples, batch_size, workers=1):
-    """The original's loader: one process beside, which puts batches together while the network computes."""
+    """The original's loader: a second process, which puts batches together while the network computes."""
     return torch.utils.data.DataLoader(
         samples, batch_size, shuffle=True, num_workers=workers, collate_fn=samples.collate, drop_last=True
     )
 
 
 def step(model, optimizer, words, videos, there, fresh=False):
-    """One step of training; ``fresh`` lets gradients go instead of setting them to zero, as PyTorch does today."""
+    """One step of training; ``fresh`` drops gradients instead of setting them to zero, as PyTorch does today."""
     optimizer.zero_grad(set_to_none=fresh)
     value = loss(scores(*embedded(model, words, videos), there))
     value.backward()

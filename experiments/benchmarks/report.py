@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/report.py [notebooks/data/benchmarks.json]      # and data/gpu.json, of gpu.py
 
-In the page, what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` is rewritten; figures go into
+It rewrites what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` in the page; figures go to
 notebooks/_static. The same JSON gives the same files.
 """
 

@@ -1,24 +1,24 @@
-"""How fast, and how much memory, beside a plain transcription of the original (plain.py).
+"""How fast mee is, and how much memory it takes, compared with a plain transcription of the original (plain.py).
 
     python experiments/benchmarks/run.py                           all parts; a table (a quarter of an hour)
-    python experiments/benchmarks/run.py step loss --json FILE     these parts; FILE keeps what it has of the others
+    python experiments/benchmarks/run.py step loss --json FILE     these parts; FILE keeps its numbers of the others
     python experiments/benchmarks/run.py --full                    whole sizes instead of a share: an hour
     python experiments/benchmarks/report.py                        tables and figures of the book's page from its JSON
 
 Parts: ``step`` (a training step with MSR-VTT's sizes), ``saved`` (which change saves how much of it), ``bound`` (how
-near it is to its matrix products alone), ``tried`` (what does not pay), ``epoch`` (with loading), ``scores`` and
+near it is to its matrix products alone), ``tried`` (what does not pay off), ``epoch`` (with loading), ``scores`` and
 ``ranking``, ``loss``, ``files`` (opening, importing), and how cost grows with ``batch``, ``experts``, ``words`` and
-``clips``. Only when named, or with ``--full``: ``make`` (what `make book` and `make test` take in a fresh clone).
+``clips``. Only on request, or with ``--full``: ``make`` (how long `make book` and `make test` take in a fresh clone).
 
-Each part runs in a process of its own, so that its memory can be told; both sides run there in turns, so that they meet
-the same machine. Reported is the median; ratios are medians of the ratios of neighbours in time. On a CPU one thread is
-the default (``--threads``), and the clock is the CPU time of the process: on a machine that others use too it says what
-a quiet one would take. ``--wall`` takes the time on the wall, which is right for several threads on a quiet machine.
-A GPU has a script of its own, ``experiments/gpu.py``.
+Each part runs in a process of its own, so that its memory can be measured; both sides take turns there, so that they
+meet the same conditions. The median is reported; ratios are medians of the ratios of neighbours in time. On a CPU one
+thread is the default (``--threads``), and the clock is the CPU time of the process: on a shared machine it says what a
+quiet one would take. ``--wall`` takes the wall-clock time, which is right for several threads on a quiet machine. A GPU
+has a script of its own, ``experiments/gpu.py``.
 
 Both sides run with MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_MAX_ set so that glibc keeps freed memory for the next step,
-except where a part measures memory; in your environment these variables have the last word. bfloat16 is left out on a
-processor that was not made for it: one step can take a minute there.
+except where a part measures memory; values set in your environment take precedence. bfloat16 is left out on a processor
+that was not made for it: one step can take a minute there.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def bfloat16_is_fast():
 
 
 def turns(clock, sides, repeats):
-    """Runs ``sides`` (name -> function) in turns, each once to warm up: name -> seconds, repeat by repeat."""
+    """Run ``sides`` (name -> function) in turns, each once to warm up; returns name -> seconds, repeat by repeat."""
     if not bfloat16_is_fast():
         sides = {name: run for name, run in sides.items() if "bfloat16" not in name}
     seconds = {name: [] for name in sides}
@@ -107,12 +107,12 @@ def _status(key):
 
 
 def peak(run):
-    """(result, bytes that the process held at the peak of ``run()`` above what it held before). Linux only."""
+    """(result, bytes that the process held at the peak of ``run()``, beyond what it held before). Linux only."""
     gc.collect()
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)  # back to the system with what was kept
-    Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back
+        libc.malloc_trim(0)  # give the system back what was kept
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     before = _status("VmRSS")
     result = run()
     return result, _status("VmHWM") - before
@@ -130,8 +130,8 @@ def network(experts=EXPERTS, clusters=None, text_clusters=32, word_dim=300, seed
 class Batch:
     """Drawn captions and clips: :class:`mee.data.Batch` for us, padded tensors and flags for the plain side.
 
-    words  how many a caption has: None draws them with the real ones' lengths
-    whole  every expert is present and everything has full length: then both sides compute the same numbers
+    words  how many a caption has; None: drawn like the real ones' lengths
+    whole  every expert is present and everything has full length, so that both sides compute the same numbers
     """
 
     def __init__(self, n, experts=EXPERTS, sequences=("audio",), words=None, whole=False, dim=300):
@@ -166,7 +166,7 @@ class Batch:
 
 
 def step(model, optimizer, batch, loss, config=FLOAT32):
-    """A step as :func:`mee.train.fit` makes it."""
+    """A step as :func:`mee.train.fit` takes it."""
     optimizer.zero_grad()
     value = train_step(model, batch, loss, config)
     optimizer.step()
@@ -178,8 +178,11 @@ def fused(model):
 
 
 def same():
-    """Raises unless the plain side computes our numbers where they should be equal: loss, gradients and three steps of
-    Adam on whole clips; scores in evaluation with vectors missing; a batch from a clip file."""
+    """Raise unless the plain side computes our numbers where they should be equal.
+
+    That is in loss, gradients and three steps of Adam on whole clips; in evaluation scores with vectors missing; and in
+    a batch from a clip file.
+    """
     small = {"appearance": (24, 16), "audio": (8, 6), "face": (8, 6), "motion": (12, 10)}
     criterion = MaxMarginRankingLoss(0.2, include_positives=True)
     ours = network(small, {"audio": 3}, 4, 20)
@@ -190,7 +193,7 @@ def same():
         a, b = step(ours, optimizers[0], batch.ours, criterion), plain.step(theirs, optimizers[1], *batch.plain)
         assert_close(a, b, rtol=1e-5, atol=1e-6)
         for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            if i == 0:  # later, Adam has made steps of what is rounding: the biases before a batch norm
+            if i == 0:  # later, Adam has turned rounding into steps: in the biases before a batch norm
                 assert_close(p.grad, q.grad, rtol=1e-3, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
     batch = Batch(16, small, dim=20, words=plain.ROWS)
     batch.ours.masks["audio"] = torch.ones(16, plain.ROWS, dtype=torch.bool)  # to the plain side, silence is sound
@@ -221,7 +224,7 @@ def same():
 
 
 def _both(loss, ours, theirs, batch):
-    """name -> a step of the plain side and ours, each with its own optimiser."""
+    """name -> a step of the plain side and one of ours, each with its own optimiser."""
     optimizer, slow = fused(ours), plain.adam(theirs, 4e-4)
     return {
         "plain": partial(plain.step, theirs, slow, *batch.plain),
@@ -263,8 +266,10 @@ def part_saved(o):
 
 
 def part_bound(o):
-    """Our step beside what it cannot do without: its matrix products, at the speed of the largest one forward, and
-    Adam's pass through all parameters, timed alone."""
+    """Our step beside what it cannot do without: its matrix products, and Adam's pass.
+
+    The products count at the speed of the largest forward one; Adam's pass over all parameters is timed by itself.
+    """
     criterion, out = MaxMarginRankingLoss(0.2), {}
     ours = network()
     optimizer = fused(ours)
@@ -294,9 +299,9 @@ def part_bound(o):
 
 
 def part_tried(o):
-    """What was tried for a step and is not used, beside what is. Compiling takes seconds of its own, told apart."""
+    """What was tried for a step and is not used, beside what is. Compiling takes seconds, listed separately."""
     torch._logging.set_logs(dynamo=logging.ERROR)
-    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # compiling is to be timed, not remembering
+    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # time compilation, not a cache
     criterion, out = MaxMarginRankingLoss(0.2), {}
     ours = network()
     optimizer = fused(ours)
@@ -357,7 +362,7 @@ def part_epoch(o):
             for name in work:
                 theirs = copy.deepcopy(model)
                 optimizer = plain.adam(theirs, 4e-4)
-                # the clock of this process does not see a second one's work, so by CPU time it is done here
+                # the clock of this process does not see a second one's work, so for CPU time loading is done here
                 workers = 1 if name == "plain" and len(work) == 2 else 0
                 began = o.clock()
                 for text, videos, present in plain.batches(samples, 64, workers):
@@ -377,13 +382,13 @@ def part_epoch(o):
 
 
 def _fit_seconds(clips, train, amp, o):
-    """Seconds of the loop of one epoch by this part's clock: those of fit for one epoch less those for none."""
+    """Seconds of the loop of one epoch by this part's clock: those of fit with one epoch minus those with none."""
     options = {"train": train, "val": [], "max_frames": 30, "amp": amp, "progress": False}
     began = o.clock()
     fit_clips(clips, epochs=0, **options)
     middle = o.clock()
     run = fit_clips(clips, epochs=1, **options)
-    if o.wall:  # fit itself reads the wall
+    if o.wall:  # fit itself reads the wall clock
         return run.history[0]["seconds"]
     return (o.clock() - middle) - (middle - began)
 
@@ -485,7 +490,7 @@ def part_loss(o):
 
 
 def part_files(o):
-    """A clip file of a gigabyte: to open it, with and without looking at every byte, and the first batch. Imports."""
+    """A clip file of a gigabyte: opening it, with and without reading every byte, and the first batch. Imports."""
     g = np.random.default_rng(0)
     words = Words([f"w{i}" for i in range(2000)], g.normal(size=(2000, 300)))
     clips = 160_000
@@ -533,7 +538,7 @@ def part_batch(o):
 
 
 def part_experts(o):
-    """Vectors of 512 dimensions, more and more of them."""
+    """More and more experts, each a vector of 512 dimensions."""
     points = {}
     for count in (1, 2, 4, 8, 16):
         experts = {f"expert{i:02}": (512, 512) for i in range(count)}
@@ -542,12 +547,12 @@ def part_experts(o):
 
 
 def part_words(o):
-    """Captions of so many words; the plain side pads to 30 at least."""
+    """Captions of a given number of words; the plain side pads to at least 30."""
     return _grow(o, {words: (partial(Batch, 64, words=words), EXPERTS) for words in (8, 15, 30, 60, 120, 240)})
 
 
 def part_clips(o):
-    """Seconds to score and rank one text among so many clips, 512 texts at a time: embeddings of 4 x 64 dimensions."""
+    """Seconds to score and rank one text among a given number of clips, 512 texts at a time, with 4 x 64 dimensions."""
     dims, out, texts = {name: 64 for name in EXPERTS}, {}, torch.arange(512)
     model = MEE({name: (1, 64) for name in dims}, 1)
     for n in (1000, 3000, 10_000, 30_000, 100_000):
@@ -558,7 +563,7 @@ def part_clips(o):
 
 
 def part_make(o):
-    """What is committed, in a fresh clone: seconds on the wall of each command of `make book` and `make test`."""
+    """What is committed, in a fresh clone: wall-clock seconds of each command of `make book` and `make test`."""
     out = {}
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     environment.pop("VIRTUAL_ENV", None)
@@ -631,7 +636,7 @@ def main(arguments=None):
     p.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     p.add_argument("--json", type=Path, metavar="FILE")
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--wall", action="store_true", help="the time on the wall instead of CPU time")
+    p.add_argument("--wall", action="store_true", help="measure wall-clock time instead of CPU time")
     p.add_argument("--full", action="store_true")
     p.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # in this process; prints JSON
     o = p.parse_args(arguments)

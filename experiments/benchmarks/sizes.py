@@ -1,11 +1,12 @@
-"""A clip file with MSR-VTT's sizes and drawn content, to measure on.
+"""A clip file with MSR-VTT's sizes and random content, to measure on.
 
     python experiments/benchmarks/sizes.py FILE.h5 [SHARE]
 
 SHARE (default 1) of 10,000 clips with 20 captions each. Dimensions are those of the paper's features. Lengths follow
-the real annotations: captions have 9.3 words in the mean, a twentieth more than 17; clips last 10 to 30 seconds, 15 in
-the mean, and sound has a row for each 0.96 seconds. That a third of the clips has no face and a tenth no sound is
-assumed. Splits are the full one's: 6,513 to train, 497 to validate, 2,990 to test. The same seed gives the same file.
+the real annotations: captions have 9.3 words on average, and a twentieth more than 17; clips last 10 to 30 seconds, 15
+on average, and sound has a row for every 0.96 seconds. It is assumed that a third of the clips have no face and a tenth
+no sound. The splits are those of the full split: 6,513 for training, 497 for validation, 2,990 for testing. The same
+seed gives the same file.
 """
 
 import sys

@@ -1,9 +1,9 @@
-"""Try to break it: each class of fault is done for real, many times, and what was lost is counted.
+"""Try to break it: each class of fault is inflicted for real, many times, and what was lost is counted.
 
-    python experiments/faults                                   # all rows, about ten minutes of two cores
-    python experiments/faults kill full --share 0.06            # two rows, a sixteenth of the attempts
-    python experiments/faults -o notebooks/data/faults.json     # write the numbers, too
-    python experiments/faults --page                            # put the table of the written numbers into the book
+    python experiments/faults                                   # all rows, about ten minutes on two cores python
+    experiments/faults kill full --share 0.06            # two rows, a sixteenth of the attempts python
+    experiments/faults -o notebooks/data/faults.json     # also write the numbers python experiments/faults --page
+    # put the table of those numbers into the book
 
 Every attempt runs in a forked process, so that a crash or a hang of the interpreter is seen.
 It ends *right* (the numbers are those that were written, or what the change legitimately says), *refused* (the
@@ -39,7 +39,7 @@ NUMBERS = ROOT / "notebooks/data/faults.json"
 
 
 def tests_of(*arguments):
-    """Run tests of the suite, each of which does one or more faults for real; a verdict for each."""
+    """Run tests of the suite, each of which inflicts one or more faults for real; a verdict for each."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-rA", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     words = ("PASSED", "FAILED", "ERROR")
@@ -129,17 +129,17 @@ def into_page(text, numbers):
 
 def main(arguments=None):
     p = argparse.ArgumentParser(prog="python experiments/faults", description=__doc__.splitlines()[0])
-    p.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)} (default: all)")
+    p.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(ROWS)} (default: all)")
     p.add_argument("--share", type=float, default=1.0, help="make this share of the attempts (0.06: half a minute)")
-    p.add_argument("-o", "--out", type=Path, metavar="FILE.json", help="write the numbers there, too")
-    p.add_argument("--page", action="store_true", help="put the table of the written numbers into the book, and end")
+    p.add_argument("-o", "--out", type=Path, metavar="FILE.json", help="also write the numbers to this file")
+    p.add_argument("--page", action="store_true", help="only put the table of the written numbers into the book")
     options = p.parse_args(arguments)
     if options.page:
         with atomic(PAGE) as new:
             new.write_text(into_page(PAGE.read_text(), json.loads((options.out or NUMBERS).read_text())))
         return 0
     if not 0 < options.share <= 1:
-        p.error("--share is above 0, and at most 1")
+        p.error("--share must be above 0 and at most 1")
     if unknown := set(options.rows) - set(ROWS):
         p.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     if not sys.platform.startswith("linux"):

@@ -1,4 +1,4 @@
-"""Changes of a clip file that leave it good HDF5: each is wrong, or unusual and right."""
+"""Changes to a clip file that leave it valid HDF5: each is wrong, or unusual and right."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from h5py import h5d, h5s, h5t
 
 
 def put(name, change, **options):
-    """A change of one data set; its attributes stay."""
+    """A change to one data set; its attributes stay."""
 
     def spoil(file):
         old = file[name]
@@ -80,7 +80,7 @@ def _one_text_for_all(file, name):
 
 
 def _odd_float(file, name):
-    """float16 in size, but with eight bits of exponent, as bfloat16: HDF5 knows, and whoever copies bytes does not."""
+    """float16 in size, but with eight bits of exponent, as bfloat16: HDF5 knows; code that copies bytes does not."""
     kind = h5t.IEEE_F16LE.copy()
     kind.set_fields(15, 7, 8, 0, 7)
     kind.set_ebias(127)
@@ -173,7 +173,7 @@ MANY = 10**6
 
 
 def _a_million_words(file):
-    """The first caption is said over and over, until it has a million words."""
+    """The first caption is repeated until it has a million words."""
     tokens, offsets = file["captions/tokens"][...], file["captions/offsets"][...]
     first = np.resize(tokens[: offsets[1]], MANY)
     put("captions/tokens", lambda x: np.concatenate([first, x[offsets[1] :]]))(file)
@@ -183,7 +183,7 @@ def _a_million_words(file):
 
 REFUSE, READ = None, "read"
 _FEATURES, _OFFSETS = "experts/face/features", "experts/audio/offsets"
-#: name -> (the change, None if the file can only be refused, or how what it holds differs from the unchanged file's)
+#: name -> (the change, and None if the file can only be refused, or how its content differs from the unchanged file's)
 CHANGES = {
     **{f"no {name}": (drop(name), REFUSE) for name in (
         "clips clips/id clips/split experts experts/face/features experts/face/offsets captions captions/clip "

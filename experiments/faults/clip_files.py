@@ -1,4 +1,4 @@
-"""Rows about clip files: damaged, good HDF5 and wrong (changes.py), or no clip files at all."""
+"""Rows about clip files: damaged ones, valid HDF5 with wrong content (changes.py), and no clip files at all."""
 
 import gzip
 import os
@@ -97,7 +97,7 @@ def lawful(folder, share):
     with h5py.File(folder / "zeros.h5", "w") as file:
         zeros = file.create_dataset("x", data=np.zeros((2**18, 1024), "f2"), chunks=(2**18, 1024), compression="gzip")
         bomb.chunk = zeros.id.read_direct_chunk((0, 0))[1]
-    of_questions = ("no choices", "a question", "answer")  # these are in the packed file alone
+    of_questions = ("no choices", "a question", "answer")  # only the packed file has these
     jobs = []
     for number, name in enumerate(CHANGES):
         if name.startswith(of_questions):
@@ -150,7 +150,7 @@ def foreign(folder, share):
     (folder / "round").symlink_to(folder / "round")
     server = socket.socket(socket.AF_UNIX)
     here = os.getcwd()
-    os.chdir(folder)  # such a name may have 108 bytes
+    os.chdir(folder)  # a socket's name may have at most 108 bytes
     server.bind("a socket")
     os.chdir(here)
     names = [*things, "a folder", "a pipe", "into nowhere", "round", "a socket", "is not there", "good.h5/inside"]

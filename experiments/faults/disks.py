@@ -1,4 +1,4 @@
-"""Rows about disks: full, limited, or not to be written to."""
+"""Rows about disks: full, limited, or read-only."""
 
 import functools
 import os
@@ -30,7 +30,7 @@ def small_disk(folder, size):
 
 
 def fill(folder, but):
-    """Fill the disk of ``folder``, but for so many bytes."""
+    """Fill the disk of ``folder``, except for ``but`` bytes."""
     free = shutil.disk_usage(folder).free - but
     with open(folder / "filler", "wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(free, 1))
@@ -45,7 +45,7 @@ def can_mount():
 
 
 def limited(size, function, *arguments):
-    """``function`` where no file may grow beyond ``size`` bytes, which is how a quota feels."""
+    """``function`` where no file may grow beyond ``size`` bytes, as under a quota."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     function(*arguments)
 
@@ -158,7 +158,7 @@ def as_nobody(function, *arguments):
 
 @row("A folder or a disk that may not be written to: said at once, not after the first epoch")
 def readonly(folder, share):
-    # the first step of an old PyTorch imports this, and nobody may read where Python lies
+    # the first step of an old PyTorch imports this, and the user nobody may not be able to read Python's folder
     import torch._dynamo  # noqa: F401
 
     file, _ = uninterrupted(folder)
@@ -188,7 +188,7 @@ def readonly(folder, share):
         shutil.copytree(folder / "whole", where / "run")
 
     log.touch()
-    for path in (folder, *folder.parents):  # nobody must be able to get there
+    for path in (folder, *folder.parents):  # the user nobody must be able to get there
         if path.stat().st_uid == os.geteuid() and path != Path("/"):
             path.chmod(path.stat().st_mode | 0o005)
     closed = folder / "closed"

@@ -1,4 +1,4 @@
-"""What every row shares: the table of rows, processes that may die, damage, and numbers to compare by."""
+"""What all rows share: the table of rows, processes that may die, damage, and numbers to compare by."""
 
 import ctypes
 import faulthandler
@@ -20,7 +20,7 @@ ROWS = {}
 
 
 def row(title):
-    """A row of the table: a function ``(folder, share)`` that gives its verdicts, and perhaps a note."""
+    """A row of the table: a function ``(folder, share)`` that returns its verdicts, and perhaps a note."""
 
     def keep(function):
         ROWS[function.__name__] = (title, function)
@@ -38,9 +38,9 @@ def some(count, share):
 
 
 def attempts(jobs, work, patience=60, workers=2):
-    """``work(job)`` for each of ``jobs``, in forked processes; gives a verdict (str) for each.
+    """``work(job)`` for each of ``jobs``, in forked processes; returns a verdict (str) for each.
 
-    A process does 40 jobs; if it dies or hangs, that is the verdict on the job it was at, and another one goes on.
+    A process does 40 jobs; if it dies or hangs, that is the verdict on its current job, and another process goes on.
     """
     attempts.work, verdicts = work, []  # forked with the rest of this process, so nothing needs to be pickled
     with ProcessPool(workers, max_tasks=40, context=get_context("fork")) as pool:
@@ -61,7 +61,7 @@ def _attempt(job):
 
 
 def fork(function, *arguments, output=None):
-    """Call ``function`` in a forked process that ends with it; gives its pid. What it prints goes to ``output``."""
+    """Call ``function`` in a forked process that ends with it; returns its pid. What it prints goes to ``output``."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:
@@ -84,7 +84,7 @@ def fork(function, *arguments, output=None):
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        ctypes.CDLL(None).exit(code)  # not os._exit: libraries, too, have last words, and HDF5 may die of them
+        ctypes.CDLL(None).exit(code)  # not os._exit: libraries have exit handlers too, and HDF5 may crash in its own
 
 
 def ended(pid):
@@ -104,7 +104,7 @@ def plain(value):
 
 
 def damaged(raw, seed, structure):
-    """``raw`` (bytes) with one fault as disks, cables and people make them; ``structure``: where HDF5 keeps its own."""
+    """``raw`` (bytes) with a fault as disks, cables and people cause them; ``structure``: where HDF5 keeps its own."""
     r = random.Random(seed)
 
     def place():

@@ -31,7 +31,7 @@ class Call:
 
 
 def malicious(good, canary):
-    """Model files that want more than to be read: name -> bytes."""
+    """Model files that try to do more than be read: name -> bytes."""
     wishes = {
         "open": Call(open, str(canary), "w"),
         "system": Call(os.system, f"touch {canary}"),

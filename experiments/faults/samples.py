@@ -18,7 +18,7 @@ VOCABULARY = ["a", "ball", "bell", "red", "rings", "rolls", "two"]
 
 
 def clip_file(path, clips=14, own_vectors=False, questions=False, **options):
-    """A small file with nearly everything in it that a clip file can hold; sealed, as ClipWriter leaves it."""
+    """A small file with nearly everything that a clip file can hold; sealed, as ClipWriter leaves it."""
     g = np.random.default_rng(0)
     words = None if own_vectors else Words(VOCABULARY, g.normal(size=(7, 6)))
     with ClipWriter(path, {"audio": ("sequence", 4), "face": ("vector", 9)}, words, title="small", **options) as out:
@@ -33,14 +33,14 @@ def clip_file(path, clips=14, own_vectors=False, questions=False, **options):
                 storyboard=[bytes(range(10 * i % 200)), b"picture"][: i % 3],
                 facts={"colour": "red", "number": i},
             )
-        if questions:  # their sentences are about nothing that is known, so there is no captions/about then
+        if questions:  # it is not known which experts their sentences mention, so captions/about is left out
             for i in range(3):
                 out.add_choice(f"c{i}", ["red", "two bells", "a", "rolls", "ball"], i)
     return path
 
 
 def contents(path):
-    """All that a clip file gives, as plain values; it is also used as training and the shell use it."""
+    """Everything that a clip file holds, as plain values; the file is also used as training and the shell use it."""
     clips = read_clips(path)
     describe(clips)
     everyone, captions = torch.arange(len(clips)), torch.arange(len(clips.caption_clip))
@@ -68,7 +68,7 @@ def contents(path):
 
 
 def bigger(path, compression=None):
-    """Another, bigger clip file under the same name, half of it numbers, half of it texts."""
+    """Another, bigger clip file of the same name, half of it numbers, half of it texts."""
     g = np.random.default_rng(1)
     words = Words(VOCABULARY, g.normal(size=(7, 6)))
     with ClipWriter(path, {"face": ("sequence", 64)}, words, compression=compression) as out:
@@ -92,7 +92,7 @@ def bases(folder):
 
 
 def world(path):
-    """80 clips whose pictures tell a colour and whose motion tells a move, with checkpoints that take a while."""
+    """80 clips whose pictures show a colour and whose motion shows a move; their checkpoints take a while to write."""
     g = np.random.default_rng(0)
     colours, moves = ["red", "green", "blue"], ["rolls", "jumps", "waits"]
     words = Words(["a", "ball", *colours, *moves], g.normal(size=(8, 24)))
@@ -108,7 +108,7 @@ def world(path):
 
 
 def two_indexes(folder):
-    """An exact index and a graph of the same clips, the second one without its first; and a question to both."""
+    """An exact index and a graph of the same clips, the second one without its first; and a question to ask both."""
     clips = read_clips(world(folder / "world.h5"))
     config = model_config(clips, TrainConfig(dim=8, text_clusters=2, sequence_clusters=2))
     model = build_model(config, seed=0).eval()

@@ -10,7 +10,7 @@ import torch
 from faults.harness import ended, fork, plain, row, some
 from faults.samples import bigger, clip_file, two_indexes, world
 
-import mee.distributed  # noqa: F401  what the command imports later: as another user, a process may not be let in there
+import mee.distributed  # noqa: F401  what the command imports later, when another user's process may not be allowed to
 from mee import cli
 from mee.search import ClipIndex
 from mee.storage import checkpoint, files, load_model, read_clips
@@ -32,7 +32,7 @@ def state_of(out):
 
 
 def learnt(out):
-    """What a finished run has learnt: every number of both its checkpoints, but for the seconds it took."""
+    """What a finished run has learnt: every number of both its checkpoints, except the seconds it took."""
     (model, words), state = load_model(out / MODEL), state_of(out)
     report = json.loads((out / cli.METRICS).read_text())
     for line in (*state["history"], *report["history"]):
@@ -43,7 +43,7 @@ def learnt(out):
 
 
 def whole_files(out):
-    """What is wrong with the files of a run that was stopped; None if each is whole or not there."""
+    """What is wrong with the files of a run that was stopped; None if each is whole or absent."""
     try:
         if (out / MODEL).exists():
             load_model(out / MODEL)
@@ -57,9 +57,9 @@ def whole_files(out):
 
 
 def stopped(file, out, after, sign, log, at_a_save=False):
-    """Train (or go on), send ``sign`` after a time, or as long after the next save began; gives the exit code.
+    """Train (or go on), send ``sign`` after a time, or that long after the next save began; returns the exit code.
 
-    after  0 to 1, of the time that is left to the end; for ``at_a_save`` of 20 ms. None: let it come to its end
+    after  a share, 0 to 1, of the time that is left; with ``at_a_save``, of 20 ms. None: let it finish
     """
     done = len(state_of(out)["history"]) if (out / STATE).exists() else 0
     pid = fork(train, file, out, EPOCHS, *(["--resume"] if done else []), output=log)
@@ -73,13 +73,13 @@ def stopped(file, out, after, sign, log, at_a_save=False):
             time.sleep(after * stopped.seconds * (EPOCHS - done) / EPOCHS)
         if not gone(pid):
             os.kill(pid, sign)
-        elif not at_a_save:  # the machine has more time for it now
+        elif not at_a_save:  # the machine has more time for it then
             stopped.seconds *= 0.8
     return ended(pid)
 
 
 def changed(folder):
-    """When the youngest file there was last written to."""
+    """When the newest file there was last written to."""
     try:
         return max((entry.stat().st_mtime_ns for entry in os.scandir(folder)), default=0)
     except FileNotFoundError:  # the folder, or a file that has another name by now
@@ -91,7 +91,7 @@ def gone(pid):
 
 
 def uninterrupted(folder):
-    """The clip file, what an undisturbed run learns from it, and how long that takes (for :func:`stopped`)."""
+    """The clip file, what an undisturbed run learns from it, and how long it takes (for :func:`stopped`)."""
     file = world(folder / "world.h5")
     began = time.perf_counter()
     if stopped(file, folder / "whole", None, None, folder / "log") != 0:
@@ -106,7 +106,7 @@ def kill(folder, share):
     r, verdicts, saves, run, log = random.Random(0), [], 0, 0, folder / "log"
     kills, out = some(50, share), folder / "run0"
     while len(verdicts) < kills or out.exists():
-        last = len(verdicts) >= kills  # it may come to its end
+        last = len(verdicts) >= kills  # it may finish
         at_a_save = len(verdicts) % 2 == 0
         code = stopped(file, out, None if last else r.random(), signal.SIGKILL, log, at_a_save)
         if code == -signal.SIGKILL:

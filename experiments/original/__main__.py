@@ -1,8 +1,8 @@
-"""Train with the original code's arithmetic, then test: network.py says where it differs from this library's.
+"""Train with the original code's arithmetic, then test; network.py says where it differs from this library's.
 
     python experiments/original FILE.h5 --recipe msrvtt
 
-Flags are those of ``mee train``, without --out and --resume.
+The flags are those of ``mee train``, without --out and --resume.
 """
 
 from __future__ import annotations

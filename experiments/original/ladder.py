@@ -25,12 +25,12 @@ from mee.storage import read_clips
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from original.network import OriginalLoss, OriginalNetwork, mark_silence_present, train  # noqa: E402
 
-# those of experiments/tinyclips.py; at most 30 words and frames are padded to, as in the paper's recipe for MSR-VTT
+# those of experiments/tinyclips.py; padding goes to 30 words and frames, as in the paper's recipe for MSR-VTT
 COMMON = {"lr": 2e-3, "dim": 256, "text_clusters": 16, "sequence_clusters": 8, "max_words": 30, "max_frames": 30}
 
 
 class PaddedWords(OriginalNetwork):
-    """Pads count among the words alone."""
+    """Padding counts, but only among the words."""
 
     embed_video = VideoTextMEE.embed_video
 

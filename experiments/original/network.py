@@ -1,15 +1,15 @@
 """The original code's arithmetic where this library's differs (lesson 14), to tell a bug fix from a design change.
 
-Facts: the public repository antoine77340/Mixture-of-Embedding-Experts, as of November 2019. With it,
+The facts are those of the public repository antoine77340/Mixture-of-Embedding-Experts in November 2019. There,
 
 - padded words and frames are assigned to NetVLAD's centres, and count in its batch norm's statistics;
 - an absent expert is a vector of zeros, which the units embed and count in their statistics; the score leaves it out;
 - a silent clip counts as one with sound; only an image has none;
 - the loss counts the right pairs too, and two captions of one clip, or the same caption twice, as negatives;
-- a last batch that is not full is left out.
+- a last batch that is not full is dropped.
 
 Everything else (the weights of each pair, metrics, a true validation split) stays as it is in ``mee``. Before November
-2019 the original also weighted a whole row with one clip's mask; that leak is shown in lesson 10, not offered here.
+2019 the original also weighted a whole row with one clip's mask; lesson 10 shows that leak; it is not offered here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mee.train import Run, fit, prepare
 class OriginalNetwork(VideoTextMEE):
     """:class:`mee.model.VideoTextMEE` over zeros: the network computes on padding and on absent experts.
 
-    Captions and sequences are padded to ``config.max_words`` and ``config.max_frames``; None: to the longest of the
+    Captions and sequences are padded to ``config.max_words`` and ``config.max_frames``; None: to the longest in the
     batch.
     """
 
@@ -52,12 +52,12 @@ class OriginalNetwork(VideoTextMEE):
 
 
 def _pad(x: Tensor, rows: int | None) -> Tensor:
-    """``x`` (items, longest, dim) with zeros under it, ``rows`` long; longer ones and None stay as they are."""
+    """``x`` (items, longest, dim) padded with zeros to ``rows`` rows; a longer ``x`` stays as it is, as with None."""
     return x if rows is None else F.pad(x, (0, 0, 0, max(0, rows - x.shape[1])))
 
 
 class OriginalLoss(MaxMarginRankingLoss):
-    """:class:`mee.loss.MaxMarginRankingLoss` with the diagonal, blind to which clips and captions are the same."""
+    """:class:`mee.loss.MaxMarginRankingLoss` with the diagonal, and blind to which clips and captions are the same."""
 
     def __init__(self, margin: float = 0.2):
         super().__init__(margin, include_positives=True)
@@ -88,7 +88,7 @@ def train(
     model, batches, criterion, validate = prepare(clips, config, images, network=network)
     if loss is not None:
         criterion = loss(config.margin)
-        batches.drop_last = len(batches) > 1  # where there is no full batch, the only one stays
+        batches.drop_last = len(batches) > 1  # if there is no full batch, the only one stays
     return fit(model, batches, criterion, config, validate, callbacks)
 
 
@@ -109,10 +109,10 @@ def from_original(
     order
         The experts' names in the order of the original's numbers: that of its constructor's dict.
     weight_order
-        The names in the order of the dict that the original was *called* with, if that was another: its embeddings
-        follow ``order``, its mixture weights this.
+        The names in the order of the dict that the original was *called* with, if different: its embeddings follow
+        ``order``, its mixture weights this order.
     max_words, max_frames
-        Of a network: what it pads to, as in :class:`OriginalNetwork`.
+        For a network: what it pads to, as in :class:`OriginalNetwork`.
     """
     state = {name: torch.as_tensor(value) for name, value in state.items()}
     order, whole = list(order), "text_pooling.clusters" in state
@@ -140,7 +140,7 @@ def renamed(
     """``state`` under this library's names, the rows of ``moe_fc`` in its order; arguments as in `from_original`."""
     weight_order = list(weight_order or order)
     if sorted(order) != sorted(weight_order):
-        raise ValueError(f"order and weight_order name the same experts; got {list(order)} and {weight_order}")
+        raise ValueError(f"order and weight_order must name the same experts; got {list(order)} and {weight_order}")
     out = {}
     for key, value in state.items():
         head, unit, rest = key.partition("_GU.")

@@ -97,8 +97,7 @@ def index_calibration(
 ) -> Calibration | None:
     """The calibration of an index: the one given, else the model's; in single precision and on the CPU.
 
-    It stays as it is when the model is moved or gets another calibration: the clips in the index are centred by this
-    one.
+    It stays as it is when the model is moved or recalibrated: the clips in the index are centred by this one.
     """
     calibration = calibration or (None if model is None else model.calibration)
     if calibration is None:
@@ -135,8 +134,7 @@ def embed_and_add(
 def validate_clips(
     index: Index, ids: Iterable[str], video: VideoEmbedding, metadata: Iterable[dict[str, Any]] | None
 ) -> tuple[list[str], VideoEmbedding, list[str]]:
-    """Check what ``add`` is given; returns ids, float32 embeddings on the CPU, and metadata as JSON, or raises
-    ValueError.
+    """What ``add`` is given, checked: ids, float32 embeddings on the CPU, metadata as JSON; ValueError if one is wrong.
 
     Absent embeddings become zero, whatever they held.
     """

@@ -77,8 +77,7 @@ class ClipIndex:
         What turns sentences into embeddings; without them only a :class:`mee.TextEmbedding` can be searched for.
     calibration
         For the calibrated score (default: the model's, if it has one). ``index.calibration`` stays the same from then
-        on, whatever the model gets: the clips are centred by it. Without a calibration, the index gives the paper's
-        score.
+        on, whatever the model gets: the clips are centred by it. Without one, the index gives the paper's score.
 
     Raises
     ------
