@@ -2,7 +2,8 @@
 # # Can still images teach a model about videos?
 #
 # **You will learn** to treat a still image as a clip with missing experts; what such a clip can teach a model and what
-# it cannot; how stills are mixed into the batches of an epoch; and for how many films they pay, in which direction.
+# it cannot; how to mix stills into the batches of an epoch; and with how many films, and in which direction, stills pay
+# off.
 #
 # **You need** [lesson 05](05_missing_faces.ipynb) for the mask, [lesson 07](07_retrieval_metrics.ipynb) for intervals,
 # and [lesson 09](09_training.ipynb) for batches and epochs.
@@ -103,7 +104,7 @@ show(
 
 # %% [markdown]
 # The stills show no new kinds of things, and their captions use no new words. What they bring is *more pairs*: a
-# thousand more pictures, each beside a sentence that says what it shows.
+# thousand more pictures, each with sentences that say what it shows.
 
 # %% tags=["hide-cell", "check"]
 from mee.data import tokenize
@@ -120,8 +121,8 @@ for name in ("audio", "motion"):
 #
 # A still is a clip with missing experts, so it needs no new model. Take a film and a still, and two experts. The film
 # has both; the still lacks motion. Each of the two captions has its own [mixture weights](glossary.md#mixture-weight).
-# The library scores vectors, so the cosines are written as vectors: unit vectors for the captions, the cosines for the
-# clips.
+# The library scores vectors, so we write the cosines as vectors: the captions become unit vectors, and the clips hold
+# the cosines.
 
 # %%
 weights = torch.tensor([[0.6, 0.4], [0.7, 0.3]])  # captions of film, still
@@ -139,13 +140,14 @@ print(scores)
 
 # %% [markdown]
 # The still and its caption score 0.6, the cosine by appearance alone, although the caption gives motion a weight of
-# 0.3. For the still, the [availability mask](glossary.md#availability-mask) gives appearance all of the weight. What
-# can be compared is compared.
+# 0.3. For the still, the [availability mask](glossary.md#availability-mask) gives appearance all of the weight. Only
+# what can be compared is compared.
 #
 # ## See what a still teaches
 #
 # Look at one term of the loss: the still's caption should score at least 0.2 higher with its still than with the film.
-# Three cosines decide: with the still by appearance, with the film by appearance, and with the film by motion.
+# Three cosines of this caption decide: with the still by appearance, with the film by appearance, and with the film by
+# motion.
 #
 # > **Predict.** Training follows the negative gradient. Which of the three cosines does it push up, and which down?
 
@@ -174,10 +176,10 @@ draw(
 )
 
 # %% [markdown]
-# On the right of [Figure](#push-of-a-still) stands the same term without a mask: zeros, which the unit turns into a
-# vector of length 1, the same for all stills. Now a part of the push teaches captions that *nothing moves*, which is no
-# use among films. With the mask, a still cannot teach anything about what it lacks: in a batch of stills, the units of
-# motion and audio get no gradient at all.
+# The right of [Figure](#push-of-a-still) shows the same term without a mask: the still's motion is zeros, which the
+# unit turns into a vector of length 1, the same for all stills. Now part of the push teaches captions that *nothing
+# moves*, which is no use among films. With the mask, a still cannot teach anything about what it lacks: in a batch of
+# stills, the units of motion and audio get no gradient at all.
 
 # %% tags=["hide-cell", "check"]
 from mee import MaxMarginRankingLoss
@@ -212,7 +214,7 @@ draw(
 )
 
 # %% [markdown]
-# The library's `MixedBatches` does this with real files. In each of its batches films come first.
+# The library's `MixedBatches` does this with real files. In each of its batches, films come first.
 #
 # > **Predict.** Take the first twelve films, a rate of a half, and batches of four. How many batches are there, and how
 # > many stills in all of them?
@@ -257,8 +259,8 @@ assert same_as_library(3, 350.0, 64, seed=0)  # 1,050 of 1,000 stills
 # %% [markdown]
 # ## The trap: a sampler that miscounts
 #
-# The code that was published with the paper has such a sampler, too. It gives all films, and rate × *films* stills.
-# Asked for its length, it says all films and rate × *stills*. A small copy:
+# The code published with the paper has such a sampler, too. It yields all films and rate × *films* stills. Asked for
+# its length, it counts all films and rate × *stills*. Here is a small copy:
 
 
 # %%
@@ -309,8 +311,9 @@ for count, rate, size in ((5, 0.0, 2), (9, 0.3, 4), (7, 2.5, 8), (12, "all", 64)
 # %% [markdown]
 # ## Try it on 50 films, and on 400
 #
-# With stills an epoch is longer, and more training alone would help. So both sides are shown **as many clips**: with
-# stills 5 epochs, each still once per epoch (`image_rate="all"`), and without stills as many epochs as it takes.
+# With stills an epoch is longer, and longer training would help by itself. So both sides are shown **the same number of
+# clips**: 5 epochs with stills, each still once per epoch (`image_rate="all"`), and without stills as many epochs as
+# that takes.
 
 # %%
 train, val = films.clips_in("train"), films.clips_in("val")
@@ -331,9 +334,9 @@ def alone(count, epochs):
 
 
 # %% [markdown]
-# `compare` trains each variant with each seed, which also decides on the films, and ranks the 500 validation films;
-# `difference` gives the difference of two variants in R@10, the share of queries whose right answer is among the first
-# ten, with its 95 % interval. Chance is 2 %.
+# `compare` trains each variant with each seed, which also draws the films, and ranks the 500 validation films.
+# `difference` gives the difference between two variants in R@10, the share of queries whose right answer is among the
+# first ten, with its 95 % interval. Chance is 2 %.
 
 
 # %%
@@ -366,7 +369,7 @@ for n in (50, 400):
 
 # %% [markdown]
 # Beside 50 films, stills nearly double what sentences find. Beside 400, the same stills do harm. In both cases v2t
-# comes off worse than t2v. Those are two riddles; the second one first.
+# comes off worse than t2v. These are two riddles; we begin with the second.
 
 # %% tags=["hide-cell", "check"]
 assert gain[50, "t2v"][1] > 3 and gain[400, "t2v"][2] < -1 and gain[400, "v2t"][2] < -5
@@ -422,9 +425,9 @@ show(
 )
 
 # %% [markdown]
-# With stills, the model has learnt to tell *whether a caption belongs to a film at all*, and lifts those that do. A
-# sentence that ranks films does not notice, because its whole row is lifted. A film that ranks sentences finds all
-# sentences about movement above all others.
+# With stills, the model has learnt to tell *whether a caption belongs to a film at all*, and lifts those that do. When
+# a sentence ranks films, that does not matter, because its whole row is lifted. When a film ranks sentences, those
+# about movement or sound come out on top, whatever the film shows.
 
 # %% tags=["remove-input"]
 draw(
@@ -434,7 +437,8 @@ draw(
 
 # %% [markdown]
 # Sentences are on different scales once more, as in [lesson 04](04_mixture_weights.ipynb). If that is the reason, no
-# training is needed to correct it: take from each caption its mean score, here over the films that were learnt from.
+# training is needed to correct it: subtract from each caption's scores their mean, here over the films that the model
+# learnt from.
 #
 # > **Predict.** What changes in t2v, and what in v2t?
 
@@ -457,9 +461,9 @@ for kind, model in models.items():
         print(f"{kind:<7}{label:<9} t2v R@10 ≈ {t2v:.1f}, v2t R@10 ≈ {v2t:.1f}")
 
 # %% [markdown]
-# Nothing changes in t2v, and with stills v2t gains a lot. The stills *had* taught the model to recognise; only the
-# scales of the sentences hid it. Such scales can be avoided in training, too: the **expert loss** (`expert_loss=1.0`)
-# also compares by each expert alone, among the clips that have it. There the caption of a still learns nothing about
+# Nothing changes in t2v, and with stills v2t gains a lot. The stills *had* taught the model what things look like; the
+# scales of the sentences only hid it. Training can avoid such scales, too: the **expert loss** (`expert_loss=1.0`) also
+# compares by each expert alone, among the clips that have it. In that loss, the caption of a still learns nothing about
 # movement.
 
 # %% tags=["hide-cell", "check"]
@@ -472,9 +476,9 @@ assert after[1] > recall["alone"]["centred"][1] + 4
 # %% [markdown]
 # ## Do not stop early
 #
-# Now the first riddle: 400 films were better off alone. But "as many clips" means that each film was seen 18 times
-# alone, and 5 times with stills. So let us watch 100 films, for 10 epochs with stills and as many clips without, ranked
-# after each epoch among 100 validation films.
+# Now the first riddle: 400 films were better off alone. But "the same number of clips" means that each film was seen 18
+# times alone, and 5 times with stills. So let us watch a model learn from 100 films, for 10 epochs with stills and the
+# same number of clips without, and rank 100 validation films after each epoch.
 #
 # > **Predict.** 11,000 clips are shown on either side. Do the curves of t2v cross, and after how many clips?
 
@@ -513,8 +517,8 @@ show(
 
 # %% [markdown]
 # Films alone are learnt quickly, and then by heart ([overfitting](glossary.md#overfitting)). Films among stills are
-# learnt slowly, and the curve goes on rising; v2t, which begins near chance, needs longer still. Stop early, and stills
-# are harmful; stop late, and they help.
+# learnt slowly, and the curve goes on rising; v2t, which begins near chance, takes even longer. Stop early, and stills
+# do harm; stop late, and they help.
 #
 # > **Aside.** We made this mistake ourselves: an earlier [results page](results.md) stopped after 12 epochs, and said
 # > that stills hurt v2t.
@@ -532,7 +536,7 @@ assert end["with stills"] > end["alone"] + 2 and len(above) and above[0] > 0
 # ## Read the careful run
 #
 # So the careful run took many more epochs, kept the epoch that was best on 100 validation films, had larger networks,
-# and ranked the *test* films. All that follows is **read** from its record.
+# and ranked the *test* films. The numbers below are **read** from its record.
 
 # %%
 record = json.loads(Path("data/stills.json").read_text())
@@ -582,15 +586,16 @@ show(
 )
 
 # %% [markdown]
-# *Do stills pay?* Yes, and the more so the fewer films there are. From sentence to film the gain is clear of 0 for each
-# number of films, and it shrinks as the number grows. 50 films with stills find more than 100 without.
+# *Do stills pay off?* Yes, and more so the fewer films there are. From sentence to film, the gain is clear of 0 for
+# each number of films, and it shrinks as the number grows. A model of 50 films with stills finds more than one of 100
+# films without.
 #
 # *What are zeros worth?* Beside 50 films they do little harm to t2v. Beside 400 they cost more than the stills had
-# brought: five of seven clips in training then say that *nothing moves*. A gap can mean something, as a missing face
+# gained: five of seven clips in training then say that *nothing moves*. A gap can mean something, as a missing face
 # does in [lesson 05](05_missing_faces.ipynb). Here it means only that the camera took stills.
 #
 # *And the expert loss?* With stills it lifts v2t further where films are few. Without stills it does not help 400
-# films; it is a remedy for mixed company.
+# films; it is a remedy for mixed batches.
 
 # %% tags=["hide-cell", "check"]
 gains = {}
@@ -626,7 +631,7 @@ assert won["400 films, expert loss", "400 films"]["t2v"]["R@10"][0] < 1
 #   are many.
 # - A still's caption also learns that no film is right for it. That puts captions on different scales, which hurts only
 #   the direction from film to sentence.
-# - Stills need time: whoever stops early finds that they do harm.
+# - Stills need time: to those who stop early, they seem to do harm.
 #
 # ## Exercises
 #

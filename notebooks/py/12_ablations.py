@@ -2,8 +2,7 @@
 # # What does each part buy?
 #
 # **You will learn** to write an experiment down as a table of rows; to tell a difference from luck, query by query;
-# what happens to luck when there are many rows; and to read one figure that says what each part of the model is worth
-# here.
+# what luck does when there are many rows; and to read one figure that says what each part of the model is worth here.
 #
 # **You need** [lesson 04](04_mixture_weights.ipynb) for the parts of the model and
 # [lesson 07](07_retrieval_metrics.ipynb) for intervals. Lessons 02, 03 and 06 built the parts that we now take away.
@@ -49,9 +48,9 @@ draw("here_12", "You are here: every part of the model, each taken out in turn."
 # %% [markdown]
 # ## Write a row as a dict
 #
-# An [ablation](glossary.md#ablation) takes a part of a model away, trains the rest again, and looks at what is lost.
-# The table of a paper is made of such rows: all parts, without the gate, without the weights, and so on. The crosses in
-# the next figure are the rows of this lesson.
+# An [ablation](glossary.md#ablation) takes a part of a model away, trains the rest again, and looks at what is lost. A
+# paper's table has a row for each: all parts, without the gate, without the weights, and so on. The crosses in the next
+# figure are the rows of this lesson.
 
 # %% tags=["remove-input"]
 draw(
@@ -72,8 +71,8 @@ rows = {
 # %% [markdown]
 # What has to happen to a row? Train it, with several [seeds](glossary.md#seed); rank the same clips each time; keep all
 # ranks. Here it is by hand, on a small scale: two rows, two seeds, 100 films, two epochs. `fit_clips` trains a model in
-# one line, and `compute_ranks` gives the rank of each caption's film, the rank of each film's best caption, and whose
-# caption each is.
+# one line, and `compute_ranks` gives the rank of each caption's film, the rank of each film's best caption, and the
+# film that each caption belongs to.
 
 # %%
 from mee.evaluate import compute_ranks
@@ -91,13 +90,13 @@ for label in ("all parts", "no gate"):
     print(label, tuple(by_hand[label].shape), "(seeds, captions)")
 
 # %% [markdown]
-# That is all that `mee.compare.compare` does, in both directions. A folded cell below checks that its ranks are ours.
+# That is all that `mee.compare.compare` does, in both directions. A folded cell below checks that its ranks equal ours.
 #
 # ## Add rows that need another network
 #
-# Not every row is an option. The opposite of a *mixture* of experts is to put the features of all experts side by side
-# in one long vector, and to compare once: **concatenation**. Take two experts with vectors of two numbers. The second
-# film is silent, so it has zeros there.
+# Not every row is the setting of an option. The opposite of a *mixture* of experts is to put the features of all
+# experts side by side in one long vector, and to compare once: **concatenation**. Take two experts with vectors of two
+# numbers. The second film is silent, so it has zeros there.
 #
 # > **Predict.** Sentence and film agree perfectly by appearance. What is the cosine of the sentence with the silent
 # > film?
@@ -110,13 +109,13 @@ print(f"with sound {sentence @ with_sound:.2f}, silent {sentence @ silent:.2f}")
 
 # %% [markdown]
 # The film pays for its silence with a cosine of 0.71, as with zeros in [lesson 05](05_missing_faces.ipynb). And *how
-# much* each expert counts is a matter of lengths, the same for all sentences: the model cannot trust sound more when a
-# sentence speaks of a bell.
+# much* a clip's expert counts is a matter of lengths, the same for all sentences: the model cannot trust sound more
+# when a sentence speaks of a bell.
 #
 # Three more rows need a network of their own: a **plain mean** of the words' vectors instead of
 # [NetVLAD](glossary.md#netvlad), a mean of the audio rows, and **one set of weights for all sentences**, which is
-# learnt without seeing the sentence. They stand in the folder `experiments`. The last one takes the description of a
-# network and gives a network:
+# learnt without seeing the sentence. Their code is in the folder `experiments`. The last one takes the description of a
+# network and returns a network:
 
 # %%
 sys.path.append("../experiments")
@@ -145,7 +144,8 @@ for label, network in networks.items():
         print(f"{label:<16}" + "  ".join(f"≈ {weight:.3f}" for weight in one))
 
 # %% [markdown]
-# With one set for all they are equal, and no longer 1/4: not seeing the sentence is not the same as being uniform.
+# With one set for all, both sentences have equal weights, but no longer 1/4 each: not seeing the sentence is not the
+# same as being uniform.
 
 # %% tags=["hide-cell", "check"]
 two_rows = {label: rows[label] for label in by_hand}
@@ -157,8 +157,8 @@ assert torch.equal(same[0], same[1]) and (same[0] - 0.25).abs().max() > 2e-3
 assert (own[0] - own[1]).abs().max() > 2e-3
 
 # %% [markdown]
-# Look at sizes, too, before you believe a row. Taking a part away often takes numbers away, and then it is open which
-# of the two was missed: the part, or its size.
+# Look at sizes, too, before you believe a row. Taking a part away often takes parameters with it, and then it is
+# unclear what was missed: the part itself, or its size.
 
 # %%
 for label in ("all parts", "no gate", "concatenation", "mean of words"):
@@ -173,9 +173,9 @@ for label in ("all parts", "no gate", "concatenation", "mean of words"):
 # ## Test in pairs, by hand
 #
 # Two methods, A and B, get the same 24 [queries](glossary.md#query). Here are the [ranks](glossary.md#rank) that they
-# gave; a query is *found* if its rank is at most 10. Is A better? First as if the queries had been different ones for
-# each: each share $p$ is known to $\pm 1.96\sqrt{p(1-p)/24}$, and their difference to the root of the sum of the
-# squares.
+# gave; a query is *found* if its rank is at most 10. Is A better? First, as if each method had had queries of its own:
+# each share $p$ is known to within $\pm 1.96\sqrt{p(1-p)/24}$, and their difference to within the root of the sum of
+# the squares.
 
 # %%
 a = [1, 3, 2, 8, 40, 5, 90, 120, 7, 60, 2, 300]
@@ -215,9 +215,9 @@ p_value = (coins.sum(1).abs() >= 6).double().mean()
 print(f"p = {p_value:.3f}")
 
 # %% [markdown]
-# Two of 64: coins alone do that in 3 % of cases, so **p = 0.03**. The usual bar is 5 %, and the paired test says what
-# the unpaired interval could not. It is called a *sign test*, and for found-or-not also McNemar's test ([McNemar,
-# 1947](references.md#mcnemar1947)). It used only six of the 24 queries.
+# Two of 64: coins alone do that in 3 % of cases, so **p = 0.03**. The usual threshold is 5 %, so the paired test can
+# say what the unpaired interval could not. It is called a *sign test*, and for found-or-not also McNemar's test
+# ([McNemar, 1947](references.md#mcnemar1947)). It used only six of the 24 queries.
 #
 # `difference` makes the same [paired comparison](glossary.md#paired-comparison) in another way, by drawing queries
 # again and again ([lesson 07](07_retrieval_metrics.ipynb)). It takes two `Result`s, which hold ranks. Its interval does
@@ -238,7 +238,7 @@ draw(
 # %% [markdown]
 # ## Make a small table
 #
-# Now five rows are trained on 1,000 films, for six epochs, with three seeds, and ranked on validation. A sixth row is
+# Now we train five rows on 1,000 films, for six epochs, with three seeds, and rank the validation films. A sixth row is
 # one that most papers leave out: **the full model again, with three other seeds**. It shows what a table says when
 # nothing has been changed.
 #
@@ -264,9 +264,9 @@ for label, result in live.items():
     print(f"{label:<29}≈ {value:.1f}   {gain}")
 
 # %% [markdown]
-# Concatenation and the mean of words lose around ten points, far more than other seeds do. The differences of the gate
-# and the weights are of the size that other seeds make. Small models, trained for seconds, cannot tell what those two
-# parts are worth.
+# Concatenation and the mean of words lose around ten points, far more than a change of seeds does. The differences that
+# the gate and the weights make are of the size that a change of seeds makes. Small models, trained for seconds, cannot
+# tell what those two parts are worth.
 
 # %% tags=["hide-cell", "check"]
 assert against["concatenation"][2] < -3 and against["mean of words"][2] < -3
@@ -276,8 +276,8 @@ for label in (repeated, "uniform weights", "no gate"):
 # %% [markdown]
 # ## Read the careful table
 #
-# Those two parts need more clips, more training, and an hour of computing. That was done once, by the command below,
-# with the same `compare` and more rows. All that follows in this section is **read** from its record.
+# Judging those two parts takes more clips, more training, and an hour of computing. That was done once, by the command
+# below, with the same `compare` and more rows. Everything else in this section is **read** from its record.
 
 # %%
 record = json.loads(Path("data/ablations.json").read_text())
@@ -308,9 +308,9 @@ Markdown("\n".join(lines))
 #
 # ## Ask more when there are many rows
 #
-# The record compares 17 rows with the full model, in both directions: 34 intervals. Each misses the truth one time in
-# twenty, by construction. Let us simulate papers in which **nothing** makes a difference: 20 rows, 500 queries each; a
-# tenth of the queries is found by the row alone, another tenth by the full model alone. A thousand such papers.
+# The record compares 17 rows with the full model, in both directions: 34 intervals. By construction, each misses the
+# truth one time in twenty. Let us simulate a thousand papers in which **nothing** makes a difference. Each has 20 rows
+# with 500 queries; a tenth of the queries are found by the row alone, another tenth by the full model alone.
 #
 # > **Predict.** How many *rows* will have an interval that leaves out 0? How many *papers* have at least one such row?
 
@@ -323,9 +323,10 @@ rate = clear.float().mean(), clear.any(1).float().mean()
 print(f"rows: {rate[0]:.0%}; papers with at least one: {rate[1]:.0%}")
 
 # %% [markdown]
-# $1 - 0.95^{20} = 64\,\%$: two papers of three have something to report, and nothing differs. The plainest remedy is to
-# ask of each of $m$ comparisons not 5 % but $5/m$ % (*Bonferroni's* correction, [Dunn, 1961](references.md#dunn1961)).
-# The intervals get wider, and in 95 of 100 papers all of them are right together.
+# $1 - 0.95^{20} = 64\,\%$: two papers in three have something to report, although nothing differs. The simplest remedy
+# is to allow each of $m$ comparisons an error of $5/m$ % instead of 5 % (*Bonferroni's* correction, [Dunn,
+# 1961](references.md#dunn1961)). The intervals get wider, and in at least 95 of 100 papers all of them are right at
+# once.
 
 # %%
 normal = torch.distributions.Normal(0, 1)
@@ -347,9 +348,9 @@ draw(
 )
 
 # %% [markdown]
-# In `mee.compare` the wider interval is `difference(..., level=1 - 0.05 / m)`, and the record has both. Here are those
-# of its comparisons that leave out 0 at 95 %, and no longer when all are to hold together; then the row in which
-# nothing was changed.
+# In `mee.compare` the wider interval is `difference(..., level=1 - 0.05 / m)`, and the record has both. First come the
+# comparisons that leave out 0 at 95 %, but no longer when all are to hold together; then the row in which nothing was
+# changed.
 
 # %%
 doubtful = []
@@ -367,14 +368,14 @@ for way in ("t2v", "v2t"):
 
 # %% [markdown]
 # Losing the wider interval does not make a finding wrong. If several rows point in one direction, or if the same was
-# found on other clips, it can be likely; but this table alone cannot carry the claim. The last lines are what other
-# random numbers do, and a table without that row would not say so. Three seeds are few, and an interval's ends are no
-# walls.
+# found on other clips, it can still be likely; but this table alone cannot support the claim. The last lines show what
+# other random numbers do, which a table without that row would not tell. Three seeds are few, and the ends of an
+# interval are not walls.
 #
 # ## See all rows in one figure
 #
-# A [forest plot](glossary.md#forest-plot) shows for each row its difference to the full model, the 95 % interval
-# (thick) and the strict one (thin). A filled circle is clear of 0 even strictly.
+# A [forest plot](glossary.md#forest-plot) shows for each row its difference from the full model, the 95 % interval
+# (thick) and the strict one (thin). A filled circle means that even the strict interval is clear of 0.
 #
 # > **Predict.** Cover the labels of the figure. Which row lies furthest to the right of 0?
 
@@ -438,14 +439,14 @@ show(figure, alone + "; ".join(said) + ".", claim)
 # %% [markdown]
 # ## Say what the figure allows
 #
-# What may be said, for TinyClips and these settings?
+# What can we say, for TinyClips and these settings?
 #
 # - **No expert is enough** alone, and appearance, audio and motion are missed when they are left out. **The face** is
 #   missed least: appearance sees beards and glasses too ([lesson 04](04_mixture_weights.ipynb)). An expert may be good
 #   and still be dispensable.
 # - **The mixture** beats one long vector.
 # - **The words** need NetVLAD badly; **the audio rows** do as well with a mean. We look at the reason below.
-# - [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) gains most, and is no part of
+# - [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) gains most, and is not part of
 #   the paper. Most of what came after 2018 trains with this loss ([lesson 17](17_from_mee_to_today.ipynb)).
 
 # %% tags=["hide-cell", "check"]
@@ -478,8 +479,9 @@ for label in groups["mixture"][1:]:
     assert points(label, "v2t", "R@1") > 1 and clear_of_0(label) == -1
 
 # %% [markdown]
-# And the weights? From sentence to film they help: both rows without them lie clear of 0, even strictly. Now look at
-# the *other* direction, where each film ranks sentences, and at R@1, the share of films whose own caption comes first:
+# And the weights? From sentence to film they help: both rows without them lie below 0, even with the strict interval.
+# Now look at the *other* direction, where each film ranks sentences, and at R@1, the share of films whose own caption
+# comes first:
 
 # %%
 for label in ("uniform weights", "one set of weights for all sentences"):
@@ -487,24 +489,24 @@ for label in ("uniform weights", "one set of weights for all sentences"):
         print(f"{label}, {way} R@1: {in_words(differences[label][way]['R@1'])}")
 
 # %% [markdown]
-# There it is *better* to have no weights of one's own. [Lesson 04](04_mixture_weights.ipynb) found the reason: a clip
-# has no weights, and each sentence that it ranks brings its own, and so its own scale. The last row supports that: with
-# **one set of weights for all**, *learnt* like the others, the points are gained as well. So it is not learning that
-# costs them; it is that sentences differ. The [calibrated score](glossary.md#calibrated-score) of [lesson
-# 05](05_missing_faces.ipynb) puts sentences on a common scale.
+# There, sentences do *better* without weights of their own. [Lesson 04](04_mixture_weights.ipynb) found the reason: a
+# clip has no weights, and each sentence that it ranks brings its own, and so its own scale. The last row supports that:
+# with **one set of weights for all**, *learnt* like the others, the points are gained as well. So it is not the
+# learning of weights that costs points, but that weights differ between sentences. The [calibrated
+# score](glossary.md#calibrated-score) of [lesson 05](05_missing_faces.ipynb) puts sentences on a common scale.
 #
 # An ablation cannot say that a part is worth so many points, full stop. The part is worth them *beside the other
 # parts*, with these settings, on these clips. All rows rise with more training, and [lesson
-# 11](11_images_and_videos.ipynb) showed that an answer may turn round on the way. And the settings were chosen for the
-# full model, not for its rivals, which is a small injustice to all of them.
+# 11](11_images_and_videos.ipynb) showed that an answer may reverse on the way. And the settings were chosen for the
+# full model, which puts all its rivals at a small disadvantage.
 
 # %% [markdown]
 # ## Add a row of your own
 #
 # Why does the mean of words lose so much? There are three suspects: a mean is too poor; its 50 numbers are too few
 # beside NetVLAD's 400; or a layer that learns is missing. Two rows can tell. **NetVLAD with one centre** gives 50
-# numbers, too, and learns. A **wide mean** is the mean, then a layer that learns, to 400 numbers. The first row is an
-# option; the second is a small class and a function.
+# numbers, too, and learns. A **wide mean** is the mean, followed by a learnt layer to 400 numbers. The first row is an
+# option; the second takes a small class and a function.
 
 
 # %%
@@ -538,15 +540,15 @@ for label in ("mean of words", *own):
         print(f"{label:<14}{way}  {in_words(gain)}")
 
 # %% [markdown]
-# Neither is good: learning with one centre does not do it, and width alone does not either. What is left is what
-# NetVLAD is about: *several* [centres](glossary.md#centre), so that words go to different places of the vector before
-# they are added up. The audio rows of a film all come from one sound, so there is less to keep apart in them.
+# Neither is good: a learnt layer with one centre is not enough, and width alone is not either. What remains is the idea
+# of NetVLAD: *several* [centres](glossary.md#centre), so that words go to different places in the vector before they
+# are added up. The audio rows of a film all come from one sound, so there is less to keep apart in them.
 
 # %% [markdown]
 # ## The trap: a switch that cannot be switched off
 #
-# Tables like ours are often made from the shell, a command per row: `--gating False`. The code that was published with
-# the paper has its switches as `type=bool`. This is what Python makes of the *word* False:
+# Tables like ours are often made from the shell, one command per row: `--gating False`. The code published with the
+# paper declares its switches with `type=bool`. This is what Python makes of the *word* False:
 
 # %%
 import argparse
@@ -604,10 +606,10 @@ assert not gates
 # - A row is a dict: what differs from the full model. One runner trains all rows with the same seeds and ranks the same
 #   clips, so that differences are paired. A row with nothing changed belongs in every table.
 # - A paired test looks only at the queries on which two methods disagree. Coins say how often luck alone does as much.
-# - Twenty rows in which nothing differs give two papers of three something to report. Ask more of each row when there
+# - Twenty rows in which nothing differs give two papers in three something to report. Ask more of each row when there
 #   are many.
-# - On TinyClips the experts, their mixture and NetVLAD over words are worth much, the face and NetVLAD over sound
-#   little; InfoNCE, which is not in the paper, gains most.
+# - On TinyClips, appearance, audio, motion, the mixture and NetVLAD over words are worth much, the face and NetVLAD
+#   over sound little; InfoNCE, which is not in the paper, gains most.
 # - A part is worth what it is worth beside the others. And a difference of exactly 0 is a bug.
 #
 # ## Exercises
