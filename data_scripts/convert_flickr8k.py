@@ -1,4 +1,4 @@
-"""Flickr8k's 8,091 captioned photographs as a clip file, to train with beside videos, as the paper does with COCO.
+"""Flickr8k's 8,091 captioned photographs as a clip file, to train on beside videos, as the paper does with COCO.
 
     python data_scripts/download.py flickr8k
     python data_scripts/convert_flickr8k.py data/flickr8k -o flickr8k.h5

@@ -292,7 +292,7 @@ def test_remove_all_or_nothing():
 BAD = {
     "an id twice": (lambda i, v, m: (["a", "a"], v, m), "twice"),
     "a known id": (lambda i, v, m: (["new", "old"], v, m), "'old' is in the index already"),
-    "an id that is no text": (lambda i, v, m: ([1, "b"], v, m), "a str .* 1 is not"),
+    "an id that is no text": (lambda i, v, m: ([1, "b"], v, m), "a str, .* 1 is not"),
     "too few ids": (lambda i, v, m: (["b"], v, m), "need a mask"),
     "a narrow mask": (lambda i, v, m: (i, v, m[:, :2]), "need a mask"),
     "an expert left out": (lambda i, v, m: (i, {"face": v["face"]}, m), "experts of this index"),
@@ -347,12 +347,12 @@ def test_queries_that_make_no_sense():
     with pytest.raises(ValueError, match="no model"):
         index.search("a dog")
     bad = [
-        (texts, weights[:, :2], "weights are"),
+        (texts, weights[:, :2], "weights must be"),
         (texts, weights * torch.nan, "finite"),
         (texts, weights / 0, "finite"),
         (texts, -weights, "not negative"),
         ({**texts, "face": texts["face"] * torch.nan}, weights, "'face' has NaN"),
-        ({**texts, "face": texts["face"][:, :3]}, weights, "'face' is"),
+        ({**texts, "face": texts["face"][:, :3]}, weights, "'face' must be"),
         ({"face": texts["face"]}, weights, "experts of this index"),
     ]
     for t, w, message in bad:
