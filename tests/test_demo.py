@@ -580,7 +580,7 @@ def test_leaving_experts_out_changes_the_ranking(page, search):
     expect(page.locator(".clip .score").first).to_contain_text("with all experts")
     expect(page.locator(".clip").first.get_by_text("left out")).to_have_count(2)
     page.get_by_role("checkbox", name="audio").uncheck()
-    page.get_by_text("Leave at least one expert").wait_for()
+    page.get_by_text("Keep at least one expert").wait_for()
     expect(page.locator(".clip h3")).to_have_count(0)
     for name in ("appearance", "motion", "audio"):
         page.get_by_role("checkbox", name=name).check()
