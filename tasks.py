@@ -211,7 +211,7 @@ def demo():
 
 @task(TESTS)
 def tinyclips():
-    """make the book's films and their clip files anew: render, extract, pack (half an hour)"""
+    """make the book's films and their clip files again: render, extract, pack (half an hour)"""
     make, films, data = "data_scripts/make_tinyclips.py", "build/tinyclips", "notebooks/data"
     python(make, "films", films)
     for table, out, title in (("captions", "films", "TinyClips"), ("stills", "stills", "TinyClips, stills")):
