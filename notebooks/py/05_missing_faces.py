@@ -550,9 +550,9 @@ assert 25 < by_z[0] < 50
 # there is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
 #
 # These are small models. Below are the full ones of the first figure, five seeds each, on real clips too: MeMAD's
-# excerpts of television programmes, and half of MSR-VTT. Two more treatments are among them: *concatenation* lays all features side by side in one vector, with zeros in the gaps, and
-# *dropout in training* (*expert dropout* in the figure) deletes experts at random while the model learns. Take
-# experts away and compare.
+# excerpts of television programmes, and half of MSR-VTT. Two more treatments are among them: *concatenation* lays all
+# features side by side in one vector, with zeros in the gaps, and *dropout in training* (*expert dropout* in the
+# figure) deletes experts at random while the model learns. Take experts away and compare.
 
 # %% tags=["hide-input"]
 import json
