@@ -5,7 +5,7 @@ task sets it up the first time and after a change of pyproject.toml or constrain
 or given as `python tasks.py test NAME=value`:
 
     VENV         where the environment goes                                                          (.venv)
-    TORCH_INDEX  a package index to take torch from, such as PyTorch's own index of CPU builds       (pip's setting)
+    TORCH_INDEX  where torch comes from: cpu for PyTorch's own CPU builds, or a package index        (pip's setting)
     CONSTRAINTS  versions to install; an empty one takes the newest                                  (constraints.txt)
     WORKERS      how many tests run side by side                  (one more than cores, as tests often wait)
     EXPERIMENTS  which of experiments/msrvtt.py `msrvtt` runs                                        (all)
@@ -81,10 +81,14 @@ def module(name, *arguments):
     python("-m", name, *arguments)
 
 
-def pip(*arguments):
-    # an empty CONSTRAINTS counts: it asks for the newest packages
+def versions():
+    """The option, pip's and uv's, that fixes versions. An empty CONSTRAINTS counts: it asks for the newest."""
     constraints = os.environ.get("CONSTRAINTS", "constraints.txt")
-    module("pip", "install", "--quiet", *(["--constraint", constraints] if constraints else []), *arguments)
+    return ("-c", constraints) if constraints else ()
+
+
+def pip(*arguments):
+    module("pip", "install", "--quiet", *versions(), *arguments)
 
 
 def prepare(extras):
@@ -112,8 +116,13 @@ def prepare(extras):
     wanted = ",".join(sorted(wanted | installed))
     print(f"Installing into {environment().name} for {wanted}.")
     print("The first time this takes some minutes, most of them PyTorch's.", flush=True)
-    if setting("TORCH_INDEX"):  # torch first; without an index of its own, pip finds it with the rest
-        pip("--index-url", setting("TORCH_INDEX"), "torch")
+    index = setting("TORCH_INDEX")  # torch comes first; without an index of its own, pip finds it with the rest
+    if index == "cpu":  # uv knows where PyTorch keeps these
+        pip("uv")
+        cpu = ("--python", interpreter(), "--torch-backend", "cpu")
+        module("uv", "pip", "install", "--quiet", *cpu, *versions(), "torch")
+    elif index:
+        pip("--index-url", index, "torch")
     pip("--editable", f".[{wanted}]")
     ready.write_text(f"{state}\n{wanted}\n", encoding="utf-8")
 

@@ -131,12 +131,18 @@ for extras in ("book", "book", "demo", "book,demo"):
 open("constraints.txt", "a").write("# more")
 print("-- changed")
 tasks.prepare("book")
+import os, shutil
+os.environ |= {"TORCH_INDEX": "cpu", "CONSTRAINTS": ""}
+shutil.rmtree(".venv")
+print("-- cpu, newest")
+tasks.prepare("book")
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    first, again, more, both, changed = (part.splitlines() for part in done.stdout.split("-- ")[1:])
-    assert "-m venv" in first[1] and first[-1].endswith("--constraint constraints.txt --editable .[book]")
+    first, again, more, both, changed, cpu = (part.splitlines() for part in done.stdout.split("-- ")[1:])
+    assert "-m venv" in first[1] and first[-1].endswith("-c constraints.txt --editable .[book]")
     assert len(again) == len(both) == 1
     assert more[-1].endswith(".[book,demo]") and changed[-1].endswith(".[book,demo]") and "-m venv" not in str(changed)
+    assert cpu[-2].endswith("--torch-backend cpu torch") and "constraints" not in str(cpu[1:])
 
 
 def test_python_versions_agree():
