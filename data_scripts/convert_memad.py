@@ -46,7 +46,7 @@ def read_features(checkout):
     """{expert: {clip id: (dim,)}} of all feature files in the checkout; one that several folders hold is taken once."""
     features = {}
     for folder in sorted((checkout / "PicSOM_prediction/picsom").glob("2020*")):
-        labels = re.findall(r"<(.+?)>", (folder / "meta/labels.txt").read_text())
+        labels = re.findall(r"<(.+?)>", (folder / "meta/labels.txt").read_text(encoding="utf-8"))
         for file, expert in FEATURES.items():
             if (folder / "features" / file).exists():
                 features.setdefault(expert, {}).update(read_bin(folder / "features" / file, labels))
@@ -95,7 +95,7 @@ def convert(options):
         )
     silent = drop_silence(features.get("audio", {}))
     folder = options.checkout / "PicSOM_prediction/picsom/2020b/classes"
-    divisions = {clip: name for name in DIVISIONS for clip in (folder / name).read_text().split()}
+    divisions = {clip: name for name in DIVISIONS for clip in (folder / name).read_text(encoding="utf-8").split()}
     usable = [clip for clip in divisions if clip in captions and any(clip in rows for rows in features.values())]
     splits = {clip: DIVISIONS[divisions[clip]] for clip in usable}
     complete = [clip for clip in usable if divisions[clip] == "training"]

@@ -24,10 +24,9 @@ All of this was tested on files of our own in the formats of the release: no mac
 
 import argparse
 import csv
+import io
 import json
-import os
 import re
-import shlex
 import sys
 import zipfile
 from collections import Counter
@@ -41,7 +40,7 @@ from safe_pickle import load
 from tqdm import tqdm
 
 from mee.data import Words, tokenize
-from mee.storage import ClipFileError, ClipWriter, describe, read_clips
+from mee.storage import ClipFileError, ClipWriter, describe, made_by, read_clips
 
 SOURCE = "https://www.rocq.inria.fr/cluster-willow/amiech/ECCV18/data.zip"
 MSRVTT = {
@@ -402,7 +401,7 @@ def lsmdc(options):
 def lsmdc_choices(options):
     folder = find(options.folder, PARTS["choice"][1]["appearance"])
     path, vocabulary = folder / "multiple_choice_gt.txt", Vocabulary(folder / "w2v_LSMDC_qcm.npy")
-    answers = path.read_text().split()
+    answers = path.read_text(encoding="utf-8").split()
     if set(answers) - set("12345"):
         raise ClipFileError(f"{path}: {sorted(set(answers) - set('12345'))[:5]}; an answer must be 1 to 5")
     ids, features, captions = read_part(folder, "choice", vocabulary, 5, {path.name: len(answers)})
@@ -448,10 +447,10 @@ def run(script, parser, convert, arguments):
     add("--seed", type=int, default=0, help="the seed that draws them")
     add("--dtype", choices=("float16", "float32"), default="float16")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as in mee.cli
+        sys.stdout.reconfigure(errors="backslashreplace")
     options.output = options.output or Path(f"{options.name.replace('-', '_')}.h5")
-    # the file does not reveal the names of this machine's folders
-    words = (Path(word).name if os.sep in word else word for word in arguments or sys.argv[1:])
-    options.made_by = shlex.join([f"{script}.py", *words])
+    options.made_by = made_by(f"{script}.py", arguments or sys.argv[1:])
     try:
         convert(options)
     except (ValueError, OSError, ImportError) as error:

@@ -279,7 +279,8 @@ def fetch(url, part, remote, most, checked):
             raise ServerError(f"{url} answers with the unexpected status {response.status_code}")
         bar = progress(desc=part.stem, total=remote.size, initial=have)
         with response, bar, open(part, "ab" if have else "wb") as out:
-            note.write_text(json.dumps([url, *remote[1:]]))  # once the file is empty, in case it is another one by now
+            # once the file is empty, in case it is another one by now
+            note.write_text(json.dumps([url, *remote[1:]]), encoding="utf-8")
             for block in response.raw.stream(CHUNK, decode_content=False):
                 have, traffic = have + len(block), traffic + len(block)
                 if have > most:
@@ -289,7 +290,7 @@ def fetch(url, part, remote, most, checked):
                 out.write(block)
                 bar.update(len(block))
 
-    if part.exists() and not (note.exists() and note.read_text() == json.dumps([url, *remote[1:]])):
+    if part.exists() and not (note.exists() and note.read_text(encoding="utf-8") == json.dumps([url, *remote[1:]])):
         print(f"{part} belongs to another file, or to an earlier version of this one: restarting")
         part.unlink()
     retry(attempt, size)
@@ -443,10 +444,13 @@ def get_repositories(source, place, folder, options):
 
 def get_clone(repository, part, most, options):
     """Fetch the paths of ``repository`` into a folder of its name in ``part``; files that it already has are kept."""
-    import resource  # Windows lacks it
-
     url, clone = repository.address(options.mirror), part / repository.name
-    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
+    if os.name == "posix":
+        import resource
+
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
+    else:  # Windows limits no file's size: git's pack could grow beyond --limit, which is seen when it is complete
+        limit = None
     # a link in a repository could point anywhere; git must not tell the server which commits it has, since it has them
     # without their files (noop); and git gives up on a server that stays silent too long
     command = ["git", "-c", "core.symlinks=false", "-c", "gc.auto=0", "-c", "fetch.negotiationAlgorithm=noop"]
@@ -550,7 +554,7 @@ def verify_and_unpack(source, path, archive, folder):
     record = archive.with_name(archive.name + ".sha256")
     algorithm, expected, by = ("sha1", source.sha1, "its authors") if source.sha1 else ("sha256", None, record)
     if not source.sha1 and record.exists():
-        expected = record.read_text()[:64]
+        expected = record.read_text(encoding="utf-8")[:64]
     print(f"checking {path}")
     try:
         with open(path, "rb") as file:
@@ -560,7 +564,7 @@ def verify_and_unpack(source, path, archive, folder):
         with new_folder(folder) as new:
             unpack(path, new)
             if not expected:
-                record.write_text(f"{digest}  {archive.name}\n")
+                record.write_text(f"{digest}  {archive.name}\n", encoding="utf-8")
             os.replace(path, archive)
     except CorruptArchive as error:
         left, then = archive, "move it away, and the same command fetches a new one"

@@ -238,7 +238,7 @@ def main():
     show(found)
     if options.json:
         origin = {"torch": torch.__version__, "processor": processor(), "commit": git("rev-parse", "--short", "HEAD")}
-        kept = json.loads(options.json.read_text()) if options.json.exists() else {}
+        kept = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
         found = rounded(found)
         if (before := kept.get(options.name)) and before["settings"] == found["settings"]:
             found["rows"] = before["rows"] | found["rows"]

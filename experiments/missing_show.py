@@ -135,7 +135,7 @@ def main():
     parser.add_argument("records", nargs="+", type=Path, help="what missing_experts.py wrote")
     parser.add_argument("-o", "--out", type=Path, default=FIGURE, help=f"the figure (default: {FIGURE.name})")
     options = parser.parse_args()
-    records = [json.loads(path.read_text()) for path in options.records]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in options.records]
     print("\n\n".join(tables(records)))
     figure(records, options.out)
 

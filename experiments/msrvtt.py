@@ -317,7 +317,7 @@ def main():
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     if options.file.endswith(".json"):
-        return show(json.loads(Path(options.file).read_text()))
+        return show(json.loads(Path(options.file).read_text(encoding="utf-8")))
     unknown = set(options.experiments) - set(EXPERIMENTS)
     if unknown:
         parser.error(f"no experiment {sorted(unknown)}; there are {known}")
@@ -335,7 +335,7 @@ def main():
     found = record(options, chosen)
     show({found["list"]: found})
     if options.json:
-        kept = json.loads(options.json.read_text()) if options.json.exists() else {}
+        kept = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
         origin = {"torch": torch.__version__, "processor": processor(), "commit": git("rev-parse", "--short", "HEAD")}
         others = kept.get(found["list"], {}).get("experiments", {})
         found["experiments"] = others | found["experiments"]

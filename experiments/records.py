@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def cpu_info(key: str) -> str:
     """The first value of ``key`` in /proc/cpuinfo; empty where there is none (not Linux, or a silent kernel)."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
@@ -43,4 +43,4 @@ def as_json(content: Any) -> str:
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` to ``path``, whole or not at all."""
     with atomic(path) as temporary:
-        temporary.write_text(as_json(content))
+        temporary.write_text(as_json(content), encoding="utf-8")

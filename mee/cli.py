@@ -6,6 +6,7 @@ The flags of ``mee train`` are the fields of :class:`mee.config.TrainConfig`.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import sys
@@ -30,6 +31,8 @@ METRICS = "metrics.json"  # what `mee train --out DIR` adds to the checkpoint's 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line; an error that the user can fix ends it with one line and exit status 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a title or a name may have letters that this console lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as on Ctrl-C, nothing is left half written
     options = parse(arguments)
     try:

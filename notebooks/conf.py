@@ -53,7 +53,9 @@ mathjax_path = _mathjax.name
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "alpha"
 bibtex_reference_style = "author_year"
-BIBLIOGRAPHY = set(re.findall(r"^@\w+\{(\w+),", (Path(__file__).parent / "references.bib").read_text(), re.M))
+BIBLIOGRAPHY = set(
+    re.findall(r"^@\w+\{(\w+),", (Path(__file__).parent / "references.bib").read_text(encoding="utf-8"), re.M)
+)
 
 html_theme = "sphinx_book_theme"
 html_title = project

@@ -468,6 +468,8 @@ main(["demo", *sys.argv[2:]])
 @pytest.fixture(scope="module")
 def address(planted):
     """Where ``mee demo`` serves the planted world; at the end: no error, and no connection to elsewhere."""
+    if sys.platform == "win32":
+        pytest.skip("Windows sends no Ctrl-C to a single process, and the page is to end by one")
     videos, log, errors = planted / "videos", planted / "connections", planted / "errors"
     videos.mkdir()
     for i in range(128, 256, 2):  # every other clip has a video

@@ -1,14 +1,14 @@
 """The command line of ``python data_scripts/extract``."""
 
 import argparse
+import io
 import os
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
 
 from mee.data import SPLITS
-from mee.storage import words_for
+from mee.storage import made_by, words_for
 
 from .captions import assign_splits, read_captions
 from .decode import ALL_EXPERTS, EXPERTS, ClipError
@@ -62,6 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 if all went well, 1 if some files were left out, 2 if nothing was written, 130 if interrupted."""
     parser = _parser()
     args = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as in mee.cli
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if args.inspect:
             out = args.output or f"{Path(args.inspect).stem}_experts.png"
@@ -95,10 +97,8 @@ def _extract_all(args: argparse.Namespace, arguments: list[str]) -> int:
         remarks.append(f"{len(unknown)} words of the captions have no vector and are ignored: {some}")
     for remark in remarks:
         report(f"note: {remark}")
-    # the file does not reveal the names of this machine's folders
-    made_by = shlex.join(["extract", *(Path(word).name if os.sep in word else word for word in arguments)])
     notes = {name: getattr(args, name) for name in ("title", "source", "licence")}
-    return make_and_report(args.output, entries, options, args, words, made_by=made_by, **notes)
+    return make_and_report(args.output, entries, options, args, words, made_by=made_by("extract", arguments), **notes)
 
 
 def make_and_report(out, entries, options: Options, args: argparse.Namespace, words, **attributes) -> int:

@@ -110,7 +110,7 @@ class World:
 
 def resident():
     """Bytes of this process that are in memory at the moment."""
-    with open("/proc/self/statm") as file:
+    with open("/proc/self/statm", encoding="utf-8") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 

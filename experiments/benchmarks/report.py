@@ -304,7 +304,9 @@ def of_gpu(data):
 def _save(figure, name):
     figure.savefig(BOOK / "_static" / name, metadata={"Date": None, "Creator": None})
     path = BOOK / "_static" / name
-    path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+    path.write_text(
+        "\n".join(line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()) + "\n", encoding="utf-8"
+    )
 
 
 def _or_missing(make, data):
@@ -317,9 +319,9 @@ def _or_missing(make, data):
 
 
 def main(path=BOOK / "data" / "benchmarks.json"):
-    data = json.loads(Path(path).read_text())
+    data = json.loads(Path(path).read_text(encoding="utf-8"))
     if GPU.exists():
-        data["gpu"] = json.loads(GPU.read_text())
+        data["gpu"] = json.loads(GPU.read_text(encoding="utf-8"))
     tables = {
         "step": of_step,
         "saved": of_saved,
@@ -335,7 +337,7 @@ def main(path=BOOK / "data" / "benchmarks.json"):
         "machine": of_machine,
         "gpu": of_gpu,
     }
-    page = PAGE.read_text()
+    page = PAGE.read_text(encoding="utf-8")
     for name, make in tables.items():
         found = re.subn(
             rf"(<!-- table {name} -->\n).*?(<!-- end -->)",
@@ -346,7 +348,7 @@ def main(path=BOOK / "data" / "benchmarks.json"):
         if found[1] != 1:
             sys.exit(f"{PAGE}: {found[1]} places for the table {name!r}")
         page = found[0]
-    PAGE.write_text(page)
+    PAGE.write_text(page, encoding="utf-8")
     if {"batch", "experts", "words", "clips", "saved"} <= set(data):
         figures(data)
 

@@ -102,7 +102,7 @@ def summary(seconds, against="plain"):
 
 
 def _status(key):
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
 
 
@@ -112,7 +112,7 @@ def peak(run):
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)  # give the system back what was kept
-    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
     before = _status("VmRSS")
     result = run()
     return result, _status("VmHWM") - before
@@ -650,7 +650,7 @@ def main(arguments=None):
         found = PARTS[o.parts[0]](o)
         print("\n" + json.dumps({**machine(o), "found": found}))
         return
-    results = json.loads(o.json.read_text()) if o.json and o.json.exists() else {}
+    results = json.loads(o.json.read_text(encoding="utf-8")) if o.json and o.json.exists() else {}
     usual = [name for name in PARTS if name != "make" or o.full]
     parts = o.parts or usual
     for name in parts:

@@ -136,7 +136,12 @@ def main(arguments=None):
     options = p.parse_args(arguments)
     if options.page:
         with atomic(PAGE) as new:
-            new.write_text(into_page(PAGE.read_text(), json.loads((options.out or NUMBERS).read_text())))
+            new.write_text(
+                into_page(
+                    PAGE.read_text(encoding="utf-8"), json.loads((options.out or NUMBERS).read_text(encoding="utf-8"))
+                ),
+                encoding="utf-8",
+            )
         return 0
     if not 0 < options.share <= 1:
         p.error("--share must be above 0 and at most 1")
@@ -149,7 +154,7 @@ def main(arguments=None):
     numbers = {"machine": machine(), "share": options.share, "rows": run(names, options.share)}
     if options.out is not None:
         if options.rows and options.out.exists():  # these rows again, the others as they were
-            both = json.loads(options.out.read_text())["rows"] | numbers["rows"]
+            both = json.loads(options.out.read_text(encoding="utf-8"))["rows"] | numbers["rows"]
             numbers["rows"] = {name: both[name] for name in ROWS if name in both}
         write_json(options.out, numbers)
     return int(any(entry["lost"] for entry in numbers["rows"].values()))

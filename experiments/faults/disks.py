@@ -55,7 +55,7 @@ FULL = ("No space left", "File too large")
 
 def refusal(code, log, path, words):
     """None if a process ended as it should where it cannot write: one line that names the file and the reason."""
-    said = log.read_text()
+    said = log.read_text(encoding="utf-8")
     log.unlink()
     if code != 1 or "Traceback" in said or not any(word in said for word in words) or str(path) not in said:
         return f"lost: ended with {code} and said {said[-400:]!r}"

@@ -34,7 +34,7 @@ def state_of(out):
 def learnt(out):
     """What a finished run has learnt: every number of both its checkpoints, except the seconds it took."""
     (model, words), state = load_model(out / MODEL), state_of(out)
-    report = json.loads((out / cli.METRICS).read_text())
+    report = json.loads((out / cli.METRICS).read_text(encoding="utf-8"))
     for line in (*state["history"], *report["history"]):
         del line["seconds"]
     history = repr(state["history"]), repr(report["history"]), repr([report["best"], report["test"], report["val"]])
@@ -50,7 +50,7 @@ def whole_files(out):
         if (out / STATE).exists():
             state_of(out)
         if (out / cli.METRICS).exists():
-            json.loads((out / cli.METRICS).read_text())
+            json.loads((out / cli.METRICS).read_text(encoding="utf-8"))
     except Exception as error:
         return f"lost: {type(error).__name__}: {error}"
     return None
@@ -95,7 +95,7 @@ def uninterrupted(folder):
     file = world(folder / "world.h5")
     began = time.perf_counter()
     if stopped(file, folder / "whole", None, None, folder / "log") != 0:
-        raise RuntimeError((folder / "log").read_text())
+        raise RuntimeError((folder / "log").read_text(encoding="utf-8"))
     stopped.seconds = time.perf_counter() - began
     return file, learnt(folder / "whole")
 
@@ -118,7 +118,7 @@ def kill(folder, share):
             if verdicts[-1] != "right":
                 break
         elif code != 0:
-            verdicts.append(f"lost: ended with {code}: {log.read_text()[-300:]}")
+            verdicts.append(f"lost: ended with {code}: {log.read_text(encoding='utf-8')[-300:]}")
             break
         else:
             if learnt(out) != want:
@@ -171,7 +171,7 @@ def stop(folder, share):
     for i in range(some(40, share)):
         out, log, sign = folder / f"stop{i}", folder / f"log{i}", (signal.SIGINT, signal.SIGTERM)[i % 2]
         code = stopped(file, out, r.random(), sign, log, at_a_save=i % 8 > 3)
-        said, state = log.read_text() if log.exists() else "", (out / STATE).exists()
+        said, state = log.read_text(encoding="utf-8") if log.exists() else "", (out / STATE).exists()
         if not out.exists():  # it had not begun
             early += 1
             verdicts.append("right")

@@ -4,7 +4,7 @@ from mee.storage.checkpoint import Checkpoint, CheckpointError, load_model, save
 from mee.storage.files import atomic, seal, sealed
 from mee.storage.reader import ClipFileError, describe, problems, read_clips
 from mee.storage.word_vectors import words_for
-from mee.storage.writer import ClipWriter
+from mee.storage.writer import ClipWriter, made_by
 
 __all__ = [
     "Checkpoint",
@@ -14,6 +14,7 @@ __all__ = [
     "atomic",
     "describe",
     "load_model",
+    "made_by",
     "problems",
     "read_clips",
     "save_model",

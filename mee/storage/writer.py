@@ -1,6 +1,8 @@
 """Writing a clip file, a clip at a time; :mod:`mee.storage.reader` has the format."""
 
 import json
+import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +17,12 @@ from numpy.typing import ArrayLike
 from mee.data import SPLITS, Words
 from mee.storage.files import atomic, new_hdf5, seal
 from mee.storage.reader import FORMAT, KINDS, VERSION, ClipFileError
+
+
+def made_by(program: str, words: Iterable[str]) -> str:
+    """A command line for a clip file's ``made_by``: without the names of this machine's folders."""
+    separators = {os.sep, os.altsep}  # Windows has two
+    return shlex.join([program, *(Path(word).name if separators & set(word) else word for word in words)])
 
 
 class _Rows:
