@@ -15,7 +15,7 @@ PURE = ("model", "loss", "metrics")
 CORE = (*PURE, "calibration", "config", "data", "resident", "train", "evaluate", "robustness", "compare")
 #: wing -> the wings that it may import, beside the core
 WINGS = {"storage": (), "search": ("storage",), "demo": ("storage", "search"), "distributed": ()}
-HEAVY = {"h5py", "faiss", "qdrant_client", "gradio", "fastapi", "uvicorn"}
+HEAVY = {"h5py", "faiss", "qdrant_client", "qdrant_edge", "gradio", "fastapi", "uvicorn"}
 
 
 def read_modules():
