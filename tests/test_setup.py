@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -175,6 +177,27 @@ def tracked():
             yield name, (ROOT / name).read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
             continue
+
+
+def test_a_wheel_has_the_library_and_what_mee_demo_shows(tmp_path):
+    parts = {"pyproject.toml", "README.md", "MANIFEST.in", *PROJECT["license-files"]}
+    data = {"notebooks/data/tinyclips.h5", "notebooks/data/tinyclips_model.pt"}
+    sources = {name for name, _ in tracked() if name.startswith("mee/")}
+    for name in parts | data | sources:
+        (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+        # 20 MB need not be packed to see that they are taken
+        (tmp_path / "clone" / name).write_bytes(b"" if name in data else (ROOT / name).read_bytes())
+    build = f"from setuptools import build_meta as b; b.build_wheel({str(tmp_path)!r}); b.build_sdist({str(tmp_path)!r})"
+    command = [sys.executable, "-W", "ignore", "-c", build]
+    subprocess.run(command, cwd=tmp_path / "clone", check=True, capture_output=True, text=True)
+    (wheel,), (archive,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert packed == sources | {name.replace("notebooks/", "mee/demo/") for name in data}
+    packed = {name.partition("/")[2] for name in tarfile.open(archive).getnames()}
+    left = {"setup.cfg", "PKG-INFO", "", "mee.egg-info", "notebooks"}
+    packed = {name for name in packed if not name.startswith("mee.egg-info/")} - left
+    folders = {str(Path(name).parent) for name in sources | data}
+    assert packed - folders == parts | data | sources
 
 
 def test_nothing_of_a_machine_or_a_registry_is_in_a_file():

@@ -21,7 +21,9 @@ from mee.search import ClipIndex, Hit, encode_query
 from mee.storage import load_model, read_clips
 
 REPOSITORY = Path(__file__).parents[2]
-SCRIPTS, TINYCLIPS = REPOSITORY / "data_scripts", REPOSITORY / "notebooks" / "data" / "tinyclips.h5"  # in a clone
+SCRIPTS = REPOSITORY / "data_scripts"  # in a clone
+DATA = Path(__file__).with_name("data")  # where a wheel has TinyClips; see pyproject.toml
+TINYCLIPS = (DATA if DATA.exists() else REPOSITORY / "notebooks" / "data") / "tinyclips.h5"
 SMALL_MODEL = TINYCLIPS.with_name("tinyclips_model.pt")  # of `make model`, in float16
 SHOWN, LIMIT, DEPTH, CAPTIONS = 8, 500, 200, 20_000  # clips shown; letters read; ranks compared; captions searched
 SUFFIXES = (".mp4", ".m4v", ".webm", ".ogv", ".mov")  # what browsers may play
@@ -241,11 +243,7 @@ def check_compatible(model: VideoTextMEE, clips: Clips, words: Words | None) -> 
 def load(options: argparse.Namespace) -> SearchService:
     """The service that the command line asks for; :class:`DemoError` if something does not fit."""
     if options.model and not options.clips:
-        raise DemoError(f"name both a model and a clip file: mee demo MODEL CLIPS (got {options.model} alone)")
-    if not options.clips and not TINYCLIPS.exists():
-        raise DemoError(
-            f"{TINYCLIPS}: TinyClips come with the repository, not the package; clone it, or name MODEL and CLIPS"
-        )
+        raise DemoError(f"name both, a model and a clip file: mee demo MODEL CLIPS (got {options.model} alone)")
     clips = read_clips(options.clips or TINYCLIPS)
     videos = Videos(clips, options.videos)
     clip_ids = torch.cat([clips.clips_in(split) for split in options.split]) if options.split else None
