@@ -187,7 +187,8 @@ def test_a_wheel_has_the_library_and_what_mee_demo_shows(tmp_path):
         (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
         # 20 MB need not be packed to see that they are taken
         (tmp_path / "clone" / name).write_bytes(b"" if name in data else (ROOT / name).read_bytes())
-    build = f"from setuptools import build_meta as b; b.build_wheel({str(tmp_path)!r}); b.build_sdist({str(tmp_path)!r})"
+    folder = str(tmp_path)
+    build = f"from setuptools import build_meta as b; b.build_wheel({folder!r}); b.build_sdist({folder!r})"
     command = [sys.executable, "-W", "ignore", "-c", build]
     subprocess.run(command, cwd=tmp_path / "clone", check=True, capture_output=True, text=True)
     (wheel,), (archive,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")

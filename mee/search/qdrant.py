@@ -260,14 +260,12 @@ class Folder:
         return {name: vector["size"] for name, vector in json.loads(config.read_text())["vectors"].items()}
 
     def create(self, vectors: dict[str, dict]) -> None:
-        e, types = self.edge, {"float32": "Float32", "float16": "Float16"}
+        e = self.edge
         self.path.mkdir(parents=True, exist_ok=True)
-        config = {
-            name: e.EdgeVectorParams(
-                x["size"], e.Distance.Dot, datatype=getattr(e.VectorStorageDatatype, types[x["datatype"]])
-            )
-            for name, x in vectors.items()
-        }
+        config = {}
+        for name, x in vectors.items():
+            datatype = getattr(e.VectorStorageDatatype, x["datatype"].title())
+            config[name] = e.EdgeVectorParams(x["size"], getattr(e.Distance, x["distance"]), datatype=datatype)
         self.shard = e.EdgeShard.create(str(self.path), e.EdgeConfig(config))
         self.shard.update(e.UpdateOperation.create_field_index(HUBNESS, e.PayloadSchemaType.Float))
 
@@ -345,12 +343,14 @@ class Server:
     def __init__(self, url: str, name: str, api_key: str | None) -> None:
         from qdrant_client import QdrantClient, models
 
-        self.client, self.name, self.models = QdrantClient(url=url, api_key=api_key), name, models
+        self.client: Any = QdrantClient(url=url, api_key=api_key)
+        self.models: Any = models
+        self.name = name
 
     def open(self) -> dict[str, int] | None:
         if not self.client.collection_exists(self.name):
             return None
-        vectors: Any = self.client.get_collection(self.name).config.params.vectors
+        vectors = self.client.get_collection(self.name).config.params.vectors
         return {name: x.size for name, x in vectors.items()} if isinstance(vectors, dict) else {"": vectors.size}
 
     def create(self, vectors: dict[str, dict]) -> None:
