@@ -243,7 +243,7 @@ def check_compatible(model: VideoTextMEE, clips: Clips, words: Words | None) -> 
 def load(options: argparse.Namespace) -> SearchService:
     """The service that the command line asks for; :class:`DemoError` if something does not fit."""
     if options.model and not options.clips:
-        raise DemoError(f"name both, a model and a clip file: mee demo MODEL CLIPS (got {options.model} alone)")
+        raise DemoError(f"name both a model and a clip file: mee demo MODEL CLIPS (got {options.model} alone)")
     clips = read_clips(options.clips or TINYCLIPS)
     videos = Videos(clips, options.videos)
     clip_ids = torch.cat([clips.clips_in(split) for split in options.split]) if options.split else None
