@@ -396,11 +396,12 @@ Reveal.initialize({controls: true, progress: true, hash: true, slideNumber: "c/t
 
 
 def slides(book=BOOK):
-    """Slides of the lessons that have slide metadata, from their outputs as they are. Returns the files' paths.
+    """Slides of the quizzes and of the lessons that have slide metadata, from their outputs. Returns the files' paths.
 
     reveal.js and MathJax lie beside them, taken from the packages that carry them: no network is needed.
     """
     from nbconvert import SlidesExporter
+    from quiz_pages import decks
 
     out = book / "_build" / "slides"
     shutil.rmtree(out, ignore_errors=True)
@@ -415,11 +416,16 @@ def slides(book=BOOK):
         exclude_output_prompt=True,
     )
     made = []
+    for name, deck in decks(book):
+        deck.metadata["title"] = deck.cells[0].source.splitlines()[0].removeprefix("# ")
+        html, _ = exporter.from_notebook_node(deck, resources={"metadata": {"path": str(book), "name": name}})
+        write(out / f"{name}.html", html)
+        made.append(out / f"{name}.html")
     for path in sorted(book.glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         if not any("slideshow" in cell.metadata for cell in notebook.cells):
             continue
-        notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup", "hide-cell"} & set(tags(cell))]
+        notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup", "hide-cell", "quiz"} & set(tags(cell))]
         for cell in notebook.cells:
             if {"hide-input", "remove-input"} & set(tags(cell)):  # folded in the book, not on a slide
                 cell.metadata["transient"] = {"remove_source": True}

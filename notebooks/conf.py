@@ -2,6 +2,7 @@
 
 import base64
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +23,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "drawings", "widgets", "TEMPLATE.md"]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "drawings", "widgets", "quizzes", "TEMPLATE.md"]
 suppress_warnings = ["etoc.glob"]  # lessons join the table of contents as they are written
 
 # The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.
@@ -177,6 +178,16 @@ class Links(SphinxTransform):
         )
 
 
+def quiz_sheets(app, error):
+    """The quizzes as pages to print, beside the book's pages."""
+    if error is None and app.builder.format == "html" and (Path(app.srcdir) / "quizzes").exists():
+        sys.path.insert(0, str(app.srcdir))
+        from quiz_pages import write_sheets
+
+        write_sheets(app.srcdir, Path(app.outdir) / "quizzes")
+
+
 def setup(app):
+    app.connect("build-finished", quiz_sheets)
     for transform in (Numbers, Boxes, Figures, Links):
         app.add_transform(transform)

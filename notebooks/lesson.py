@@ -107,6 +107,39 @@ def play_with(name, data, alt, caption=""):
     )
 
 
+def quiz(name):
+    """Show a quiz in the page itself, without a kernel or a network. name: a file of quizzes/, such as "04"
+
+    jupyterquiz shows it, a package that this asks for if it is missing. An output that an untrusted notebook holds
+    shows a line of text instead, until its cell is run.
+    """
+    try:
+        from jupyterquiz.dynamic.loader import load_questions_script
+        from jupyterquiz.dynamic.renderer import build_script, build_styles, render_div
+    except ImportError:
+        print("The quiz is shown by a package that is missing here: pip install jupyterquiz")
+        return
+    folder, identity = Path(__file__).parent, f"quiz_{name}"
+    questions = json.loads((folder / "quizzes" / f"{name}.json").read_text(encoding="utf-8"))
+    for number, question in enumerate(questions, 1):
+        question.pop("compute", None)  # how tests/test_quizzes.py checks the key
+        question["question"] = f"<b>{number}.</b> {question['question']}"
+    # From its parts, as jupyterquiz.display_quiz gives the element a random id. MathJax is hidden from its code, which
+    # loads one from another host where the page's own is late; the questions have no formulas.
+    begin, static, url = load_questions_script(questions, identity)
+    code = build_script(begin, static, url, identity, load_js=True).replace("</", "<\\/")
+    keys = (folder / "_static" / "quiz.js").read_text(encoding="utf-8")
+    style = (folder / "_static" / "quiz.css").read_text(encoding="utf-8")
+    words = f"A quiz of {len(questions)} questions, each with answers A to D."
+    _display(
+        f"{render_div(identity, False, False, False, len(questions), 680, 6, 'left')}"
+        f"{build_styles(identity, {})}<style>{style}</style><p>{words} (Run this cell.)</p></div>"
+        f"<script>(function (root, MathJax) {{\n{code}\n{keys}}})(document.currentScript.previousElementSibling)</script>",
+        "",
+        f"[quiz: {words}]",
+    )
+
+
 def _rounded(content):
     if isinstance(content, dict):
         return {key: _rounded(value) for key, value in content.items()}
@@ -205,7 +238,7 @@ def _draw_parts(axis, hit):
 
 def install():
     """Install mee from this clone. The installed torch stays: if mee cannot work with it, pip says so and stops."""
-    wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib", "av>=14.2"]
+    wanted = [str(Path(__file__).resolve().parents[1]), "matplotlib", "av>=14.2", "jupyterquiz>=2.9.6"]
     if importlib.util.find_spec("cv2") is None:  # Colab has OpenCV under another package's name
         wanted.append("opencv-python-headless")
     _pip(wanted)

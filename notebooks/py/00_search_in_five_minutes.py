@@ -248,7 +248,18 @@ assert max(falling.parts, key=falling.parts.get) == "motion"
 # **What comes next.** [Lesson 01](01_clips_and_experts.ipynb) shows what the experts see. Then you build the model
 # piece by piece, put it together in [lesson 08](08_build_mee.ipynb), and in [lesson 13](13_your_own_videos.ipynb) you
 # search films of your own. The model is that of [Miech et al., 2018](references.md#miech2018).
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("00")
+
+# %% [markdown]
 # ## Exercises
 #
 # Three tiny ones: 1. find a film with a sentence of your own; 2. ask one expert alone; 3. find a sentence that fails.

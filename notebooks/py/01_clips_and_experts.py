@@ -472,7 +472,18 @@ for i, track in tracks.items():
 # - Half of the films show no face, one in nine is silent, and a still has neither motion nor sound.
 # - A caption says only part of what its clip holds, so it may fit several clips.
 # - A sum of zero does not mean absent, and silence is not a sound: absence is decided once, where the film is read.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("01")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. How often is an expert missing in a split?

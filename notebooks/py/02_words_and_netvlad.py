@@ -567,7 +567,18 @@ torch.testing.assert_close(*with_mask)
 # - To NetVLAD a zero is a word. Eight words in 30 places are as far from themselves as from another caption, two thirds
 #   of the batch norm's rows are padding, and the other sentences of a batch change the vector.
 # - With a mask the padding changes nothing, whatever stands in it.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("02")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. The mean with a mask.

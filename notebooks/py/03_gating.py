@@ -561,7 +561,18 @@ print("ranks that change:", int(changed))
 #   normalisation sits inside the gate: in training a row's gates depend on its batch, afterwards they do not.
 # - In a trained model the gates follow what their expert sees, far beyond chance.
 # - A unit turns zeros into a vector of length 1, so what is absent must be masked, always.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("03")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Count the parameters that a gate costs.

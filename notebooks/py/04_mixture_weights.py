@@ -630,7 +630,18 @@ assert built[0].experts == built[1].experts == sorted(sizes)
 # - A clip has no weights: each sentence brings its own. These weights put sentences on different scales, so sharp
 #   weights spoil the ranking of sentences.
 # - Weights belong to names, not to positions.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("04")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Compute one score from similarities, weights and a mask.

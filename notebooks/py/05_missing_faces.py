@@ -683,7 +683,18 @@ for each in (measured(title, file) for title, file in FILES.items()):
 # - A calibrated score counts standard deviations above what wrong clips get, and subtracts what the clip gets from any
 #   sentence. It needs no training, and was above the mask with 10 to 70 % of the experts deleted.
 # - Rows of zeros spoil a batch norm. Absent rows are left out of its statistics.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("05")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. The masked score for any number of experts, with -1 for a clip without any.

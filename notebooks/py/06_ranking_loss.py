@@ -579,7 +579,18 @@ for way in ("t2v", "v2t"):
 # - With the diagonal in the mean, the loss has a floor of margin over batch size; its gradient keeps its direction.
 # - On TinyClips, in our small setting, InfoNCE ranks better than max margin, and both rank better than the hardest
 #   negative.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("06")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Build two surprising matrices: one is ranked perfectly and has a loss, the other has no loss and is ranked badly.

@@ -640,7 +640,18 @@ except ValueError as error:
 # - A bootstrap over clips, captions together, says how far a number could be off: with 500 or 1,000 clips, some
 #   points.
 # - Compare two models on the same queries by the interval of their difference, with several seeds on both sides.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("07")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Write R@K of any matrix with any right clips.

@@ -652,7 +652,18 @@ print(sum(bool(line) and not line.startswith(("#", '"""')) for line in lines))
 # and loop it stays below 120 lines. The shapes say how the pieces fit. Equality with a second implementation, of scores
 # and gradients, in training mode and with experts missing, says that they are right. A falling loss and a good R@10 do
 # not.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("08")
+
+# %% [markdown]
 # ## Exercises
 #
 # Stubs of the pieces, with checks of their shapes and of their equality with the library:

@@ -574,7 +574,18 @@ temporary.cleanup()
 # - A checkpoint holds weights, optimiser, learning rate and random numbers, so a resumed run is the same run, bit for
 #   bit. Weights alone are not a run.
 # - Fewer bits and a GPU change the time, not the method.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("09")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. How many steps does a run take, and with which learning rates?

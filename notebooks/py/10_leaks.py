@@ -579,7 +579,24 @@ assert noise_is_chance(right_mask) and not noise_is_chance(wrong_mask)
 # - A mask [leaks](glossary.md#leak) if the right clip's mask is used for a whole row. Such a mask finds several times
 #   chance in noise, and a model that trains on it looks good and is bad. Feed noise to whatever scores: R@10 must be at
 #   chance.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# Ten questions: choose an answer, and read why it is right or wrong.
+
+# %% tags=["quiz", "remove-input"]
+from lesson import quiz
+
+quiz("10")
+
+# %% [markdown] tags=["quiz"]
+# And twelve that join lessons 00 to 10:
+
+# %% tags=["quiz", "remove-input"]
+quiz("00_10")
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Two tests in one: does a rank function favour constants, and does it let NaN pass?
