@@ -425,7 +425,8 @@ def slides(book=BOOK):
         notebook = nbformat.read(path, as_version=4)
         if not any("slideshow" in cell.metadata for cell in notebook.cells):
             continue
-        notebook.cells = [cell for cell in notebook.cells if not {"badges", "setup", "hide-cell", "quiz"} & set(tags(cell))]
+        left_out = {"badges", "setup", "hide-cell", "quiz"}  # a quiz has slides of its own
+        notebook.cells = [cell for cell in notebook.cells if not left_out & set(tags(cell))]
         for cell in notebook.cells:
             if {"hide-input", "remove-input"} & set(tags(cell)):  # folded in the book, not on a slide
                 cell.metadata["transient"] = {"remove_source": True}

@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "drawings", "widgets", "quizzes", "TEMPLATE.md"]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "drawings", "widgets", "TEMPLATE.md"]
 suppress_warnings = ["etoc.glob"]  # lessons join the table of contents as they are written
 
 # The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.

@@ -134,7 +134,8 @@ def quiz(name):
     _display(
         f"{render_div(identity, False, False, False, len(questions), 680, 6, 'left')}"
         f"{build_styles(identity, {})}<style>{style}</style><p>{words} (Run this cell.)</p></div>"
-        f"<script>(function (root, MathJax) {{\n{code}\n{keys}}})(document.currentScript.previousElementSibling)</script>",
+        f"<script>(function (root, MathJax) {{\n{code}\n{keys}}})"
+        "(document.currentScript.previousElementSibling)</script>",
         "",
         f"[quiz: {words}]",
     )

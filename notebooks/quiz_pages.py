@@ -1,4 +1,4 @@
-"""The quizzes of quizzes/*.json for a room: sheets to print (in the book) and slides for a show of hands (make slides)."""
+"""The quizzes of quizzes/*.json for a room: sheets to print, in the book, and slides for a show of hands."""
 
 import json
 import re
@@ -12,7 +12,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-body {{ max-width: 42em; margin: 2em auto; padding: 0 1em; font: 11pt/1.35 sans-serif; color: black; background: white; }}
+body {{ max-width: 42em; margin: 2em auto; padding: 0 1em; font: 11pt/1.35 sans-serif; }}
 h1 {{ font-size: 1.3em; }}
 li {{ margin: 0 0 0.8em; break-inside: avoid; }}
 ol ol {{ list-style: upper-alpha; margin-top: 0.3em; }}

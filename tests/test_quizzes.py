@@ -1,4 +1,4 @@
-"""The lessons' quizzes: each question has one right answer, reasons for all four, and where it can, a key computed here."""
+"""The lessons' quizzes: one right answer each, reasons for all four, and keys that are computed here."""
 
 import functools
 import json
@@ -145,7 +145,7 @@ def test_a_quiz_works_from_the_keyboard_without_a_network(chromium, tmp_path, sc
     (shown,) = [cell.outputs[0].data["text/html"] for cell in cells if 'quiz("04")' in cell.source]
     assert len(shown) < 80_000
     # a page whose MathJax has not loaded yet, which jupyterquiz would fetch from another host
-    head = "<meta charset=utf-8><script>MathJax = {version: '3.2'}</script><style>:root {color-scheme: light dark}</style>"
+    head = "<meta charset=utf-8><script>MathJax = {version: '3.2'}</script>"
     (tmp_path / "page.html").write_text(f"<!doctype html>{head}{shown}", encoding="utf-8")
     page = chromium.new_page(viewport={"width": 390, "height": 850}, color_scheme=scheme)
     far, faults = [], []
@@ -179,7 +179,7 @@ def test_print_pages_and_slides_hold_each_question_and_the_key(tmp_path):
         assert "<script" not in text and "http" not in text, "a page to print loads nothing"
         for question in DATA[path.stem]:
             assert question["question"] in questions
-            assert not [a for a in question["answers"] if a["feedback"] in questions], "a reason on the questions' sheet"
+            assert not [a for a in question["answers"] if a["feedback"] in questions], question["question"]
             letter = "ABCD"[right_of(question)]
             assert f"<b>{letter}</b> {question['answers'][right_of(question)]['feedback']}" in key
     decks = dict(quiz_pages.decks(BOOK))
