@@ -257,7 +257,8 @@ class Folder:
         if not config.exists():
             return None
         self.shard = self.edge.EdgeShard.load(str(self.path))
-        return {name: vector["size"] for name, vector in json.loads(config.read_text(encoding="utf-8"))["vectors"].items()}
+        vectors = json.loads(config.read_text(encoding="utf-8"))["vectors"]
+        return {name: vector["size"] for name, vector in vectors.items()}
 
     def create(self, vectors: dict[str, dict]) -> None:
         e = self.edge
