@@ -1,10 +1,14 @@
 """Rows about training that is killed or stopped, and about files that are overwritten without end."""
 
+import functools
 import json
 import os
 import random
+import shutil
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 from faults.harness import ended, fork, plain, row, some
@@ -90,14 +94,22 @@ def gone(pid):
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def uninterrupted(folder):
-    """The clip file, what an undisturbed run learns from it, and how long it takes (for :func:`stopped`)."""
-    file = world(folder / "world.h5")
-    began = time.perf_counter()
+@functools.cache
+def _undisturbed():
+    """A folder with the clip file and a run, for all rows, and how long the run took."""
+    temporary = tempfile.TemporaryDirectory(prefix="mee-whole-")
+    folder = Path(temporary.name)
+    file, began = world(folder / "world.h5"), time.perf_counter()
     if stopped(file, folder / "whole", None, None, folder / "log") != 0:
         raise RuntimeError((folder / "log").read_text(encoding="utf-8"))
-    stopped.seconds = time.perf_counter() - began
-    return file, learnt(folder / "whole")
+    return temporary, time.perf_counter() - began
+
+
+def uninterrupted(folder):
+    """The clip file, what an undisturbed run learns from it, and how long it takes (for :func:`stopped`)."""
+    temporary, stopped.seconds = _undisturbed()
+    shutil.copytree(temporary.name, folder, dirs_exist_ok=True)
+    return folder / "world.h5", learnt(folder / "whole")
 
 
 @row("Training killed (kill -9) at random moments, then resumed: the weights at the end, bit for bit")
