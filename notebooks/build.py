@@ -11,8 +11,8 @@ The address of the repository stands in one place, pyproject.toml's [project.url
 """
 
 import argparse
-import copy
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,7 @@ import nbformat
 
 BOOK = Path(__file__).resolve().parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
-KEPT = ("slideshow", "tags")  # of a cell's metadata
+KEPT = ("slideshow", "tags", "nbgrader")  # of a cell's metadata
 FOLDED = {"setup", "hide-input", "hide-cell", "remove-input"}  # code that JupyterLab folds as the book does
 
 SETUP = """\
@@ -123,7 +124,7 @@ def change_address(url=None, book=BOOK):
                     cell.source = setup_cell(url)
             write(path, nbformat.writes(tidy(notebook)) + "\n")
     for name in lessons(book):
-        write_exercise(name, book)
+        write_exercise(name, book, book)
 
 
 def with_address(text, name, url):
@@ -161,7 +162,10 @@ def script(name, book=BOOK):
 def read(name, book=BOOK):
     """A notebook without outputs, from its script. name: its path in the book, without .ipynb"""
     path = script(name, book)
-    return tidy(jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent"))
+    notebook = tidy(jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent"))
+    if name.startswith("solutions/"):
+        add_grading(notebook, Path(name).name[:2])
+    return notebook
 
 
 def tags(cell):
@@ -197,39 +201,63 @@ def tidy(notebook):
     return notebook
 
 
-def exercise(name, book=BOOK):
-    """The exercise notebook of a lesson, from the script of its solutions.
+def add_grading(notebook, lesson):
+    """Give the cells of a solution notebook the metadata that nbgrader reads (schema 3), as their tags say.
 
-    A code cell tagged `solution` becomes the comment at its top and three dots; a text cell tagged so is left out.
-
-    Raises ValueError if a solution has no comment at its top.
+    `solution` is what a student writes, `check` with `points-2` tests it, `written` with `points-1` is an answer in
+    words, marked by hand. All other code cells are locked.
     """
-    notebook = copy.deepcopy(read(f"solutions/{name}", book))
-    cells = []
-    for number, cell in enumerate(notebook.cells):
-        if "solution" in tags(cell):
-            if cell.cell_type != "code":
-                continue
-            comment = re.match(r"(#.*\n?)+", cell.source)
-            if not comment:
-                raise ValueError(
-                    f"{script(f'solutions/{name}', book)}, cell {number + 1}: a cell tagged solution starts with a "
-                    "comment that says what to do; the exercise keeps that and nothing else of the cell"
-                )
-            cell.source = f"# your turn\n{comment[0].rstrip()}\n..."
-            cell.metadata["tags"] = ["your-turn"]
-        elif "badges" in tags(cell):
+    exercise, count = "setup", Counter()
+    for cell in notebook.cells:
+        heading = re.match(r"## Exercise (\d)", cell.source)
+        exercise = heading[1] if heading else exercise
+        code = cell.cell_type == "code"
+        kind = next((tag for tag in ("solution", "check", "written") if tag in tags(cell)), "given" if code else None)
+        if not kind:
+            continue
+        name = f"exercise-{lesson}-{exercise}-{kind}"
+        count[name] += 1
+        cell.metadata["nbgrader"] = {
+            "schema_version": 3,
+            "grade_id": name if count[name] == 1 else f"{name}-{count[name]}",
+            "solution": kind in ("solution", "written"),
+            "grade": kind in ("check", "written"),
+            "locked": kind in ("check", "given"),
+            "task": False,
+        }
+        if kind in ("check", "written"):
+            points = [int(tag.removeprefix("points-")) for tag in tags(cell) if tag.startswith("points-")]
+            cell.metadata["nbgrader"]["points"] = points[0] if points else 0
+
+
+def assignment(name, book=BOOK):
+    """What nbgrader makes an exercise of: the solutions, with the exercise's title and badges."""
+    notebook = read(f"solutions/{name}", book)
+    for cell in notebook.cells:
+        if "badges" in tags(cell):
             cell.source = badges(f"exercises/{name}.ipynb", address(book))
         elif cell.cell_type == "markdown":
             cell.source = re.sub(r"\A# Solutions\b", "# Exercises", cell.source)
-        cells.append(cell)
-    notebook.cells = cells
     return tidy(notebook)
 
 
-def write_exercise(name, book=BOOK, out=None):
-    if script(f"solutions/{name}", book).exists():
-        write((out or book) / "exercises" / f"{name}.ipynb", nbformat.writes(exercise(name, book)) + "\n")
+def exercise(name, book=BOOK):
+    """The exercise notebook of a lesson, as nbgrader hands it out: without solutions, hidden tests and outputs."""
+    import grading
+
+    notebook, resources = assignment(name, book), {}
+    for step in itertools.chain(*grading.steps()):
+        notebook, resources = step().preprocess(notebook, resources)
+    return notebook
+
+
+def write_exercise(name, book=BOOK, out=BOOK):
+    """Write a lesson's exercise; into another folder than the book's, as it is: building the book needs no nbgrader."""
+    path = book / "exercises" / f"{name}.ipynb"
+    if out != book and path.exists():
+        write(out / "exercises" / path.name, path.read_text(encoding="utf-8"))
+    elif script(f"solutions/{name}", book).exists():
+        write(path, nbformat.writes(exercise(name, book)) + "\n")
 
 
 def write(path, text):
@@ -349,8 +377,8 @@ def execute_all(names, out=BOOK, book=BOOK, jobs=2, timeout=600):
     for name in names:
         try:
             write_exercise(name, book, out)
-        except ValueError as error:
-            failures.append(str(error))
+        except RuntimeError as error:  # nbgrader's word for a region without an end
+            failures.append(f"{script(f'solutions/{name}', book)}: {error}")
     with ThreadPoolExecutor(jobs) as pool:  # the work is done by the kernels, processes of their own
         futures = {name: pool.submit(execute, name, out, book, timeout) for name in every}
         for name, future in futures.items():
