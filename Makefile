@@ -2,7 +2,7 @@
 # as `make test NAME=value`: those that tasks.py lists, and
 #   PYTHON   the Python that makes the environment, 3.11 to 3.13   (python3)
 PYTHON ?= python3
-TASKS := book lessons slides lab address test quick setup bench faults demo tinyclips model msrvtt clean distclean
+TASKS := book lessons slides lab address release grade test quick setup bench faults demo tinyclips model msrvtt clean distclean
 
 .PHONY: help $(TASKS)
 .NOTPARALLEL:

@@ -8,6 +8,8 @@ or given as `python tasks.py test NAME=value`:
     TORCH_INDEX  where torch comes from: cpu for PyTorch's own CPU builds, or a package index        (pip's setting)
     CONSTRAINTS  versions to install; an empty one takes the newest                                  (constraints.txt)
     WORKERS      how many tests run side by side                  (one more than cores, as tests often wait)
+    LESSON       of which lesson `release` and `grade` are                                           (release: all)
+    FOLDER       where the submissions are that `grade` takes
     EXPERIMENTS  which of experiments/msrvtt.py `msrvtt` runs                                        (all)
 
 With -n before the task's name, the commands are printed instead of run.
@@ -27,7 +29,8 @@ TASKS = {}  # name -> (function, extras of pyproject.toml that it needs or None)
 
 # The lessons turn videos into features and look up words (13), and index clips (00, 13, 15, 16).
 BOOK = "book,extract,words,search"
-TESTS = f"{BOOK},demo,tests"
+COURSE = f"{BOOK},course"
+TESTS = f"{COURSE},demo,tests"
 
 
 def setting(name, default=""):
@@ -141,7 +144,7 @@ def book():
         print("The book is built: open notebooks/_build/html/index.html in a browser.")
 
 
-@task(BOOK)
+@task(COURSE)
 def lessons():
     """run all lessons in place, after a change of their scripts (notebooks/TEMPLATE.md)"""
     python("notebooks/build.py")
@@ -164,6 +167,21 @@ def lab():
 def address():
     """write the address of this clone's remote, origin, into every badge and first cell"""
     python("notebooks/build.py", "--address", "origin")
+
+
+# ---------------------------------------------------------------- a class
+
+
+@task(COURSE)
+def release():
+    """make the exercise notebooks that a class gets, into build/course/release; LESSON=04 makes one"""
+    python("notebooks/grading.py", "release", *setting("LESSON").split())
+
+
+@task(COURSE)
+def grade():
+    """grade the notebooks in FOLDER, one per student, of LESSON=04: a table of marks, and feedback (instructor.md)"""
+    python("notebooks/grading.py", "grade", *filter(None, [setting("FOLDER"), setting("LESSON")]))
 
 
 # ---------------------------------------------------------------- checks

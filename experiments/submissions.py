@@ -238,16 +238,19 @@ def make(folder, kinds):
     return wanted
 
 
-def make_files(folder):
-    """Write what is no notebook, and folders, and names that are hard to read."""
+def make_files(folder, large=True, folders=True):
+    """Write what is no notebook; and, if asked for, one of 60 MB, folders, and names that are hard to read."""
     released = nbformat.read(BOOK / "exercises" / f"{NAME}.ipynb", as_version=4)
     text = nbformat.writes(answers(RIGHT)(released))
     wanted = {}
     for name, (content, word) in FILES.items():
         (folder / name).write_bytes(content)
         wanted[Path(name).stem] = (0, 0, 0), word
-    (folder / "large.ipynb").write_text(text[:-2] + " " * 60_000_000 + text[-2:])
-    wanted["large"] = (0, 0, 0), "larger than 50 MB"
+    if large:
+        (folder / "large.ipynb").write_text(text[:-2] + " " * 60_000_000 + text[-2:])
+        wanted["large"] = (0, 0, 0), "larger than 50 MB"
+    if not folders:
+        return wanted
     for student, names, points, word in (
         ("folder-right", [f"{NAME}.ipynb"], 2, ""),
         ("folder-other-name", ["My homework (2).ipynb"], 2, "named My homework"),

@@ -205,7 +205,7 @@ def add_grading(notebook, lesson):
     """Give the cells of a solution notebook the metadata that nbgrader reads (schema 3), as their tags say.
 
     `solution` is what a student writes, `check` with `points-2` tests it, `written` with `points-1` is an answer in
-    words, marked by hand. All other code cells are locked.
+    words, marked by hand. All other code cells are locked, and text cells tagged `solution` are remarks.
     """
     exercise, count = "setup", Counter()
     for cell in notebook.cells:
@@ -213,7 +213,7 @@ def add_grading(notebook, lesson):
         exercise = heading[1] if heading else exercise
         code = cell.cell_type == "code"
         kind = next((tag for tag in ("solution", "check", "written") if tag in tags(cell)), "given" if code else None)
-        if not kind:
+        if not kind or kind == "solution" and not code:
             continue
         name = f"exercise-{lesson}-{exercise}-{kind}"
         count[name] += 1
@@ -231,8 +231,9 @@ def add_grading(notebook, lesson):
 
 
 def assignment(name, book=BOOK):
-    """What nbgrader makes an exercise of: the solutions, with the exercise's title and badges."""
+    """What nbgrader makes an exercise of: the solutions, with the title and badges of exercises, without remarks."""
     notebook = read(f"solutions/{name}", book)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code" or "solution" not in tags(cell)]
     for cell in notebook.cells:
         if "badges" in tags(cell):
             cell.source = badges(f"exercises/{name}.ipynb", address(book))

@@ -188,23 +188,46 @@ def check_parts(book, name):
         assert f"{neighbour}.ipynb" in links(section(notebook, "Where next")), f"{name}: no link to {neighbour}"
 
 
+LEVELS = ("easy", "usual", "open-ended")
+STILL_OLD = "00 01 02 03 05 06 07 08 09 10 11 12 13 14 15 16 17".split()  # exercises that wait for hints and levels
+OLD = [name for name in build.lessons() if name[:2] in STILL_OLD]
+
+
 def check_exercise(book, name):
+    """Three levels, each with hints, a solution, a check and a written answer; and the exercise is what they make."""
     solution, path = load(book, f"solutions/{name}"), book / "exercises" / f"{name}.ipynb"
-    has = []  # the tags of code cells, exercise by exercise
+    each = []  # the cells of each exercise
     for cell in solution.cells:
         if cell.source.startswith("## "):
-            has.append(set())
-            assert cell.source.startswith(f"## Exercise {len(has)}"), f"solutions/{name}: {cell.source[:40]}"
-        elif has and cell.cell_type == "code":
-            has[-1] |= set(build.tags(cell))
-    assert len(has) == 3, f"solutions/{name} has {len(has)} exercises, not three"
-    assert all({"solution", "check"} <= each for each in has), f"solutions/{name}: each has a solution and a check"
+            each.append([])
+            wanted = f"## Exercise {len(each)}" + f" ({LEVELS[(len(each) - 1) % 3]})" * (name not in OLD)
+            assert cell.source.startswith(wanted), f"solutions/{name}: {cell.source[:40]}"
+        if each:
+            each[-1].append(cell)
+    assert len(each) == 3, f"solutions/{name} has {len(each)} exercises, not three"
+    for number, cells in enumerate(each, 1):
+        where = f"solutions/{name}, exercise {number}"
+        has = {tag for cell in cells for tag in build.tags(cell)}
+        assert {"solution", "check"} <= has, f"{where}: each has a solution and a check"
+        if name not in OLD:
+            assert "written" in has, f"{where}: no answer in words"
+            text = "\n".join(cell.source for cell in cells)
+            hints = re.findall("^<details><summary>(.*?)</summary>\n\n", text, re.M)
+            assert hints == ["Hint 1", "Hint 2"], f"{where}: {hints}, not two hints"
+        for cell in cells:
+            if {"check", "written"} & set(build.tags(cell)):
+                assert cell.metadata.nbgrader.points > 0, f"{where}: a {build.tags(cell)[0]} cell without points"
+            if "solution" in build.tags(cell) and cell.cell_type == "code":
+                assert "### BEGIN SOLUTION: " in cell.source, f"{where}: a solution without BEGIN SOLUTION: ..."
+    if name not in OLD:
+        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in solution.cells)
+        assert points == 10, f"solutions/{name}: {points} points, not 10"
     assert path.exists(), f"exercises/{name}.ipynb is missing"
     want = nbformat.writes(build.exercise(name, book)) + "\n"
     assert path.read_text() == want, f"exercises/{name}.ipynb is not what the solutions make: build.py {name[:2]}"
     exercise = nbformat.read(path, as_version=4)
     assert not any(cell.outputs or cell.execution_count for cell in code(exercise))
-    assert not any("solution" in build.tags(cell) for cell in exercise.cells)
+    assert not re.search("(BEGIN|END) (SOLUTION|HIDDEN)", path.read_text())
 
 
 def check_outputs(book, name):
@@ -335,7 +358,10 @@ BREAKS = [  # no check passes whatever it is given
     ("01_one", "outputs", add_output(output_type="stream", name="stderr", text="careful"), "warns"),
     ("01_one", "address", replace("https://github.com/", "https://github.com/x-"), "--address"),
     ("solutions/01_one", "exercise", replace("## Exercise 3", "## More"), "## More"),
-    ("exercises/01_one", "exercise", replace("...", "42"), "not what the solutions make"),
+    ("solutions/01_one", "exercise", replace("## Exercise 2 (usual)", "## Exercise 2"), "## Exercise 2"),
+    ("solutions/01_one", "exercise", replace("<summary>Hint 2", "<summary>Hint"), "not two hints"),
+    ("solutions/01_one", "exercise", replace("BEGIN SOLUTION: ", "BEGIN SOLUTION"), "without BEGIN SOLUTION"),
+    ("exercises/01_one", "exercise", replace("raise NotImplementedError", "pass #"), "not what the solutions make"),
 ]
 
 
@@ -394,19 +420,24 @@ def test_a_cell_that_takes_too_long_is_named(broken):
 def test_an_exercise_keeps_the_question_and_the_check_and_hides_the_answer(whole):
     notebook = nbformat.read(whole / "exercises" / "01_one.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells)
-    tasks = [cell.source for cell in notebook.cells if cell.source.startswith("# your turn\n# ")]
-    assert len(tasks) == 3 and all(task.endswith("\n...") for task in tasks)
+    stubs = re.findall(r"raise NotImplementedError\(.*\)", text)
+    assert len(stubs) == 3 and stubs[1] == 'raise NotImplementedError("Exercise 2: return the mean with weights")'
+    assert "def mean(scores, there):\n    \"\"\"Mean of" in text and text.count("*Your answer") == 3
     assert text.startswith("# Exercises: ")
     assert "The same with weights" in text and "exercise 2: right" in text
-    for hidden in ("def mean", "weights[there]", "Indexing by a boolean tensor", 'float("nan")'):
+    for hidden in ("weights[there]", "Indexing by a boolean tensor", 'float("nan")', "two of three are there"):
         assert hidden not in text
+    graded = [cell.metadata.nbgrader for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    wanted = [f"exercise-01-{number}-{kind}" for number in (1, 2, 3) for kind in ("check", "written")]
+    assert [cell.grade_id for cell in graded] == wanted
+    assert all(not cell.metadata.editable for cell in code(notebook) if "check" in build.tags(cell))
 
 
-def test_a_solution_without_a_task_is_refused(broken):
+def test_a_solution_without_an_end_is_refused(broken):
     script = broken / "solutions" / "py" / "01_one.py"
-    script.write_text(re.sub(r"# write mean\(.*\n", "", script.read_text()))
-    with pytest.raises(ValueError, match=r"01_one\.py, cell \d+: a cell tagged solution starts with a comment"):
-        build.exercise("01_one", broken)
+    edit(script, "    ### END SOLUTION\n", "")
+    (failure,) = build.execute_all(["01_one"], broken, broken)
+    assert "01_one.py: " in failure and "solution" in failure
 
 
 def test_one_command_changes_every_address(broken):

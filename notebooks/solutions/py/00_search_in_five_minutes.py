@@ -43,9 +43,11 @@ def facts_of(hits):
 
 # %% tags=["solution"]
 # set my_sentence to a str
+### BEGIN SOLUTION: as the comment says
 my_sentence = "a boat on the beach"
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 hits = search.answer(my_sentence, k=4).hits
 fits = [
     facts["place"] == "beach"
@@ -65,12 +67,14 @@ print("exercise 1: found")
 # %% tags=["solution"]
 # write surf(expert): how many of the first twenty films for "waves crash"
 # have the sound "surf", asking this expert alone
+### BEGIN SOLUTION: as the comment says
 def surf(expert):
     hits = search.answer("waves crash", [expert], k=20).hits
     return sum(facts["sound"] == "surf" for facts in facts_of(hits))
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 counts = {name: surf(name) for name in ("appearance", "motion", "audio", "face")}
 assert all(0 <= count <= 20 for count in counts.values()), "a number from 0 to 20"
 assert max(counts, key=counts.get) == "audio", "who hears the waves?"
@@ -89,9 +93,11 @@ print("exercise 2: audio hears the waves")
 
 # %% tags=["solution"]
 # set colour and shape, both a str
+### BEGIN SOLUTION: as the comment says
 colour, shape = "green", "star"
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 assert (colour, shape) != ("red", "car"), "that one is the lesson's"
 wanted = {"colour": colour, "shape": shape}
 gallery = [clips.facts[number] for number in search.number.values()]

@@ -37,12 +37,14 @@ print(list(clips.experts), len(clips), "clips")
 # %% tags=["solution"]
 # write share_missing(clips, name, split): the share (a float from 0 to 1) of the
 # split's clips without that expert
+### BEGIN SOLUTION: as the comment says
 def share_missing(clips, name, split):
     column = list(clips.experts).index(name)
     return float((~clips.present[clips.clips_in(split), column]).float().mean())
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for name in clips.experts:
     sizes = {split: len(clips.clips_in(split)) for split in ("train", "val", "test")}
     given = [share_missing(clips, name, split) * sizes[split] for split in sizes]
@@ -65,12 +67,14 @@ print("exercise 1: right for all experts and splits")
 # %% tags=["solution"]
 # write pack(per_clip): return features (all rows, dimensions) and offsets
 # (clips + 1,), int64
+### BEGIN SOLUTION: as the comment says
 def pack(per_clip):
     lengths = [len(rows) for rows in per_clip]
     return np.concatenate(per_clip), np.cumsum([0, *lengths])
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 rng = np.random.default_rng(0)
 for lengths in ([2, 0, 3], [0, 0, 1, 0], [1, 1, 1], [0, 5, 0, 0, 2, 0]):
     per_clip = [rng.normal(size=(n, 4)) for n in lengths]
@@ -122,10 +126,12 @@ print(len(pink_drum), "clips fit a pink thing and a drum")
 
 # %% tags=["solution"]
 # set precise and vague, two dictionaries of facts
+### BEGIN SOLUTION: as the comment says
 precise = {"place": "room", "shape": "star", "sound": "drum"}
 vague = {"time": "night", "glasses": True}
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 known = {key: expert for expert, keys in KNOWS.items() for key in keys}
 for question in (precise, vague):
     assert set(question) <= set(known), f"facts are among {sorted(known)}"

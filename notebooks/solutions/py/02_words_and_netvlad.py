@@ -39,12 +39,14 @@ print(len(clips.texts), "captions,", len(words), "words")
 # %% tags=["solution"]
 # write masked_mean(x, mask): x (texts, longest, dim), mask (texts, longest)
 # bool; return (texts, dim)
+### BEGIN SOLUTION: as the comment says
 def masked_mean(x, mask):
     total = x.masked_fill(~mask[..., None], 0).sum(1)
     return total / mask.sum(1, keepdim=True).clamp(min=1)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed in range(5):
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(6, 9, 4, generator=generator)
@@ -75,14 +77,16 @@ print("exercise 1: right for random batches, for NaN in the padding, and for no 
 # %% tags=["solution"]
 # write mean_pool(dim): return a NetVLAD in eval() mode that gives
 # F.normalize(mean of the words), of shape (texts, dim)
+### BEGIN SOLUTION: as the comment says
 def mean_pool(dim):
     pool = NetVLAD(clusters=1, dim=dim).eval()
     with torch.no_grad():
         pool.clusters2.zero_()
     return pool
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed, dim in enumerate((2, 5, 50)):
     torch.manual_seed(seed)
     x = torch.randn(6, 9, dim)
@@ -114,6 +118,7 @@ print("exercise 2: for 2, 5 and 50 dimensions NetVLAD is the mean's direction")
 # %% tags=["solution"]
 # write twins(texts): return a list of groups, each a set of at least two different
 # texts of the same words (tokenize); and set mine to your two sentences
+### BEGIN SOLUTION: as the comment says
 def twins(texts):
     groups = {}
     for text in texts:
@@ -122,8 +127,9 @@ def twins(texts):
 
 
 mine = ["a happy person and a sad face", "a sad person and a happy face"]
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 found = twins(clips.texts)
 torch.manual_seed(0)
 pool = NetVLAD(clusters=8, dim=words.dim).eval()

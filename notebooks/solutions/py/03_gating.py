@@ -35,13 +35,15 @@ from mee.compare import compare, difference
 # %% tags=["solution"]
 # write parameters(in_dim, out_dim, gating): how many numbers
 # GatedEmbeddingUnit(in_dim, out_dim, gating) learns
+### BEGIN SOLUTION: as the comment says
 def parameters(in_dim, out_dim, gating):
     linear = in_dim * out_dim + out_dim
     gate = out_dim * out_dim + out_dim + 2 * out_dim
     return linear + gate if gating else linear
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for in_dim, out_dim in ((3, 2), (128, 64), (40, 90)):
     for gating in (False, True):
         unit = GatedEmbeddingUnit(in_dim, out_dim, gating)
@@ -73,10 +75,12 @@ clip = torch.tensor([1.0, 0.0])  # the lamp is on; sentences 0 and 3 belong to i
 # %% tags=["solution"]
 # set W (2, 2) and b (2,) of the linear layer z = W x + b, which is then
 # scaled to length 1
+### BEGIN SOLUTION: as the comment says
 W = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
 b = torch.tensor([1.0, 0.0])
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 unit = GatedEmbeddingUnit(2, 2, gating=False)
 numbers = {"fc.weight": torch.as_tensor(W), "fc.bias": torch.as_tensor(b)}
 unit.load_state_dict({name: value.float() for name, value in numbers.items()})
@@ -120,13 +124,15 @@ def size(**options):
 # set dim so that size(dim=dim, gating=False) is within 2 % of size(dim=64); then
 # set results to what compare(...) gives for the variants "gated" and "wide",
 # seeds (0, 1), split "val"; then gain to difference(...) of the two
+### BEGIN SOLUTION: as the comment says
 wanted = size(dim=64)
 dim = min(range(64, 90), key=lambda dim: abs(size(dim=dim, gating=False) - wanted))
 variants = {"gated": {"dim": 64}, "wide": {"dim": dim, "gating": False}}
 results = compare(clips, variants, seeds=(0, 1), split="val", **SMALL)
 gain = difference(results["gated"], results["wide"])
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 ratio = size(dim=dim, gating=False) / size(dim=64)
 assert abs(ratio - 1) < 0.02, f"the two are not equally large: {ratio:.2f}"
 captions, _ = clips.captions_of(clips.clips_in("val"))

@@ -42,14 +42,16 @@ from mee.robustness import keep_some
 # write masked_score(similarity, weights, mask): similarity (texts, clips, experts),
 # where what is absent may hold anything, even nan; weights (texts, experts), all above
 # 0; mask (clips, experts) bool; return (texts, clips)
+### BEGIN SOLUTION: as the comment says
 def masked_score(similarity, weights, mask):
     numerator = (weights[:, None] * similarity.masked_fill(~mask, 0)).sum(2)
     denominator = weights @ mask.float().T
     nothing = ~mask.any(1)
     return (numerator / denominator.masked_fill(nothing, 1)).masked_fill(nothing, -1)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 def random_case(seed, texts=5, clips=7, experts=3):
     """A text and a video embedding; similarities with nan where an expert is absent."""
     g = torch.Generator().manual_seed(seed)
@@ -95,13 +97,15 @@ print("exercise 1: equal to the library for five random cases")
 # write z_score(similarity, weights, mask, m, s2): the first three as in exercise 1, but
 # each clip has one expert at least; m and s2 (texts, experts): mean and variance of
 # what wrong clips get; return (texts, clips)
+### BEGIN SOLUTION: as the comment says
 def z_score(similarity, weights, mask, m, s2):
     centred = (similarity - m[:, None]).masked_fill(~mask, 0)
     numerator = (weights[:, None] * centred).sum(2)
     return numerator / (weights.square() * s2 @ mask.float().T).sqrt()
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed in range(5):
     text, video, similarity = random_case(seed)
     _, training, _ = random_case(seed + 100, clips=50)  # other clips, to calibrate by
@@ -147,6 +151,7 @@ s2 = calibration.variance(text)
 # write centred_score(similarity, weights, mask, m): the arguments as in exercise 2;
 # and set r10 to a dict with the keys "mask", "centred" and "z": t2v R@10 in percent of
 # each score, for the similarity, text.weights, video.mask, m and s2 above
+### BEGIN SOLUTION: as the comment says
 def centred_score(similarity, weights, mask, m):
     return masked_score(similarity - m[:, None], weights, mask)
 
@@ -161,8 +166,9 @@ r10 = {
     name: 100 * float((ranks(scores, positive_clip) <= 10).double().mean())
     for name, scores in by_score.items()
 }
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 full = torch.ones(3, 4, dtype=torch.bool)
 a, w = torch.rand(2, 3, 4), torch.full((2, 4), 0.25)
 wanted = a.mean(2) - 0.5

@@ -40,11 +40,13 @@ from mee.metrics import retrieval_metrics, summarise
 # set costly (4, 4): R@1 of 100 both ways, and a max-margin loss above 0.1
 # set blind (10, 10): loss 0 for blind[:5, :5] and for blind[5:, 5:],
 # and t2v R@1 of 0 among all ten
+### BEGIN SOLUTION: as the comment says
 costly = 0.05 * torch.eye(4)  # right pairs are ahead by 0.05, and 0.2 is asked for
 blind = torch.eye(10)
 blind[:5, 5:] = blind[5:, :5] = 2.0  # high wrong scores, all in the other batch
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 loss = MaxMarginRankingLoss(0.2)
 metrics = retrieval_metrics(costly, ties="worst", bootstrap=0)
 assert costly.shape == (4, 4), "costly is 4 x 4"
@@ -69,14 +71,16 @@ print("exercise 1: no loss does not mean first, and first does not mean no loss"
 # write info_nce_gradient(scores, temperature): scores (n, n); return (n, n), the
 # derivative of the loss with respect to each score, from two softmaxes and the
 # identity matrix
+### BEGIN SOLUTION: as the comment says
 def info_nce_gradient(scores, temperature):
     n = len(scores)
     rows = torch.softmax(scores / temperature, 1)
     columns = torch.softmax(scores / temperature, 0)
     return (rows + columns - 2 * torch.eye(n)) / (2 * n * temperature)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for size, temperature in ((3, 1.0), (8, 0.1), (20, 0.05)):
     s = torch.randn(size, size, generator=torch.Generator().manual_seed(size))
     s = (0.2 * s).requires_grad_()
@@ -120,10 +124,12 @@ def recall(model, split):
 # %% tags=["solution"]
 # set tried, a dict from temperature to R@10 on "val", with at least four temperatures
 # between 0.005 and 2; and chosen, the temperature you take
+### BEGIN SOLUTION: as the comment says
 tried = {tau: recall(train_with(tau), "val") for tau in (0.01, 0.03, 0.1, 0.3, 1.0)}
 chosen = max(tried, key=tried.get)
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 assert len(tried) >= 4, "try at least four"
 assert all(0.005 <= tau <= 2 for tau in tried), "all from 0.005 to 2"
 assert max(tried) >= 10 * min(tried), "spread them out: largest ten times smallest"

@@ -35,15 +35,17 @@ from mee.metrics import chance, ranks, summarise
 # %% tags=["solution"]
 # write recall(scores, positive_clip, k): scores (queries, clips) float, positive_clip
 # (queries,) int; return R@k in percent, a float
+### BEGIN SOLUTION: as the comment says
 def recall(scores, positive_clip, k):
     if torch.isnan(scores).any():
         raise ValueError("scores hold NaN")
     right = scores.gather(1, positive_clip[:, None])
     above, beside = (scores > right).sum(1), (scores == right).sum(1) - 1
     return 100 * float((1 + above + beside / 2 <= k).double().mean())
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed in range(5):
     g = torch.Generator().manual_seed(seed)
     x = torch.randint(30, (60, 25), generator=g) / 30
@@ -71,6 +73,7 @@ else:
 # write queries_for(p, h): p between 0 and 1, h in points; return the smallest whole
 # number of queries; and queries_to_tell(d, h): the same for a difference.
 # How sure: 1.96 standard errors, as in the lesson
+### BEGIN SOLUTION: as the comment says
 import math
 
 
@@ -80,9 +83,10 @@ def queries_for(p, h):
 
 def queries_to_tell(d, h):
     return math.ceil(d * (1.96 * 100 / h) ** 2)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for p, h in ((0.5, 3), (0.1, 2), (0.3, 1)):
     n = queries_for(p, h)
     assert isinstance(n, int), "a whole number of queries"
@@ -119,14 +123,16 @@ print("exercise 2: right, and a simulated test set agrees")
 # %% tags=["solution"]
 # write expected_recall(scores, k): scores (n, n), the right ones on the diagonal;
 # return a percentage, a float
+### BEGIN SOLUTION: as the comment says
 def expected_recall(scores, k):
     right = scores.diagonal()[:, None]
     above, beside = (scores > right).sum(1), (scores == right).sum(1) - 1
     share = (k - above) / (beside + 1)  # places up to k among those in question
     return 100 * float(share.clamp(0, 1).double().mean())
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 g = torch.Generator().manual_seed(0)
 for k in (1, 10):
     at_chance = expected_recall(torch.zeros(50, 50), k)

@@ -58,6 +58,7 @@ def same(x, wanted, otherwise):
 # 1. shares of a real row: softmax(batch_norm(x @ clusters)); of padding: 0
 # 2. each centre sums share * (x - centre), with the centres of clusters2
 # 3. each sum is scaled to length 1, then the whole
+### BEGIN SOLUTION: as the comment says
 class NetVLAD(nn.Module):
     def __init__(self, clusters, dim):
         super().__init__()
@@ -71,9 +72,10 @@ class NetVLAD(nn.Module):
         total = share.sum(1, keepdim=True)
         residuals = x.transpose(1, 2) @ share - total * self.clusters2
         return F.normalize(F.normalize(residuals, dim=1).flatten(1), dim=1)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 torch.manual_seed(0)
 mine, library = NetVLAD(8, 50), mee.NetVLAD(8, 50)
 library.load_state_dict(mine.state_dict())
@@ -93,6 +95,7 @@ print("exercise 1, pooling: equal to the library's, whatever stands in the paddi
 # 1. y = fc(x)
 # 2. y * sigmoid(cg.batch_norm(cg.fc(y)))
 # 3. divided by its length
+### BEGIN SOLUTION: as the comment says
 class Gate(nn.Module):
     def __init__(self, dim):
         super().__init__()
@@ -109,9 +112,10 @@ class Unit(nn.Module):
 
     def forward(self, x):
         return F.normalize(self.cg(self.fc(x)), dim=1)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 torch.manual_seed(0)
 mine, library = Unit(1280, 32), mee.GatedEmbeddingUnit(1280, 32)
 library.load_state_dict(mine.state_dict())
@@ -140,6 +144,7 @@ print("exercise 1, unit: equal to the library's")
 #     zeros where absent, and a unit's batch norm never meets an absent row
 # score(text, video): what the two above give -> (texts, clips), the weighted mean over
 #     the experts that are present
+### BEGIN SOLUTION: as the comment says
 class Block(nn.Module):
     def __init__(self, experts, text_dim):
         super().__init__()
@@ -163,9 +168,10 @@ class Block(nn.Module):
         query = [weights[:, [i]] * texts[e] for i, e in enumerate(self.experts)]
         gallery = torch.cat([videos[e] for e in self.experts], 1)
         return (torch.cat(query, 1) @ gallery.T) / (weights @ present.T.float())
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 torch.manual_seed(0)
 three = {"appearance": (1280, 32), "motion": (360, 32), "face": (128, 16)}
 mine, library = Block(three, 400), mee.MEE(three, 400)
@@ -199,6 +205,7 @@ print("exercise 2: scores equal to the library's, with half of the faces missing
 # -> the mean of max(0, margin + wrong - right) over all wrong pairs, both directions
 # and recall_at_10(scores, positive_clip): scores (texts, clips), and the column of
 # each text's own clip (texts,) -> R@10 in percent
+### BEGIN SOLUTION: as the comment says
 def max_margin(scores, margin=0.2):
     right, n = scores.diagonal(), len(scores)
     hinge = F.relu(margin + scores - right[:, None]) + F.relu(margin + scores - right)
@@ -208,9 +215,10 @@ def max_margin(scores, margin=0.2):
 def recall_at_10(scores, positive_clip):
     right = scores.gather(1, positive_clip[:, None])
     return 100 * ((scores > right).sum(1) < 10).double().mean().item()
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 wanted = mee.MaxMarginRankingLoss(0.2)(scores)
 same(max_margin(scores), wanted, "the loss is not the library's")
 falling = torch.arange(40.0).flip(0).repeat(4, 1)
@@ -236,6 +244,7 @@ def embed(part, captions):
 # write train(model, epochs): Adam with lr 2e-3 over the parameters of model and of pool
 # each epoch takes clips.clips_in("train") in random order, 64 at a time, draws captions
 # with clips.draw_captions(part), and makes a step with max_margin
+### BEGIN SOLUTION: as the comment says
 def train(model, epochs):
     optimizer = torch.optim.Adam([*model.parameters(), *pool.parameters()], 2e-3)
     rows = clips.clips_in("train")
@@ -246,9 +255,10 @@ def train(model, epochs):
             optimizer.zero_grad()
             max_margin(model.score(text, video)).backward()
             optimizer.step()
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 torch.manual_seed(0)
 model = Block(three, 400)
 train(model, epochs=4)

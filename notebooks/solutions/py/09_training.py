@@ -42,6 +42,7 @@ clips = read_clips("data/tinyclips.h5")
 # %% tags=["solution"]
 # write steps(films, batch_size, epochs): the number of steps of the whole run, an int
 # and rates(lr, lr_decay, epochs): the list of learning rates of the epochs, first lr
+### BEGIN SOLUTION: as the comment says
 def steps(films, batch_size, epochs):
     whole, rest = divmod(films, batch_size)
     return epochs * (whole + (rest > 1))
@@ -49,9 +50,10 @@ def steps(films, batch_size, epochs):
 
 def rates(lr, lr_decay, epochs):
     return [lr * lr_decay**epoch for epoch in range(epochs)]
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for films, size in ((2000, 64), (128, 64), (129, 64), (130, 64), (5, 64)):
     g = torch.Generator().manual_seed(0)
     batches = len(MixedBatches(clips, torch.arange(films), size, g))
@@ -99,6 +101,7 @@ def one_epoch(model, adam, generator, rows):
 # %% tags=["solution"]
 # write save(path, model, adam, generator): everything into one file with torch.save
 # and load(path, model, adam, generator): from that file into these three new objects
+### BEGIN SOLUTION: as the comment says
 def save(path, model, adam, generator):
     state = {"model": model.state_dict(), "adam": adam.state_dict()}
     state["generator"] = generator.get_state()
@@ -110,9 +113,10 @@ def load(path, model, adam, generator):
     model.load_state_dict(state["model"])
     adam.load_state_dict(state["adam"])
     generator.set_state(state["generator"])
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 rows = clips.clips_in("train")[:200]
 in_one_go = start(0)
 for _ in range(4):
@@ -154,13 +158,15 @@ print("exercise 2: right, bit for bit")
 # %% tags=["solution"]
 # write luck(networks, s): by how many points the best of so many equally good networks
 # looks too good, on average; a float
+### BEGIN SOLUTION: as the comment says
 def luck(networks, s):
     g = torch.Generator().manual_seed(0)
     numbers = torch.randn(20_000, networks, generator=g)
     return s * float(numbers.max(1).values.mean())
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 assert abs(luck(1, 2.0)) < 0.1, "with one network there is nothing to choose"
 assert abs(luck(2, 1.0) - torch.pi**-0.5) < 0.05, "of two, it is s over the root of pi"
 assert abs(luck(50, 3.0) - 3 * luck(50, 1.0)) < 0.15, "it is proportional to s"

@@ -36,6 +36,7 @@ from mee.evaluate import embed
 # write faults(rank): rank(scores) gives the ranks (texts,) of a (texts, texts) matrix;
 # return a set that holds "ties" if a constant gets an R@10 above 5 %, and "nan" if a
 # matrix that holds a nan does not make it raise ValueError
+### BEGIN SOLUTION: as the comment says
 def faults(rank):
     found = set()
     if (rank(torch.zeros(500, 500)) <= 10).double().mean() > 0.05:
@@ -47,9 +48,10 @@ def faults(rank):
     except ValueError:
         return found
     return found | {"nan"}
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 def optimistic(scores):
     return 1 + (scores > scores.diagonal()[:, None]).sum(1)
 
@@ -83,6 +85,7 @@ print("exercise 1: four rank functions told apart")
 # similarity (n, n, experts), weights (n, experts), mask (n, experts) bool, which you
 # make at random; return True if the score of a text with a clip depends on what another
 # clip has or lacks, else False
+### BEGIN SOLUTION: as the comment says
 def leaks(score):
     g = torch.Generator().manual_seed(0)
     similarity = torch.rand(8, 8, 4, generator=g)
@@ -98,9 +101,10 @@ def leaks(score):
         if difference.abs().max() > 1e-6:
             return True
     return False
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 def right_mask(similarity, weights, mask):
     pair = weights[:, None] * mask
     return (pair / pair.sum(2, keepdim=True) * similarity).sum(2)
@@ -179,6 +183,7 @@ def scores_of(split):
 # write recall(scores, positive_clip), t2v R@10 in percent; and
 # choose_offset(scores, positive_clip, faceless): the number to add to the scores of the
 # clips where faceless (clips,) bool is True, so that R@10 is as high as you can make it
+### BEGIN SOLUTION: as the comment says
 def recall(scores, positive_clip):
     return 100 * (ranks(scores, positive_clip) <= 10).double().mean().item()
 
@@ -188,9 +193,10 @@ def choose_offset(scores, positive_clip, faceless):
         return recall(scores + offset * faceless, positive_clip)
 
     return max((torch.arange(-20, 41) / 100).tolist(), key=found)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 right = torch.arange(40)
 noise = torch.rand(40, 40, generator=torch.Generator().manual_seed(0))
 toy = torch.eye(40) + 0.01 * noise

@@ -39,12 +39,14 @@ films, stills = read_clips("data/tinyclips.h5"), read_clips("data/tinyclips_stil
 # %% tags=["solution"]
 # write over_clips(weights, present): weights (texts, experts), present (clips,
 # experts) bool; return (texts, clips, experts)
+### BEGIN SOLUTION: as the comment says
 def over_clips(weights, present):
     masked = weights[:, None] * present
     return masked / masked.sum(2, keepdim=True).clamp_min(1e-12)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed in range(5):
     g = torch.Generator().manual_seed(seed)
     weights = torch.rand(4, 3, generator=g).softmax(1)
@@ -78,13 +80,15 @@ print("exercise 1: right, and the scores are the library's")
 # %% tags=["solution"]
 # write patient(pool, per_epoch, epochs, generator): pool, how many stills there
 # are; return a list of tensors, one per epoch, each of per_epoch numbers below pool
+### BEGIN SOLUTION: as the comment says
 def patient(pool, per_epoch, epochs, generator):
     rounds = -(-per_epoch * epochs // pool)
     order = [torch.randperm(pool, generator=generator) for _ in range(rounds)]
     return list(torch.cat(order)[: per_epoch * epochs].split(per_epoch))
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 def times(drawn, pool):
     return torch.bincount(torch.cat(drawn), minlength=pool)
 
@@ -150,9 +154,11 @@ def gains(options, split):
 # %% tags=["solution"]
 # set mine, a dict of options of fit_clips; image_rate is one of them: at
 # most 10, or "all"
+### BEGIN SOLUTION: as the comment says
 mine = {"image_rate": "all", "expert_loss": 1.0}
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 larger = {"epochs", "dim", "text_clusters", "sequence_clusters", "train", "val"}
 larger |= {"images", "seed", "batch_size"}
 assert not larger & set(mine), f"leave out {', '.join(sorted(larger & set(mine)))}"

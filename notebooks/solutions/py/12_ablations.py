@@ -42,12 +42,14 @@ small |= {"val": [], "epochs": 6}
 # %% tags=["solution"]
 # write pair_rows(experts): experts, a list of names; return a dict label ->
 # dict of options of fit_clips
+### BEGIN SOLUTION: as the comment says
 def pair_rows(experts):
     pairs = combinations(sorted(experts), 2)
     return {" + ".join(pair): {"experts": list(pair)} for pair in pairs}
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 found = pair_rows(list(clips.experts))
 assert len(found) == 6, "six pairs of four experts"
 assert "appearance + motion" in found, "labels in alphabetical order"
@@ -72,6 +74,7 @@ print("exercise 1: six rows, and each trains what its label says")
 # write p_value(a, b, k=10, tosses=2000, seed=0): a, b: Results with t2v
 # (seeds, captions) and positive_clip (captions,), the film of each caption; return a
 # float between 0 and 1
+### BEGIN SOLUTION: as the comment says
 def p_value(a, b, k=10, tosses=2000, seed=0):
     delta = ((a.t2v <= k).double() - (b.t2v <= k).double()).sum(0)  # a caption each
     of_film = torch.zeros(int(a.positive_clip.max()) + 1, dtype=torch.float64)
@@ -80,9 +83,10 @@ def p_value(a, b, k=10, tosses=2000, seed=0):
     coins = 2.0 * torch.randint(2, (tosses, len(of_film)), generator=g).double() - 1
     as_large = (coins @ of_film).abs() >= of_film.sum().abs() - 1e-9
     return float((1 + as_large.sum()) / (1 + tosses))
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 def as_result(hits, films=None):  # hits (seeds, captions)
     t2v = torch.where(hits, 1.0, 99.0).double()
     films = torch.arange(hits.shape[1]) if films is None else films
@@ -125,9 +129,11 @@ print("and for methods that are alike")
 # %% tags=["solution"]
 # set mine, a dict of options of fit_clips, with none of: epochs, train, val,
 # dim, text_clusters, sequence_clusters, images, batch_size, seed
+### BEGIN SOLUTION: as the comment says
 mine = {"loss": "info-nce"}
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 forbidden = {"epochs", "train", "val", "dim", "text_clusters", "sequence_clusters"}
 forbidden |= {"images", "batch_size", "seed"}
 assert mine, "an empty row is the full model"

@@ -48,14 +48,16 @@ folder = Path(temporary.name)
 # %% tags=["solution"]
 # write direction(motion): motion (360,); return "right", "up", "left",
 # "down" (the strongest of the four), or "nowhere"
+### BEGIN SOLUTION: as the comment says
 def direction(motion):
     strength = motion.reshape(3, 10, 12)[:, 0, [0, 2, 4, 6]].mean(0)
     if not strength.any():
         return "nowhere"
     return ("right", "up", "left", "down")[strength.argmax()]
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for way in ("right", "up", "left", "down"):
     ball = (Thing("ball", "black", way, "medium"),)
     frames, *_ = render(Script("x", "test", "desert", "day", ball))
@@ -86,15 +88,17 @@ index = ClipIndex.build(model, clips, clip_ids=clips.clips_in("test"), progress=
 # index.model, add them under this id, and return the list of the film's experts
 # Hints: extract.extract(path) gives a dict of arrays; model.embed_video takes a dict
 # expert -> (clips, dim), or (clips, rows, dim) for a sequence; leave out what is absent
+### BEGIN SOLUTION: as the comment says
 def add_film(index, path, id):
     features = extract.extract(path)
     one = {name: torch.from_numpy(x)[None] for name, x in features.items()}
     with torch.no_grad():
         index.add([id], index.model.embed_video(one))
     return sorted(features)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 kite = (Thing("kite", "purple", "circle", "medium"),)
 boat, curly = (Thing("boat", "red", "left", "fast"),), Face("red", "curly")
 films = {
@@ -139,10 +143,12 @@ print("exercise 2: two films found with their experts; a broken one leaves no tr
 # %% tags=["solution"]
 # set my_video to the path of your film (a str), or None; and my_sentences to a list of
 # three sentences about it
+### BEGIN SOLUTION: as the comment says
 my_video = None
 my_sentences = ["an orange car in the city at night", "something shakes", "people clap"]
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 video = my_video
 if video is None:
     video = folder / "stand-in.mp4"

@@ -41,6 +41,7 @@ from mee.metrics import ranks, summarise
 # %% tags=["solution"]
 # write parameters(experts, word_dim, clusters, text_clusters), its arguments those of
 # ModelConfig; and set most_centres
+### BEGIN SOLUTION: as the comment says
 def parameters(experts, word_dim, clusters, text_clusters):
     def linear(i, o):
         return i * o + o
@@ -68,8 +69,9 @@ paper = {
 }
 sizes = {k: parameters(paper, 300, {"audio": 16}, k) for k in range(1, 33)}
 most_centres = max(k for k, size in sizes.items() if size < 20e6)
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 paper = {
     "appearance": (2048, 2048),
     "audio": (128, 128),
@@ -107,14 +109,16 @@ print("exercise 1: right for three networks, and the paper's is shrunk")
 # %% tags=["solution"]
 # write larger_gallery(found, N, M): found (queries,) ranks among N; return the guessed
 # ranks among M
+### BEGIN SOLUTION: as the comment says
 def larger_gallery(found, N, M):
     return 1 + (found - 1) * (M - 1) / (N - 1)
 
 
 # and set tells: which of "R@1", "R@10", "MdR" does a guess from 100 get nearly right?
 tells = {"R@10", "MdR"}
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 from mee import fit_clips
 from mee.evaluate import embed
 
@@ -156,14 +160,16 @@ print("exercise 2: right, and seen on a model")
 # %% tags=["solution"]
 # write seeds_for(s, d): the smallest whole number of seeds of each model; the interval
 # reaches 1.96 standard errors to either side
+### BEGIN SOLUTION: as the comment says
 import math
 
 
 def seeds_for(s, d):
     return math.ceil(2 * (1.96 * s / d) ** 2)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for s, d in ((1.0, 1.0), (1.0, 2.5), (0.7, 0.3)):
     n = seeds_for(s, d)
     assert isinstance(n, int), "a whole number of seeds"

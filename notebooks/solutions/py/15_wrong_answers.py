@@ -41,15 +41,17 @@ print(len(search.index), "clips;", search.experts)
 # %% tags=["solution"]
 # write decided(hit): the name of the expert that added most; and
 # pulled(hit): a list of those that added less than 0
+### BEGIN SOLUTION: as the comment says
 def decided(hit):
     return max(hit.weight, key=lambda name: hit.weight[name] * hit.similarity[name])
 
 
 def pulled(hit):
     return [name for name in hit.weight if hit.weight[name] * hit.similarity[name] < 0]
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for sentence in (
     "we hear a bell ringing",
     "a blue star in space",
@@ -83,6 +85,7 @@ print("exercise 1: right for eighty hits")
 # %% tags=["solution"]
 # write honest(sentence, k): a list of k hits, best first, all with the
 # expert that the sentence trusts most
+### BEGIN SOLUTION: as the comment says
 def honest(sentence, k=10):
     weights = search.answer(sentence).weights
     needed = max(weights, key=weights.get)
@@ -91,9 +94,10 @@ def honest(sentence, k=10):
         for hit in search.index.search(sentence, len(search.index))
         if needed in hit.weight
     ][:k]
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for sentence in (
     "we hear a bell ringing",
     "a car and a bell rings",
@@ -141,6 +145,7 @@ for key, value in clips.facts[search.number["test_0081"]].items():
 # %% tags=["solution"]
 # set works to three pairs (sentence, judge), and fails to one; a judge takes
 # facts and gives a bool. each judge has to be true of 3 to 200 of the 1,000 clips
+### BEGIN SOLUTION: as the comment says
 works = [
     (
         "waves crash on the beach",
@@ -161,8 +166,9 @@ fails = (
     "it is quiet and nobody is there",
     lambda facts: facts["sound"] == "silence" and facts["face"] is None,
 )
+### END SOLUTION
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 
 
 def fitting(sentence, judge):

@@ -60,11 +60,13 @@ def draw(clips, sentences, seed):
 # write expected_bytes(clips, dims, missing, width): dims and missing are
 # dicts over the experts, missing from 0 to 1; width is the bytes of one number, 4 or 2;
 # return a number
+### BEGIN SOLUTION: as the comment says
 def expected_bytes(clips, dims, missing, width):
     return clips * width * sum(dim * (1 - missing[name]) for name, dim in dims.items())
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 never = dict.fromkeys(DIMS, 0)
 complete = expected_bytes(10, DIMS, never, 4)
 assert complete == 10 * 19 * 4, "ten complete clips have 19 numbers each"
@@ -95,6 +97,7 @@ print("exercise 1: right, for complete clips and for an index of 3,000 with gaps
 # weights), and a VideoEmbedding, which unpacks to (videos, mask), as in draw() above;
 # every group has at least one expert; return (scores, clips), both (sentences, k), best
 # first
+### BEGIN SOLUTION: as the comment says
 def search(text, video, k):
     (texts, weights), (videos, mask) = text, video
     names = list(videos)
@@ -109,9 +112,10 @@ def search(text, video, k):
         clips.append(group[place])
     best = torch.cat(scores, 1).topk(k, 1)
     return best.values, torch.cat(clips, 1).gather(1, best.indices)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed in range(4):
     video, text = draw(400, 30, seed)
     want = network.score(text, video)
@@ -142,6 +146,7 @@ print("exercise 2: the best twelve of four random worlds, as in the library")
 # texts (1, dim) and weights (1, experts); return the first depth of 10, 20, 40, ... (at
 # most the number of clips) at which the best k are proven; network.score scores what
 # was proposed
+### BEGIN SOLUTION: as the comment says
 def bound(last, weights):
     # a weighted mean is never above its largest term; a clip may have that expert alone
     return float(last.max())
@@ -164,9 +169,10 @@ def proven_depth(text, video, k):
         if depth >= len(mask) or proven:
             return min(depth, len(mask))
         depth *= 2
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 import itertools
 
 g = torch.Generator().manual_seed(0)

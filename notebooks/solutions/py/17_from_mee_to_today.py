@@ -36,15 +36,17 @@ from torch.testing import assert_close
 # write attend(query, keys, values, present): query (d,), keys (n, d), values
 # (n, m), present (n,) bool; return (m,), the masked mean of the values; zeros if
 # nothing is present. Divide the scores by the root of d.
+### BEGIN SOLUTION: as the comment says
 def attend(query, keys, values, present):
     if not present.any():
         return torch.zeros(values.shape[1])
     scores = keys @ query / len(query) ** 0.5
     weights = torch.softmax(scores.masked_fill(~present, -torch.inf), 0)
     return weights @ values
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 for seed in range(5):
     g = torch.Generator().manual_seed(seed)
     query, keys = torch.randn(4, generator=g), torch.randn(6, 4, generator=g)
@@ -77,14 +79,16 @@ print("exercise 1: equal to PyTorch's for five masks, and zeros for none")
 # %% tags=["solution"]
 # write drop(present, share, generator): present (clips, experts) bool;
 # return a mask of the same shape
+### BEGIN SOLUTION: as the comment says
 def drop(present, share, generator):
     draw = torch.rand(present.shape, generator=generator)
     draw = draw.masked_fill(~present, -1.0)  # the absent never have the largest number
     last = F.one_hot(draw.argmax(1), present.shape[1]).bool()
     return present & ((draw >= share) | last)
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 g = torch.Generator().manual_seed(0)
 present = torch.rand(4000, 4, generator=g) < 0.7
 present = present[present.any(1)]
@@ -118,6 +122,7 @@ print("exercise 2: drops, keeps one, and brings none back")
 # %% tags=["solution"]
 # write sparse(x, router, experts, k): x (tokens, d); router gives (tokens,
 # experts); return (tokens, d)
+### BEGIN SOLUTION: as the comment says
 def sparse(x, router, experts, k):
     best, chosen = router(x).topk(k, dim=1)
     gates = torch.softmax(best, 1)
@@ -127,9 +132,10 @@ def sparse(x, router, experts, k):
         if len(token):
             out = out.index_add(0, token, gates[token, place, None] * expert(x[token]))
     return out
+### END SOLUTION
 
 
-# %% tags=["check"]
+# %% tags=["check", "points-2"]
 class Counting(nn.Linear):
     rows = 0
 
