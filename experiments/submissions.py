@@ -264,9 +264,9 @@ def make_files(folder, large=True, folders=True):
             (folder / student / name).write_text(text)
         wanted[student] = (points, 0, 0), word
     if os.name == "posix" and sys.platform != "darwin":
-        with open(os.path.join(os.fsencode(folder), b"caf\xe9.ipynb"), "w") as file:
+        with open(os.path.join(os.fsencode(folder), b"Zo\xeb.ipynb"), "w") as file:
             file.write(text)
-        wanted["caf\\xe9"] = (2, 0, 0), ""
+        wanted["Zo\\xeb"] = (2, 0, 0), ""
     return wanted
 
 

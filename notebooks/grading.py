@@ -361,7 +361,7 @@ def read_submission(path):
         raise ValueError(f"cannot be read: {error.strerror}") from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about ids of cells, which we give anew
+            warnings.simplefilter("ignore")  # about ids of cells: lay() gives others
             notebook = nbformat.reads(text, as_version=4)
         for cell in notebook.cells:
             cell.source = "".join(cell.source)
