@@ -763,7 +763,7 @@ def test_mee_index_and_mee_search(world, tmp_path, capsys):
 
 for package in ("qdrant_edge", "qdrant_client"):
     pytest.importorskip(package)
-from mee.search.qdrant import Folder, QdrantIndex  # noqa: E402
+from mee.search.qdrant import QdrantIndex, _Folder  # noqa: E402
 
 sys.path.append(str(Path(__file__).parents[1] / "experiments/benchmarks"))
 import bench_qdrant  # noqa: E402
@@ -947,7 +947,7 @@ def fields(point, **more):
 @pytest.mark.parametrize("how", HOW)
 def test_qdrant_by_url(how):
     server = HTTPServer(("127.0.0.1", 0), Server)
-    server.folder, server.asked = Folder(None, "clips"), []
+    server.folder, server.asked = _Folder(None, "clips"), []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         calibration = calibration_for(how)

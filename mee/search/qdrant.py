@@ -94,9 +94,9 @@ class QdrantIndex:
         self.name, self.dtype, self.model, self.words, self.depth = name, dtype, model, words, 1000
         try:
             if str(location).startswith(("http://", "https://")):
-                self.store: Any = Server(str(location), name, api_key)
+                self.store: Any = _Server(str(location), name, api_key)
             else:
-                self.store = Folder(location, name)
+                self.store = _Folder(location, name)
         except ImportError as error:
             raise ImportError(f"Qdrant is missing ({error}): pip install -e '.[search]'") from error
         try:
@@ -241,7 +241,7 @@ class QdrantIndex:
         return hit
 
 
-class Folder:
+class _Folder:
     """Qdrant's core in this process, on the disk; requests are those of the REST API."""
 
     def __init__(self, location: str | Path | None, name: str) -> None:
@@ -338,7 +338,7 @@ class Folder:
         return e.FieldCondition(x["key"], match=e.MatchValue(x["match"]["value"]))
 
 
-class Server:
+class _Server:
     """The same by HTTP, through Qdrant's client."""
 
     def __init__(self, url: str, name: str, api_key: str | None) -> None:
