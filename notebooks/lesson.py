@@ -113,6 +113,8 @@ def quiz(name):
     jupyterquiz shows it, a package that this asks for if it is missing. An output that an untrusted notebook holds
     shows a line of text instead, until its cell is run.
     """
+    from IPython.display import display
+
     try:
         from jupyterquiz.dynamic.loader import load_questions_script
         from jupyterquiz.dynamic.renderer import build_script, build_styles, render_div
@@ -131,14 +133,13 @@ def quiz(name):
     keys = (folder / "_static" / "quiz.js").read_text(encoding="utf-8")
     style = (folder / "_static" / "quiz.css").read_text(encoding="utf-8")
     words = f"A quiz of {len(questions)} questions, each with answers A to D."
-    _display(
+    page = (
         f"{render_div(identity, False, False, False, len(questions), 680, 6, 'left')}"
         f"{build_styles(identity, {})}<style>{style}</style><p>{words} (Run this cell.)</p></div>"
         f"<script>(function (root, MathJax) {{\n{code}\n{keys}}})"
-        "(document.currentScript.previousElementSibling)</script>",
-        "",
-        f"[quiz: {words}]",
+        "(document.currentScript.previousElementSibling)</script>"
     )
+    display({"text/html": f'<div class="mee-quiz">{page}</div>', "text/plain": f"[quiz: {words}]"}, raw=True)
 
 
 def _rounded(content):

@@ -69,7 +69,7 @@ def write_sheets(book, out):
             choices = "".join(f"<li>{text}</li>" for _, text, _, _ in answers(question))
             sheet.append(f"<li>{asked(question)}<ol>{choices}</ol></li>")
             ordered = sorted(answers(question), key=lambda answer: not answer[2])  # the right one first
-            reasons = "<br>".join(f"{f'<b>{letter}</b>' if ok else letter} {why}" for letter, _, ok, why in ordered)
+            reasons = "<br>".join(f"{f'<b>{letter}</b>' if ok else letter}: {why}" for letter, _, ok, why in ordered)
             key.append(f"<li>{reasons}</li>")
         path = Path(out) / f"{name}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,8 @@ def decks(book):
             choices = [f"<p><b>{letter}</b> &nbsp; {text}</p>" for letter, text, _, _ in answers(question)]
             cells.append(slide("slide", html(head + "".join(choices))))
             reasons = [
-                f"<p><b>{letter}{' ✓' if right else ''}</b> &nbsp; {text}<br><small>{why}</small></p>"
+                f"<p><b>{letter}{' ✓' if right else ''}</b> &nbsp; {text}<br>"
+                f"<span style='font-size: 0.8em'>{why}</span></p>"
                 for letter, text, right, why in answers(question)
             ]
             cells.append(slide("subslide", html(head + "".join(reasons))))
@@ -97,7 +98,7 @@ def decks(book):
 
 
 def html(content):
-    return f'<div style="text-align: left; font-size: 0.7em">{content}</div>'
+    return f'<div style="text-align: left; font-size: 1.2em">{content}</div>'
 
 
 def slide(kind, source):

@@ -139,21 +139,21 @@ def test_a_quiz_without_its_package_says_so(monkeypatch, capsys):
     assert "pip install jupyterquiz" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_quiz_works_from_the_keyboard_without_a_network(chromium, tmp_path, scheme):
+def test_a_quiz_works_from_the_keyboard_without_a_network_and_in_the_dark(chromium, tmp_path):
     cells = nbformat.read(BOOK / "04_mixture_weights.ipynb", as_version=4).cells
     (shown,) = [cell.outputs[0].data["text/html"] for cell in cells if 'quiz("04")' in cell.source]
     assert len(shown) < 80_000
     # a page whose MathJax has not loaded yet, which jupyterquiz would fetch from another host
-    head = "<meta charset=utf-8><script>MathJax = {version: '3.2'}</script>"
+    head = "<meta charset=utf-8><style>:root {color-scheme: light dark}</style>"
+    head += "<script>MathJax = {version: '3.2'}</script>"
     (tmp_path / "page.html").write_text(f"<!doctype html>{head}{shown}", encoding="utf-8")
-    page = chromium.new_page(viewport={"width": 390, "height": 850}, color_scheme=scheme)
+    page = chromium.new_page(viewport={"width": 390, "height": 850}, color_scheme="dark")
     far, faults = [], []
     page.route(lambda url: not url.startswith("file:"), lambda route: (far.append(route.request.url), route.abort()))
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto((tmp_path / "page.html").as_uri())
     page.wait_for_selector("[role=radiogroup]")
-    assert page.locator("figure.mee .Quiz").count() == 10
+    assert page.locator(".mee-quiz .Quiz").count() == 10
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "the page scrolls sideways"
     first, question = page.locator(".Quiz").first, DATA["04"][0]
     said = first.locator("[role=status]")
@@ -164,6 +164,9 @@ def test_a_quiz_works_from_the_keyboard_without_a_network(chromium, tmp_path, sc
         assert ("correct" in said.get_attribute("class").split()) == answer["correct"]
         page.keyboard.press("ArrowDown")
         assert said.inner_text() == plain(answer["feedback"]), "an arrow key moves and does not answer"
+    for part in (".MultipleChoiceQn", ".Feedback", ".Quiz:nth-of-type(2) .MCButton"):
+        colour = page.evaluate(f"getComputedStyle(document.querySelector('.mee-quiz {part}')).color")
+        assert min(map(int, re.findall(r"\d+", colour)[:3])) > 200, f"{part}: {colour} on a dark page"
     sign = "getComputedStyle(document.querySelector('.MCButton'), '::before').content"
     assert "upper-alpha" in page.evaluate(sign)
     page.wait_for_timeout(700)  # jupyterquiz looks for MathJax after half a second
@@ -181,7 +184,7 @@ def test_print_pages_and_slides_hold_each_question_and_the_key(tmp_path):
             assert question["question"] in questions
             assert not [a for a in question["answers"] if a["feedback"] in questions], question["question"]
             letter = "ABCD"[right_of(question)]
-            assert f"<b>{letter}</b> {question['answers'][right_of(question)]['feedback']}" in key
+            assert f"<b>{letter}</b>: {question['answers'][right_of(question)]['feedback']}" in key
     decks = dict(quiz_pages.decks(BOOK))
     assert list(decks) == [f"quiz_{name}" for name in NAMES]
     for name in NAMES:
