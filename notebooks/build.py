@@ -31,6 +31,7 @@ import nbformat
 BOOK = Path(__file__).resolve().parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT = ("slideshow", "tags", "nbgrader")  # of a cell's metadata
+CAPSTONE = "capstone/captions_or_clips"  # the project that is solved as an example
 FOLDED = {"setup", "hide-input", "hide-cell", "remove-input"}  # code that JupyterLab folds as the book does
 
 SETUP = """\
@@ -104,16 +105,16 @@ def change_address(url=None, book=BOOK):
             write(path, re.sub(re.escape(old) + r"(?![\w-])", url, path.read_text(encoding="utf-8")))
     url = address(book)
     template = book / "TEMPLATE.md"
-    scripts = [*book.glob("py/*.py"), *book.glob("solutions/py/*.py"), *template.parent.glob(template.name)]
+    scripts = [*book.glob("py/*.py"), *book.glob("solutions/py/*.py"), *book.glob("capstone/py/*.py"), *template.parent.glob(template.name)]
     for path in scripts:
-        folder = "solutions/" if path.parts[-3] == "solutions" else ""
+        folder = f"{path.parts[-3]}/" if path.parts[-3] in ("solutions", "capstone") else ""
         write(
             path,
             with_address(
                 path.read_text(encoding="utf-8"), f"{folder}{path.stem}.ipynb" if path != template else None, url
             ),
         )
-    for name in [*lessons(book), *(f"solutions/{name}" for name in lessons(book))]:
+    for name in [*lessons(book), *(f"solutions/{name}" for name in lessons(book)), CAPSTONE]:
         path = book / f"{name}.ipynb"
         if path.exists():
             notebook = nbformat.read(path, as_version=4)
@@ -410,7 +411,19 @@ SLIDES = """\
 {% block html_head_css %}
 <style>
 :root {--r-heading-text-transform: none !important}
-.reveal .slides section section {max-height: 720px; overflow-y: auto}
+.reveal {font-size: 28px}
+.reveal h1, .reveal h2, .reveal h3 {font-size: 40px; line-height: 1.15; margin: 0 0 18px}
+.reveal img, .reveal video, .reveal figure.mee > svg {
+  width: auto !important; height: auto !important; max-width: 1000px !important; max-height: 530px !important;
+  margin: 0 auto}
+.reveal img[src^="data:image/svg"] {width: 960px !important; object-fit: contain}
+.reveal .slides > section:first-of-type img {max-height: 330px !important}
+.reveal figure.mee {margin: 0 !important; font-size: 24px; text-align: center}
+.reveal pre, .reveal .jp-OutputArea-output pre, .reveal .highlight pre {
+  font-size: 23px !important; line-height: 1.3; white-space: pre-wrap; box-shadow: none}
+.reveal blockquote {width: auto; font-size: 32px; font-style: normal; margin: 0}
+.reveal .jp-Cell, .reveal .jp-OutputArea-output, .reveal .jp-RenderedHTMLCommon {overflow: visible; font-size: inherit}
+.reveal .jp-RenderedHTMLCommon p, .reveal li {text-align: left; font-size: inherit; line-height: 1.35}
 </style>
 {% endblock %}
 {% block footer_js %}
@@ -419,9 +432,62 @@ SLIDES = """\
 <script>
 Reveal.initialize({controls: true, progress: true, hash: true, slideNumber: "c/t", transition: "none",
                    width: 1100, height: 760, margin: 0.04, plugins: [RevealNotes]});
+// a slide that is a little too tall, as letters differ between machines, is drawn a little smaller
+const fit = () => {
+  const slide = Reveal.getCurrentSlide();
+  slide.style.zoom = 1;
+  slide.style.zoom = Math.min(1, 740 / slide.scrollHeight);
+  Reveal.layout();
+};
+Reveal.on("ready", fit);
+Reveal.on("slidechanged", fit);
+addEventListener("load", fit);
 </script>
 {% endblock %}
 """
+
+
+def short(text):
+    """What a slide shows of a text cell: headings, a prediction, formulas, lists, pictures, and one sentence of prose."""
+    blocks = re.split(r"\n\s*\n", re.split(r"^## Exercises", text, maxsplit=1, flags=re.M)[0])
+    if any("**Predict.**" in block for block in blocks):
+        return "\n\n".join(block for block in blocks if block.startswith(("#", "$$", "> **Predict.**")))
+    kept, prose = [], False
+    for block in blocks:
+        if block.startswith(("#", "$$", "- ", "1. ", "![", "|", "```")):
+            kept.append(block)
+        elif not prose and not block.startswith(">"):
+            kept.append(re.split(r"(?<=[.:?])\s+(?=[A-Z*`$\[])", re.sub(r"^\*\*(.*?)\.\*\*", r"**\1:**", block))[0])
+            prose = True
+    return "\n\n".join(kept)
+
+
+def to_slides(notebook):
+    """Cells as slides show them: short texts, the whole text as the speaker's notes, code where there is no output.
+
+    A slide without a heading of its own gets that of its section.
+    """
+    cells, heading = [], ""
+    for cell in notebook.cells:
+        kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
+        found = re.findall(r"^##+ (.*)", cell.source, re.M) if cell.cell_type == "markdown" else []
+        if {"badges", "setup", "hide-cell", "quiz"} & set(tags(cell)) or kind == "skip":
+            heading = found[-1] if found else heading
+            continue
+        if cell.cell_type == "markdown":  # a link to a page of the book leads there
+            cell.source = re.sub(r"\]\(([\w/]+)\.(?:ipynb|md)", r"](../html/\1.html", cell.source)
+            whole = nbformat.v4.new_markdown_cell(cell.source, metadata={"slideshow": {"slide_type": "notes"}})
+            cell.source = short(cell.source)
+        long = cell.cell_type == "code" and cell.outputs and cell.source.count("\n") > 3
+        if long or {"hide-input", "remove-input"} & set(tags(cell)):
+            cell.metadata["transient"] = {"remove_source": True}
+        if kind in ("slide", "subslide") and not re.match("#", cell.source) and heading:
+            title = nbformat.v4.new_markdown_cell(f"## {heading}", metadata={"slideshow": {"slide_type": kind}})
+            cell.metadata["slideshow"] = {"slide_type": "-"}
+            cells.append(title)
+        cells += [cell, whole] if cell.cell_type == "markdown" else [cell]
+        heading = found[-1] if found else heading
+    notebook.cells = cells
 
 
 def slides(book=BOOK):
@@ -454,13 +520,7 @@ def slides(book=BOOK):
         notebook = nbformat.read(path, as_version=4)
         if not any("slideshow" in cell.metadata for cell in notebook.cells):
             continue
-        left_out = {"badges", "setup", "hide-cell", "quiz"}  # a quiz has slides of its own
-        notebook.cells = [cell for cell in notebook.cells if not left_out & set(tags(cell))]
-        for cell in notebook.cells:
-            if {"hide-input", "remove-input"} & set(tags(cell)):  # folded in the book, not on a slide
-                cell.metadata["transient"] = {"remove_source": True}
-            if cell.cell_type == "markdown":  # a link to a page of the book leads there
-                cell.source = re.sub(r"\]\(([\w/]+)\.(?:ipynb|md)", r"](../html/\1.html", cell.source)
+        to_slides(notebook)
         notebook.metadata["title"] = re.search(r"^# (.*)", notebook.cells[0].source, re.M)[1]
         html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"path": str(book), "name": path.stem}})
         write(out / f"{path.stem}.html", html)
@@ -498,10 +558,10 @@ def main():
         made = [f"Slides: open {os.path.relpath(path)}" for path in slides()]
         print("\n".join(made) or "No lesson has slide metadata yet.")
         return
-    names = lessons()
+    names = [*lessons(), CAPSTONE]
     for wanted in arguments.lessons:
         if not any(name.startswith(f"{wanted:0>2}_") for name in names):
-            sys.exit(f"no lesson {wanted} in {os.path.relpath(BOOK / 'py')}; there are: {', '.join(names) or 'none'}")
+            sys.exit(f"no lesson {wanted} in {os.path.relpath(BOOK / 'py')}; there are: {', '.join(lessons()) or 'none'}")
     if arguments.lessons:
         names = [name for name in names if any(name.startswith(f"{wanted:0>2}_") for wanted in arguments.lessons)]
     out = BOOK

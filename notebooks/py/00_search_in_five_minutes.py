@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # How do you find a film with a sentence?
 #
 # **You will learn** what you can build by the end of this book: a search that takes a sentence and returns films, shows
@@ -25,12 +25,12 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The book comes with 3,000 short films, [*TinyClips*](glossary.md#tinyclips), which a program draws and adds sound to,
 # and with a small model that was trained on 2,000 of them. The next cell loads both, and prepares a search of the other
 # thousand, which the model has never met (`score="paper"` scores films as the paper does).
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from lesson import EXPERTS, draw, need, play, results, show
 
 need("search")  # on Colab this installs a package; elsewhere it does nothing
@@ -47,7 +47,7 @@ print(f"{len(search.index):,} films to search")
 # %% tags=["remove-input"]
 draw("here_00", "You are here: a sentence goes in, and ranked films come out.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ask
 #
 # Run this cell; then put a sentence of your own into it and run it again. It may be about a place, a thing and its
@@ -59,14 +59,14 @@ sentence = "deep under water a phone rings"
 hits = search.answer(sentence, k=4).hits
 results(clips, hits, caption="What the search found, and what each expert added.")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 wanted = {"place": "underwater", "sound": "phone"}.items()
 phones = {
     id for id, number in search.number.items() if wanted <= clips.facts[number].items()
 }
 assert len(phones) == 7 and phones.issuperset(hit.id for hit in hits)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # All four are under water, and in all four a phone rings; only seven of the thousand films are like that. Nothing was
 # looked up: the words above the bars are what we know of each film, and the search never reads them. The search
 # compares your sentence with numbers that four [**experts**](glossary.md#expert) took from each film, and sorts the
@@ -78,21 +78,21 @@ assert len(phones) == 7 and phones.issuperset(hit.id for hit in hits)
 # - **Audio** hears.
 # - **Face** looks at a face, if there is one.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "00_sentence_to_results",
     "Films become numbers once, a sentence when it is asked; the search compares "
     "the two and sorts. A film without a face has no numbers for it.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Press play on the first film:
 
-# %% tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "slide"} tags=["nbval-ignore-output"]
 first = clips.facts[search.number[hits[0].id]]
 play(first)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## See which expert is trusted
 #
 # The sentence decides how far each expert is trusted. It does so before any film is looked at, with four numbers that
@@ -101,7 +101,7 @@ play(first)
 # > **Predict.** One of these sentences is about looks, one about movement, one about sound. Which expert gets the most
 # > from each?
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 sentences = ["a yellow boat", "something spins quickly", "we hear a bell ringing"]
 figure, axes = plt.subplots(figsize=(7, 2.4))
 for y, text in enumerate(sentences):
@@ -128,26 +128,26 @@ show(
     "Each sentence gives most weight to the expert that can answer it.",
 )
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 for text, expert in zip(sentences, ("appearance", "motion", "audio"), strict=True):
     weights = search.answer(text).weights
     assert max(weights, key=weights.get) == expert
     assert weights[expert] > 1.15 * sorted(weights.values())[-2], (text, weights)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The model was never told which words belong to which expert. It learnt that from films and their captions.
 #
 # Each expert also says how similar it finds film and sentence. A film's score is the mean of these
 # [similarities](glossary.md#similarity), each counted in proportion to its weight. As the weights sum to 1, that is a
 # sum of products. Here it is for the fourth film under water, which all four experts know.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "00_weights_times_similarities",
     "The fourth film's score: audio finds it very similar, and appearance counts most.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Take an expert away
 #
 # What if nothing could be heard? We ask for the bell twice: with all experts, and without audio.
@@ -155,7 +155,7 @@ draw(
 # > **Predict.** A bell rings in 69 of the thousand films. In how many of the first twenty does one ring, with audio and
 # > without?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 bell = "we hear a bell ringing"
 everybody = ["appearance", "motion", "audio", "face"]
 for experts in (everybody, ["appearance", "motion", "face"]):
@@ -163,16 +163,16 @@ for experts in (everybody, ["appearance", "motion", "face"]):
     sounds = [clips.facts[search.number[hit.id]]["sound"] for hit in found]
     print(f"{sounds.count('bell'):>2} of 20 with {', '.join(experts)}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # With audio all twenty have a bell; without audio, none has. Yet the search still returns twenty films, in order and
 # with scores. Here are the first three.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 without_audio = search.answer(bell, ["appearance", "motion", "face"], k=3).hits
 caption = "Without audio the search for a bell still answers."
 results(clips, without_audio, right=set(), caption=caption)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Many films lack an expert from the start: a silent film has no audio, and a film without people has no face. What a
 # search should do then is the question of [lesson 05](05_missing_faces.ipynb).
 #
@@ -180,7 +180,7 @@ results(clips, without_audio, right=set(), caption=caption)
 #
 # Twelve of the thousand films show a red car.
 
-# %% tags=["hide-cell"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell"]
 red_car = {"shape": "car", "colour": "red"}.items()
 has_red_car = {
     id
@@ -188,30 +188,30 @@ has_red_car = {
     if any(red_car <= thing.items() for thing in clips.facts[number]["things"])
 }
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** What colour are the first four cars for *a red car*?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 hits = search.answer("a red car", k=4).hits
 results(clips, hits, right=has_red_car, caption="Four answers to “a red car”.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Four cars, and not one is red. The search does not say so, and its scores look as good as those for the phone under
 # water. A look further down the list shows what went wrong.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "00_first_hundred",
     "The first hundred films for a red car: the search knows car, and hardly red.",
 )
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert len(has_red_car) == 12
 ranked = search.answer("a red car", k=100).hits
 reds = [place for place, hit in enumerate(ranked, 1) if hit.id in has_red_car]
 assert reds[0] == 14 and len(reds) == 10
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The cars come first, whatever their colour; the first red one is in place 14. [Lesson 15](15_wrong_answers.ipynb)
 # explains why, and shows six more kinds of question that go wrong silently.
 #
@@ -222,11 +222,11 @@ assert reds[0] == 14 and len(reds) == 10
 #
 # > **Predict.** Whose best film has the higher score, *a red car* or *the stock market falls*?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 for text in (sentence, "a red car", "the stock market falls"):
     print(f"best score ≈ {search.answer(text).hits[0].score:.2f}  {text}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 red, stocks = ("a red car", "the stock market falls")
 best = {text: search.answer(text).hits[0].score for text in (red, stocks)}
 assert best[stocks] > best[red] + 0.03, best
@@ -234,7 +234,7 @@ assert len(search.answer(stocks).notes) == 0
 falling = search.answer(stocks).hits[0]
 assert max(falling.parts, key=falling.parts.get) == "motion"
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The question that nothing here can answer has the best score of the three; most of it comes from motion, as a balloon
 # *falls* in that film. Do not read a score as a probability, and do not compare the scores of two sentences.
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # What can you see, hear and miss in a clip?
 #
 # **You will learn** to split a film into what four experts can know about it; to read a clip file with nothing but
@@ -25,14 +25,14 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The book has its own films: [*TinyClips*](glossary.md#tinyclips), 3,000 of them, each two and a half to four seconds
 # long. A program draws each film, and makes its sound, from a short list of facts. So we know what is true of every
 # clip, which nobody knows for a million clips from the web. (A [*clip*](glossary.md#clip) is any piece of video, or a
 # still image, that a search can find; the book calls those of TinyClips *films*.) The films are rendered when they are
 # needed; one file stores what four experts made of them.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import base64
 import json
 import sys
@@ -57,44 +57,44 @@ torch.set_printoptions(precision=3, sci_mode=False)
 # %% tags=["remove-input"]
 draw("here_01", "You are here: the clip and its experts, before any model.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Press play
 #
 # A [clip file](glossary.md#clip-file) is an [HDF5](glossary.md#hdf5) file: named arrays, in groups that work like
 # folders. `h5py` opens it without reading the arrays, and lists what it holds.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 file = h5py.File("data/tinyclips.h5")
 for name, group in file.items():
     print(f"{name:<11}", ", ".join(group))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # `experts` is what this lesson is about. (`storyboard` holds small pictures for people to look at; the vocabulary is
 # for [lesson 02](02_words_and_netvlad.ipynb).) `clips/facts` holds the facts that each film was made from. Here are
 # those of one clip.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 ids = list(file["clips/id"].asstr())
 facts = [json.loads(line) for line in file["clips/facts"]]
 ours = ids.index("test_0081")
 for key, value in facts[ours].items():
     print(f"{key:>7}:", textwrap.fill(str(value), 78, subsequent_indent=" " * 9))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The `split` says what a clip is for: 2,000 clips are for training (`train`), 500 for decisions on the way (`val`), and
 # 500 for measuring at the end (`test`).
 #
 # `render` makes a film of such facts. Take 24 test clips, six of them silent; the folded code below puts their films on
 # a wall.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 test = [i for i, one in enumerate(facts) if one["split"] == "test"]
 silent = [i for i in test if facts[i]["sound"] == "silence"]
 sounding = [i for i in test if facts[i]["sound"] != "silence"]
 wall = sorted(sounding[:18] + silent[:6])
 films = {i: render(Script.from_dict(facts[i])) for i in wall}
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-ignore-output"]
 # a film that is short repeats; the video waits for you if you asked for less motion
 tiles = []
 for frames, *_ in films.values():
@@ -115,15 +115,15 @@ HTML(
     "<figcaption>24 of the 3,000 films, without their sound.</figcaption></figure>"
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The wall makes no sound; `play`, a helper of this book, does. Here is the film whose facts you read: on the left of a
 # living room stands a smiling person with curly red hair and a red beard; a pink flower slides to the right, out of the
 # picture, and comes back in on the left; a telephone rings.
 
-# %% tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "slide"} tags=["nbval-ignore-output"]
 play(facts[ours])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Look at it in four ways
 #
 # An [*expert*](glossary.md#expert) is a program that knows one kind of thing about a clip and is blind to the rest.
@@ -139,7 +139,7 @@ play(facts[ours])
 # > **Predict.** The flower moves to the right. What sign does the mean of the first number have, over the pixels that
 # > moved? And if the film runs backwards?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 frames, audio, fps, rate, box = render(Script.from_dict(facts[ours]))
 print(len(frames), "pictures", frames.shape[1:3], "and", len(audio), "numbers of sound")
 grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
@@ -150,16 +150,16 @@ for label, (a, b) in {"forwards": (8, 9), "backwards": (9, 8)}.items():
     right, down = flow[moved].mean(0)
     print(f"{label}: ≈ {right:.0f} pixels to the right, ≈ {abs(down):.0f} up or down")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert right < -2 and abs(down) < 1
 flow = optical_flow.calc(grey[8], grey[9], None)
 moved = np.hypot(flow[..., 0], flow[..., 1]) > 2
 assert flow[moved][:, 0].mean() > 2
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The mean is positive, and negative when the film runs backwards. Here is what each of the four gets of our film.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 layout = [["0", "7", "14", "21"], ["motion", "audio", "audio", "face"]]
 figure, axes = plt.subplot_mosaic(layout, figsize=(7, 3.7))
 for t in (0, 7, 14, 21):
@@ -191,32 +191,32 @@ show(
     "One film as its experts get it; appearance gets the single pictures above.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # In this order the four pictures tell you where the flower goes; shuffled, they would not. The direction lies in their
 # order, not in any one picture, so appearance cannot know it.
 #
 # Each expert looked at all 3,000 films once and wrote down numbers, its [*features*](glossary.md#feature). The model of
 # this book never sees a film: it works with the features.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "01_four_experts",
     "What each expert gets of a clip, and what it writes down: one row of numbers, or "
     "for audio a row for every tenth of a second.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # How does a sound become rows? A window slides over the waveform, and at each step a row says how loud each range of
 # pitch is. The rows together are a [log-mel](glossary.md#log-mel) picture of the sound.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "01_window_slides",
     "A window slides over a sound and turns it into a picture: time to the right, "
     "pitch upwards. Three notes leave three marks, each higher than the one before.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Read the file, and see how it says *absent*
 #
 # How does a file keep a [sequence](glossary.md#sequence) that is longer for some clips than for others? The rows of all
@@ -224,25 +224,25 @@ draw(
 #
 # > **Predict.** There are 3,000 clips. How many offsets does each expert have?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 for name, expert in file["experts"].items():
     kind, features = expert.attrs["kind"], expert["features"]
     print(f"{name:<11}{kind:<9} features {str(features.shape):<14}", end=" ")
     print("offsets", *expert["offsets"].shape, "first:", *expert["offsets"][:7])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # There is one offset more than there are clips: the last says where the last clip ends. (`kind` is *vector* where a
 # clip has one row at most.) Two neighbouring offsets are the two ends of a bracket around a clip's rows, so seven
 # offsets make six brackets.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "01_clip_file",
     "The rows of six clips, read by brackets. Clip 4 has no sound, and clips 0, 2 and "
     "4 have no face: their brackets have no width.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A clip that lacks an expert gets a **bracket of no width**: both ends are the same number. That is how the file writes
 # [absence](glossary.md#absent): as *nothing*, not as a row of zeros, which would be an answer, nor as NaN, which would
 # spread through every sum.
@@ -251,7 +251,7 @@ draw(
 # row), a film with neither face nor sound.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def rows(name, clip):
     """The rows of one expert for one clip: (rows, dimensions). No rows: absent."""
     first, last = file[f"experts/{name}/offsets"][clip : clip + 2]
@@ -263,10 +263,10 @@ for name in file["experts"]:
     ours_has, quiet_has = rows(name, ours).shape, rows(name, quiet).shape
     print(f"{name:<11} our clip {str(ours_has):<10} the meadow {quiet_has}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Do these numbers come from the film that you heard? Lay the audio expert's rows below the waveform.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 heard = rows("audio", ours).astype("float32")
 figure, (above, below) = plt.subplots(2, 1, figsize=(7, 3.8), sharex=True)
 above.plot(np.arange(len(audio)) / rate, audio, linewidth=0.4)
@@ -282,12 +282,12 @@ show(
     "The audio expert's rows are bright while the telephone rings, else dark.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # They do. The library reads the same file for many clips at once. `read_clips` answers *is the expert present?* with a
 # table of yes and no, `present`: a [**mask**](glossary.md#availability-mask). By hand, the mask is True where a bracket
 # has some width.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import read_clips
 
 clips = read_clips("data/tinyclips.h5")
@@ -299,7 +299,7 @@ videos, ind, _ = clips.video([ours, quiet])
 for name in names:
     print(f"{name:<11}{tuple(videos[name].shape)!s:<14} present: {ind[name].tolist()}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # `clips.video` makes a [batch](glossary.md#batch), which has to be rectangular, so it does put zeros where the meadow
 # has no sound and no face. But it never hands them out alone: `ind`, the mask's columns by name, says which rows mean
 # nothing.
@@ -311,7 +311,7 @@ for name in names:
 #
 # > **Predict.** Which two experts can say nothing at all about a still?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 stills = read_clips("data/tinyclips_stills.h5")
 missing = {}
 for label, some in {"3,000 films": clips, "1,000 stills": stills}.items():
@@ -320,7 +320,7 @@ for label, some in {"3,000 films": clips, "1,000 stills": stills}.items():
     print(f"{label} lack", ", ".join(f"{name} {share:.0f} %" for name, share in shares))
 print(f"films with all four experts: {clips.present.all(1).float().mean():.0%}")
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 figure, axis = plt.subplots(figsize=(7, 2.8))
 for i, name in enumerate(names):
     share = [float(part[i]) for part in missing.values()]
@@ -337,14 +337,14 @@ show(
     "Every second film shows no face; no still has motion or sound.",
 )
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 has_face = torch.tensor([one["face"] is not None for one in facts])
 is_heard = torch.tensor([one["sound"] != "silence" for one in facts])
 audio_present = clips.present[:, names.index("audio")]
 assert torch.equal(is_heard, audio_present)
 assert torch.equal(has_face, clips.present[:, names.index("face")])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A face is missing where none was drawn, and audio where nothing is heard; a still picture neither moves nor sounds.
 # Fewer than one film in two has all four experts. A model that needs all four could not find the other films. A
 # *mixture* of experts uses those that are present.
@@ -354,20 +354,20 @@ assert torch.equal(has_face, clips.present[:, names.index("face")])
 # > **Predict.** Surf is one of 13 sounds. Of the films at the beach, how many let you hear it: one in 13, half, or
 # > nearly all? And of the films elsewhere?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 surf = np.array([one["sound"] == "surf" for one in facts])
 beach = np.array([one["place"] == "beach" for one in facts])
 print(f"surf at the beach: {surf[beach].mean():.0%}", end=", ")
 print(f"elsewhere: {surf[~beach].mean():.0%}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 belongs = 0
 for one in facts:
     seen = [one["place"], *(thing["shape"] for thing in one["things"])]
     belongs += any(one["sound"] in BELONGS.get(what, ()) for what in seen)
 assert 0.4 < belongs / len(facts) < 0.45
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # So in part of the films two experts *corroborate* each other: you can look for the sea, or listen for it. In the rest
 # the sound is drawn at random, and looking cannot replace listening.
 #
@@ -377,7 +377,7 @@ assert 0.4 < belongs / len(facts) < 0.45
 # whose knowledge it uses, which TinyClips recorded in `mentions` as it wrote the caption. `captions_of` gives the
 # numbers of a clip's captions. The last two lines of the output say which test clips the last caption is true of.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 for k in clips.captions_of([ours])[0].tolist():
     used = [name for name, yes in zip(names, clips.mentions[k], strict=True) if yes]
     print(textwrap.fill(clips.texts[k], 80), "\n   ", " + ".join(used))
@@ -392,13 +392,13 @@ flower = [ids[i] for i in test if pink_flower(facts[i])]
 print(f"of {len(test)} test clips: phone {len(phone)}, pink flower {len(flower)}")
 print("both:", *sorted(set(phone) & set(flower)))
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert "test_0081" in phone and "test_0081" in flower
 count = clips.mentions.sum(1)
 assert not (clips.mentions & ~clips.present[clips.caption_clip]).any()
 assert (count == 4).float().mean() < 0.06 and (count <= 2).float().mean() > 0.6
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # No caption says everything, so many captions fit more clips than their own. *A pink blossom, a telephone ringing* is
 # true of two test clips, and only one of them counts as right. So no model can put the right clip first for every
 # caption, which is good to know before you measure.
@@ -415,7 +415,7 @@ assert (count == 4).float().mean() < 0.06 and (count <= 2).float().mean() > 0.6
 # > **Predict.** What do 64 equal numbers look like after that?
 
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 def spectrogram(samples):
     """(moments, 64 bands): logarithm of the energy."""
     sound, window = torch.from_numpy(samples), torch.hann_window(512)
@@ -431,7 +431,7 @@ unit = F.normalize(silence, dim=1)
 print(f"before {silence[0, 0]:.1f}, after", unit[0, :4])
 print(f"length {unit[0].norm():.0f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Silence has become a vector of length 1, as long as that of a guitar, and the same for all silent tracks. So whatever
 # a sentence asks for, all silent clips get one and the same audio score. Such a score cannot rank them; it lifts all of
 # them at once or pushes all of them down, whatever they show.
@@ -441,7 +441,7 @@ print(f"length {unit[0].norm():.0f}")
 # whose numbers happen to cancel.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def present_by_sum(features):
     return bool(features.sum() != 0)
 
@@ -451,20 +451,20 @@ cancels = torch.tensor([0.5, -1.5, 1.0])
 for label, x in {"silence": silence, "no motion": frozen, "cancels": cancels}.items():
     print(f"{label:<10}", "present" if present_by_sum(x) else "absent")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The rule is wrong all three times. (Subtract a vector's mean, and its numbers always cancel.) The fix is to decide
 # once, where the sound itself is read: a track without a single sample above a thousandth of full scale is absent, and
 # gets no rows. On the wall's 24 films that rule agrees with the facts each time, and the sum is wrong for each silent
 # track.
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 for i, track in tracks.items():
     audible = track is not None and np.abs(track).max() >= 0.001
     assert audible == (i not in silent) == bool(clips.present[i, names.index("audio")])
     by_sum = track is not None and present_by_sum(spectrogram(track))
     assert by_sum == (track is not None)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
 # - Four experts look at a clip, each blind to what the others know: pictures, motion, sound, a face.

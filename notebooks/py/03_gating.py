@@ -36,7 +36,7 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # %% tags=["remove-input"]
 draw("here_03", "You are here: the gated units, whose outputs are compared.")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## A choice that no matrix makes
 #
 # Sentences and clips have to become vectors that can be compared. Is a linear layer enough for that? Take four
@@ -50,12 +50,12 @@ draw("here_03", "You are here: the gated units, whose outputs are compared.")
 # Each sentence is two numbers: 1 for bright or -1 for dark, and 1 for street or -1 for room. What *bright* says about
 # the lamp depends on the place, its *context*.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 names = ["bright room", "dark room", "bright street", "dark street"]
 sentences = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 lamp = torch.tensor([0, 1, 1, 0])  # the right clip of each: 0 on, 1 off
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # A linear layer turns a sentence $x$ into $z = Wx + b$. Let $c_\text{on}$ and $c_\text{off}$ be the vectors of the two
 # clips. The sentence chooses the clip with the lamp on if $z$ has a larger inner product with $c_\text{on}$ than with
 # $c_\text{off}$, that is, if the *lead* $(Wx + b) \cdot (c_\text{on} - c_\text{off})$ is above zero. Scaling $z$ to
@@ -64,7 +64,7 @@ lamp = torch.tensor([0, 1, 1, 0])  # the right clip of each: 0 on, 1 off
 # > **Predict.** Add the lead of *bright room* to that of *dark street*, and the lead of *dark room* to that of *bright
 # > street*. How do the two sums compare, whatever $W$ and $b$ are?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 generator = torch.Generator().manual_seed(0)
 
 
@@ -76,12 +76,12 @@ lead = (sentences @ random(2, 8) + random(8)) @ (random(8) - random(8))
 print("leads", lead)
 print(f"sums {lead[0] + lead[3]:.2f} and {lead[1] + lead[2]:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The sums are equal: the inputs of each pair add up to (0, 0), so the leads of each pair add up to
 # $2b \cdot (c_\text{on} - c_\text{off})$. But the first pair's leads should both be positive, and the second pair's
 # both negative. **No linear layer gets all four right.**
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("03_lamp", "Both pairs share one middle, so their leads cross there.")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -97,7 +97,7 @@ draw("03_lamp", "Both pairs share one middle, so their leads cross there.")
 #
 # > **Predict.** What does *dark street*, $z_1 = (-1, -1, 1)$, become?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 W1 = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 W2 = torch.tensor([[0.0, 0.0, -5.0], [0.0, 0.0, 5.0], [0.0, 0.0, 0.0]])
 b2 = torch.tensor([0.0, 0.0, -5.0])
@@ -108,28 +108,28 @@ z2 = z1 * gates
 for name, row, gate in zip(names, z2, gates, strict=True):
     print(f"{name:<14} gates", gate, " gated", row)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # One of the two *bright* dimensions is silenced and the other passes; the place decides which.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("03_gates_and_values", "The place decides which of two equal numbers passes.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The clip with the lamp on wants the first dimension high and the second low; the other clip wants the opposite.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 on = F.normalize(torch.tensor([1.0, -1.0, 0.0]), dim=0)
 scores = F.normalize(z2, dim=1) @ torch.stack([on, -on], 1)  # (sentences, clips)
 for name, row, clip in zip(names, scores, lamp, strict=True):
     print(f"{name:<14} on {row[0]:+.2f}, off {row[1]:+.2f}", end="; ")
     print("right:", ("on", "off")[clip])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # All four sentences choose the right clip. A gate is never negative, so it cannot change a sign; it only sets how much
 # passes. That is why $z_1$ had to hold *bright* twice. Can you find *one* setting of the gates that gets all four
 # right?
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 play_with(
     "gate_sliders",
     {
@@ -147,7 +147,7 @@ play_with(
     "Gates that never change get two sentences right; gates that read get four.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # You cannot: gates that are the same for all sentences multiply by constants, which makes a linear layer again. Gates
 # help because they move with the sentence.
 #
@@ -191,17 +191,17 @@ with torch.no_grad():
 by_hand = gated_unit(sentences, W1, b1, W2, b2)
 torch.testing.assert_close(by_library, by_hand, atol=1e-4, rtol=0)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### The line that the paper does not print
 #
 # Why `strict=False`, and why are the two results not equal to the last digit? The paper's code has one step more inside
 # the gate, [batch normalisation](glossary.md#batch-normalisation) ([Ioffe and Szegedy, 2015](references.md#ioffe2015)),
 # which you met in NetVLAD: $\sigma(\mathrm{BN}(W_2 z_1 + b_2))$.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("03_unit", "In a unit, only the batch norm looks at other rows.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Batch normalisation keeps gates from being all open or all shut: it subtracts each column's mean over the rows of the
 # [batch](glossary.md#batch), divides by their standard deviation, then scales and shifts by two learnt numbers (1 and 0
 # at first).
@@ -209,7 +209,7 @@ draw("03_unit", "In a unit, only the batch norm looks at other rows.")
 # > **Predict.** A sentence comes in a batch of six, and once more in a batch of three. Are its gates the same?
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def batch_norm(a):
     return (a - a.mean(0)) / (a.var(0, correction=0) + 1e-5).sqrt()
 
@@ -220,18 +220,18 @@ fewer = torch.sigmoid(batch_norm(z1[:3] @ W2.T + b2))
 print("row 0 in a batch of six:  ", gates[0])
 print("row 0 in a batch of three:", fewer[0])
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The same row gets other gates. A query must not depend on who else is asking, so the layer collects
 # [running](glossary.md#running-statistics) means and variances in training, and uses those afterwards. PyTorch calls
 # the two modes `train()` and `eval()`.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("03_two_batches", "A row's gate depends on its batch, until the mean is stored.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Here is the library's `ContextGating` in both modes.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import ContextGating
 
 gating = ContextGating(3)
@@ -242,7 +242,7 @@ with torch.no_grad():
 print("row 0 in eval mode, in a batch of six:  ", six[0])
 print("row 0 in eval mode, in a batch of three:", three[0])
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # In `eval()` mode row 0 comes out the same from both batches.
 #
 # ## Can training find such gates?
@@ -252,7 +252,7 @@ print("row 0 in eval mode, in a batch of three:", three[0])
 # two clips' vectors. The loss asks that the right clip be ahead by 0.2.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def learn(gating, seed):
     torch.manual_seed(seed)
     unit = GatedEmbeddingUnit(2, 8, gating)
@@ -270,10 +270,10 @@ def learn(gating, seed):
     return unit.eval(), F.normalize(clips, dim=1).detach()
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** With ten seeds each, how many of the four sentences does the linear unit get right at most?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 learnt = {
     "linear": [learn(False, seed) for seed in range(10)],
     "gated": [learn(True, seed) for seed in range(10)],
@@ -285,14 +285,14 @@ for label, pairs in learnt.items():
     right[label] = [int((each == lamp).sum()) for each in chosen]
     print(f"{label:<7} at least ≈ {min(right[label])}, at most ≈ {max(right[label])}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert max(right["linear"]) <= 3 and min(right["gated"]) == 4
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The linear unit never gets past three, and the gated unit always gets four. Here is what one of each kind chooses for
 # all sentences in between.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 side = torch.linspace(-1.6, 1.6, 65)
 grid = torch.cartesian_prod(side, side)  # (points, 2): bright, street
 figure, panels = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained")
@@ -324,13 +324,13 @@ show(
     "Dots: off is chosen.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## What moves the gates of a trained model?
 #
 # Take a small model of TinyClips, which `fit_clips` trains in one line ([lesson 09](09_training.ipynb) shows what that
 # line does). We measure on the [validation split](glossary.md#validation-split), so that the test split stays unseen.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import fit_clips, read_clips
 
 SMALL = {"epochs": 6, "dim": 64, "text_clusters": 8, "sequence_clusters": 4}
@@ -343,12 +343,12 @@ clips = clips.to("cpu")  # training used a GPU if there is one; now all is small
 val = clips.clips_in("val")
 videos, ind, masks = clips.video(val)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # `gates_of` computes the 64 gates of an expert's unit for each of the 500 validation clips. How wide is their range in
 # appearance's unit, before training and after?
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def gates_of(model, name):
     unit = model.mee.video_GU[name]
     with torch.no_grad():
@@ -361,7 +361,7 @@ for label, g in {"untrained": untrained_gates, "trained": gates["appearance"]}.i
     low, high = g.flatten().quantile(torch.tensor([0.05, 0.95]))
     print(f"appearance, {label}: nine of ten between ≈ {low:.2f} and ≈ {high:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Untrained gates stay near one half. Trained gates go up and down, but few reach 0 or 1: they make dimensions louder or
 # softer rather than switch them on and off.
 #
@@ -369,7 +369,7 @@ for label, g in {"untrained": untrained_gates, "trained": gates["appearance"]}.i
 # picture does not show: how the first thing in the film *moves*. Each row of the figure is a group of clips: its mean
 # gates, minus those of all clips.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 facts = [clips.facts[i] for i in val.tolist()]
 contexts = {
     "place": [one["place"] for one in facts],
@@ -410,7 +410,7 @@ show(
     "The gates of appearance differ by place, and hardly by how things move.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Compare with chance
 #
 # Groups always differ a little, even those drawn at random. One number says how much: the *share* of the gates'
@@ -420,7 +420,7 @@ show(
 # > **Predict.** Two experts, two contexts: which of the four shares are above chance?
 
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 def share(g, labels):
     means, members = group_means(g, labels)
     return float((members @ means).pow(2).sum() / (g - g.mean(0)).pow(2).sum())
@@ -439,7 +439,7 @@ for name, g in gates.items():
         print(f"{name:<10} by {context:<12} ≈ {value:.2f}", end=" ")
         print(f"(shuffled, at most ≈ {most:.2f})")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Place accounts for ≈ 0.4 of the variance of appearance's gates, and *how it moves* for ≈ 0.5 of the variance of
 # motion's gates; shuffled labels reach ≈ 0.04 at most. Two cautions, measured in the folded cell below:
 #
@@ -452,7 +452,7 @@ for name, g in gates.items():
 # Is a model *better* with gates? A model that never had any may find another way. Exercise 3 measures that on small
 # models, and [lesson 12](12_ablations.ipynb) on larger ones.
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 for pair in (("appearance", "place"), ("motion", "how it moves")):
     assert found[pair][0] > 3 * found[pair][1], pair
 for pair in (("appearance", "how it moves"), ("motion", "place")):
@@ -487,7 +487,7 @@ assert by_place > 3 * most
 #
 # > **Predict.** How long is the vector that comes out if the unit has no bias? And if it has one?
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "slide"}
 nothing = torch.zeros(1, 2)
 for label, bias in {"no bias": torch.zeros(3), "a bias": b1}.items():
     print(f"{label}: length", gated_unit(nothing, W1, bias, W2, b2).norm())
@@ -495,12 +495,12 @@ with torch.no_grad():
     absent = model.mee.video_GU["face"](torch.zeros(1, 128))
 print("the trained face unit: length", absent.norm())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Without a bias the result is 0/0. With a bias, $z_1 = b_1$, and the last step scales whatever is left to length 1.
 # This vector counts like any other, and has a similarity to each sentence. How similar are captions to this face that
 # nobody has? `embed` gives the [embeddings](glossary.md#embedding) of captions and clips.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.evaluate import embed
 
 captions, positive_clip = clips.captions_of(val)
@@ -509,7 +509,7 @@ opinion = text.vectors["face"] @ absent[0]
 print(f"{len(captions)} captions, similarity with no face:", end=" ")
 print(f"from ≈ {opinion.min():+.2f} to ≈ {opinion.max():+.2f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A caption near that vector lifts all faceless clips at once, and another caption pushes them down. `ind`, the
 # [availability mask](glossary.md#availability-mask), says which clips have a face. The bug is a mask that says all
 # clips have one. **R@10** is the percentage of captions whose own clip is among the first ten of 500 ([lesson
@@ -517,7 +517,7 @@ print(f"from ≈ {opinion.min():+.2f} to ≈ {opinion.max():+.2f}")
 #
 # > **Predict.** For how many captions does the rank of their clip change? And R@10?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import ranks
 
 all_present = {**ind, "face": torch.ones_like(ind["face"])}
@@ -531,11 +531,11 @@ for label, present in {"masked": ind, "not masked": all_present}.items():
 changed = 100 * (rank["masked"] != rank["not masked"]).double().mean()
 print(f"captions whose clip changes its rank: ≈ {changed:.0f} %")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert opinion.max() - opinion.min() > 0.3
 assert changed > 30
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # For ≈ 61 % of the captions the rank of their clip changes, and R@10 hardly moves: what some captions lose, others
 # gain. A bug that the metric does not show is no smaller; it only lives longer.
 #
@@ -544,7 +544,7 @@ assert changed > 30
 # The library sets the rows of [absent](glossary.md#absent) experts to zero before it computes, leaves them out of every
 # batch statistic, and sets their embeddings to zero afterwards. So those rows may hold anything, even NaN:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 no_face = ~ind["face"][:, None]
 rubbish = {**videos, "face": videos["face"].masked_fill(no_face, torch.nan)}
 with torch.no_grad():

@@ -53,14 +53,14 @@ draw(
 # *Five seeds each, test splits, 95 % intervals, chance dotted; made by `python experiments/missing_show.py
 # notebooks/data/missing_*.json`.*
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Look at four clips with two gaps
 #
 # Here are three sentences and four clips in a world of vectors in the plane, where a vector of length 1 is an angle.
 # Clips A and B have a face and motion. C shows no face. D is a still image: it has a face, and no motion.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def at(*degrees):
     """Unit vectors at these angles: (angles, 2)."""
     angle = torch.tensor(degrees, dtype=torch.float32).deg2rad()
@@ -73,25 +73,25 @@ weights = torch.tensor([[0.8, 0.2], [0.1, 0.9], [0.5, 0.5]])  # face, motion
 video = {"face": at(70, 20, 0, 60), "motion": at(60, 80, 20, 0)}
 present = torch.tensor([[True, True], [True, True], [False, True], [True, False]])
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The vectors that fill the gaps of `video` mean nothing. Here are the [similarities](glossary.md#similarity) of
 # *someone smiles* with each clip, and `nan`, *not a number*, where an expert is [absent](glossary.md#absent).
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 pairs = [text[name] @ video[name].T for name in ("face", "motion")]
 similarity = torch.stack(pairs, 2)  # (texts, clips, experts)
 similarity = similarity.masked_fill(~present, torch.nan)
 print("columns face and motion, rows A to D")
 print(similarity[0])
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # *Someone smiles* gives the face a [mixture weight](glossary.md#mixture-weight) of 0.8, and C has no face. Something
 # has to be done about the gap.
 #
 # **Zeros.** A missing similarity counts as 0. C can then get 0.2 at most, however well its motion fits.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def order(scores):
     """The clips by falling score, as letters."""
     return " ".join("ABCD"[i] for i in scores.argsort(descending=True))
@@ -100,7 +100,7 @@ def order(scores):
 zeros = (weights[:, None] * similarity.nan_to_num(0)).sum(2)
 print(zeros[0], "->", order(zeros[0]))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Zeros put C last.
 #
 # **The mean.** The gap is filled with the average face, or the average motion, of the clips that have one. The
@@ -108,7 +108,7 @@ print(zeros[0], "->", order(zeros[0]))
 #
 # > **Predict.** With an average face, will C come before or after A?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 filled = {}
 for i, name in enumerate(video):
     average = F.normalize(video[name][present[:, i]].mean(0), dim=0)
@@ -116,7 +116,7 @@ for i, name in enumerate(video):
 mean = sum(weights[:, [i]] * (text[e] @ filled[e].T) for i, e in enumerate(video))
 print(mean[0], "->", order(mean[0]))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The average face lifts C to second place.
 #
 # **The mask.** An absent expert is left out of the numerator *and* of the denominator, the sum of the weights. The
@@ -126,7 +126,7 @@ print(mean[0], "->", order(mean[0]))
 #
 # > **Predict.** The face's weight of 0.8 falls away. What is C's score for *someone smiles*?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 mee = MEE({"face": (2, 2), "motion": (2, 2)}, text_dim=4)
 queries = TextEmbedding(text, weights)
 zeroed = {name: video[name] * present[:, [i]] for i, name in enumerate(video)}
@@ -134,28 +134,28 @@ gallery = VideoEmbedding(zeroed, present)
 masked = mee.score(queries, gallery)
 print(masked[0], "->", order(masked[0]))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # C's motion alone decides: 0.94. The fourth way is to **drop** all clips with gaps, which leaves A and B.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "05_four_treatments",
     "One sentence and one clip: C is last, second, first, or dropped.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # None of the four is wrong arithmetic. Each is an answer to what a gap means: *it does not fit*, *it is average*, *ask
 # the others*, or *I do not want to know*. The mask, too, fills in a number: to leave out C's face is to give the face
 # the similarity of C's motion, 0.94.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "05_filled_in",
     "A zero is an answer, and so is the mask: each treatment puts C's absent face "
     "somewhere among the real ones.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Train with each treatment
 #
 # Which answer is best? TinyClips has natural gaps: half of its films show no face, and some have no sound.
@@ -163,7 +163,7 @@ draw(
 # score gets a mask of ones, so that absent vectors, which are zero, count as present. (`conf` is an option that is
 # only passed on.)
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import VideoTextMEE, fit_clips, read_clips
 
 
@@ -178,14 +178,14 @@ train = clips.clips_in("train")[:600]
 complete = train[clips.present[train].all(1)]
 print(f"{len(train)} clips to train on, {len(complete)} of them complete")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Dropping costs twice: the model never sees incomplete clips, *and* it sees fewer clips. One more variant, *as few
 # clips*, tells the two costs apart: it trains on as many clips as *drop* does, drawn at random from all.
 #
 # `fit_clips` trains a model in one line ([lesson 09](09_training.ipynb)). These models are small and train for a few
 # seconds each. Each variant is trained with three [seeds](glossary.md#seed).
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 drawn = torch.randperm(600, generator=torch.Generator().manual_seed(0))
 variants = {
     "mask": {"train": train},
@@ -201,12 +201,12 @@ models = {
 }
 clips = clips.to("cpu")  # fit_clips moves them to a GPU if there is one
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Now the test. `embed` gives the embeddings of captions and clips. `keep_some` deletes a share of the test clips'
 # experts at random, and leaves each clip at least one. The gallery has 500 clips, so the
 # [chance level](glossary.md#chance-level) of R@10 is 2 %.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import ranks
 from mee.evaluate import embed
 from mee.robustness import keep_some
@@ -224,11 +224,11 @@ def curve(model, score):
     return 100 * torch.stack(found).double().mean(1)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The mean needs no model of its own: it fills the gaps in the embeddings of the mask's models, as above.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def own_score(model, text, video):
     return model.score(text, video)
 
@@ -241,7 +241,7 @@ def mean_filled(model, text, video):
     return model.score(text, VideoEmbedding(vectors, torch.ones_like(video.mask)))
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def curves_of(label, score):
     return torch.stack([curve(model, score) for model in models[label]])
 
@@ -254,11 +254,11 @@ curves = {
     "drop": curves_of("drop", own_score),
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** The mask is the paper's answer. Where will it stand among the others when half of the experts are
 # > deleted?
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 LOOKS = {
     "calibrated": {"color": "#D55E00", "linestyle": "-", "marker": "o", "lw": 2.5},
     "zeros": {"color": "#606060", "linestyle": "-.", "marker": "v"},
@@ -294,7 +294,7 @@ for i, share in enumerate(SHARES[:4]):
         row = [f"{label} ≈ {c[:, i].mean():.0f}" for label, c in curves.items()]
         print(f"{100 * share:.0f} % deleted:", ", ".join(row))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The figure holds two findings.
 #
 # **Dropping is by far the worst**, and not only because there is less to learn from: a model trained on as few clips,
@@ -313,7 +313,7 @@ for i, share in enumerate(SHARES[:4]):
 #
 # > **Predict.** Half of the clips have one expert. What is their share among the ten best?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 noise = torch.Generator().manual_seed(0)
 cosines = 0.1 * torch.randn(1000, 500, 4, generator=noise)
 one, four = cosines[:, :250, 0], cosines[:, 250:].mean(2)
@@ -322,7 +322,7 @@ print(f"spread: {one.std():.2f} with one expert, {four.std():.2f} with four")
 share = 100 * (best < 250).float().mean()
 print(f"one expert: 50 % of all, {share:.0f} % of the top 10")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The mean of four varies half as much ($1/\sqrt{4}$). Only extreme scores get to the top, and the extreme scores
 # belong to clips with one expert. No score is biased, and still these clips take nearly all of the places.
 #
@@ -348,11 +348,11 @@ for n in (1, 2, 3, 4):
     spread = torch.stack([s[s.isfinite()].std() for s in spread]).mean()
     print(f"{n} expert(s): spread ≈ {spread:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Clips with one expert do, as in the noise. And which clips are the ten best *wrong* ones?
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def top_ten(score):
     """Shares of clips with 1, 2, 3, 4 experts: in the gallery, and in the top 10."""
     shares = []
@@ -367,32 +367,32 @@ all_clips, by_mask = top_ten(own_score)
 print(f"one expert: {all_clips[0]:.0f} % of all clips,", end=" ")
 print(f"≈ {by_mask[0]:.0f} % of the top 10")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Nearly all of the ten best wrong clips have one expert, though fewer than half of all clips do. The spreads are why
 # the mask loses: a [weighted mean](glossary.md#weighted-mean) over the present experts puts clips with different
 # experts on different scales, and the widest scale wins. Zeros shrink the scores of clips with gaps, and so happen to
 # avoid the trouble.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Ask how unusual a score is
 #
 # Back to the noise. Divide each score by the spread of its kind. A clip then wins if its score is *unusual for a clip
 # like it*, and not because the score is large.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 unusual = torch.cat([one / one.std(), four / four.std()], 1)
 best = unusual.topk(10, 1).indices
 share = 100 * (best < 250).float().mean()
 print(f"one expert: 50 % of all, {share:.0f} % of the top 10")
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "05_spreads",
     "Clips with one expert fill the top ten because their scores spread wider; "
     "divided by its spread, each kind gets its share.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Clips with one expert now have half of the places, as they should. The whole idea is a **z-score**: how many
 # standard deviations a score lies above the mean score of wrong clips.
 #
@@ -407,11 +407,11 @@ draw(
 #
 # The denominator is no longer the sum of the weights. It is the spread that the numerator has among wrong clips.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Where do $m_n$ and $s_n$ come from? Here are 300 other clips of the world in the plane, scattered around one direction
 # for each expert. For each sentence we take the mean and the variance of its similarities with all of them.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 g = torch.Generator().manual_seed(0)
 others = {
     "face": at(*(60 + 25 * torch.randn(300, generator=g)).tolist()),
@@ -424,25 +424,25 @@ for t, sentence in enumerate(sentences):
     print(f"face {face:.2f} ± {face_std:.2f}", end="   ")
     print(f"motion {motion:.2f} ± {motion_std:.2f}  ", sentence)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # No sentence has to be compared with 300 clips to get these numbers. A similarity is an inner product, so its mean
 # over clips is the inner product with the *mean clip* $c_n$, and its variance is $t_n^\top C_n\, t_n$ with the clips'
 # covariance matrix $C_n$. Both $c_n$ and $C_n$ belong to the clips alone, and are computed once:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 c = {name: x.mean(0) for name, x in others.items()}
 C = {name: torch.cov(x.T, correction=0) for name, x in others.items()}
 by_c = torch.stack([text[e] @ c[e] for e in c], 1)
 by_C = torch.stack([(text[e] @ C[e] * text[e]).sum(1) for e in C], 1)
 torch.testing.assert_close((by_c, by_C), (m, s2))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Now compute $z$ for every pair, term by term. The mask put C first for *someone smiles*: its face is missing, and its
 # motion fits by 0.94. But most clips move like that: the mean is 0.87.
 #
 # > **Predict.** In which place is C by $z$?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 z = torch.zeros(3, 4)
 for t in range(3):
     for v in range(4):
@@ -455,22 +455,22 @@ for t in range(3):
 print("mask", masked[0], "->", order(masked[0]))
 print("z   ", z[0], "->", order(z[0]))
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "05_two_scales",
     "A masked score means something else in each row; z means the same in all.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # C is second, behind B, whose face fits better than most faces do. The library's [Calibration](api/calibration.md)
 # takes means and covariances, and its `z` is the one above:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.calibration import Calibration
 
 torch.testing.assert_close(Calibration(c, C).z(queries, gallery), z)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # **The other half.** $z$ asks how unusual a similarity is for the *sentence*. But some clips rank high whatever the
 # sentence; [Radovanović et al., 2010](references.md#radovanovic2010) call such clips [hubs](glossary.md#hub). So ask
 # about the clip, too: what $z$ does the clip usually get, over a sample of other sentences $t'$? The answer $h(v)$ is
@@ -483,14 +483,14 @@ torch.testing.assert_close(Calibration(c, C).z(queries, gallery), z)
 #
 # Here the three sentences are the sample:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 h = z.exp().mean(0).log()
 print("h of A, B, C, D:", h)
 calibration = Calibration(c, C, captions=queries)
 torch.testing.assert_close(calibration.score(queries, gallery), z - h)
 print("z - h", z[0] - h, "->", order(z[0] - h))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The difference $z - h$ is the [calibrated score](glossary.md#calibrated-score). B has the largest $h$, and so it
 # loses most: for *someone smiles*, C is first again. Do not read much into that order, as three sentences are far too
 # few for a sample; the library takes 1,000.
@@ -502,7 +502,7 @@ print("z - h", z[0] - h, "->", order(z[0] - h))
 #
 # > **Predict.** At which share deleted will the calibrated score and the mask be furthest apart?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.evaluate import calibrate
 
 for model in models["mask"]:
@@ -521,7 +521,7 @@ _, by_z = top_ten(calibrated)
 print(f"one expert: {all_clips[0]:.0f} % of all clips; in the top 10:", end=" ")
 print(f"≈ {by_mask[0]:.0f} % by the mask, ≈ {by_z[0]:.0f} % calibrated")
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 plot_curves(
     {k: curves[k] for k in ("calibrated", "mask", "zeros", "mean")},
     "With nothing deleted, the calibrated score, mask and zeros lie close together. "
@@ -530,7 +530,7 @@ plot_curves(
     "The calibrated score is highest while 10 to 50 % of the experts are deleted.",
 )
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 R10 = {label: c.mean(0) for label, c in curves.items()}
 assert R10["drop"][0] < R10["as few clips"][0] - 1.5 < R10["mask"][0] - 8
 assert abs(R10["mask"][0] - R10["zeros"][0]) < 5
@@ -544,7 +544,7 @@ assert (R10["calibrated"][1:5] > R10["mask"][1:5]).all()
 assert abs(R10["calibrated"][5] - R10["mask"][5]) < 3
 assert 25 < by_z[0] < 50
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Clips with one expert no longer crowd the top 10. With nothing deleted nothing is lost, and the gain is largest with
 # 30 to 50 % deleted. When nearly all is deleted, nearly every clip has one expert, all scores are equally wild, and
 # there is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
@@ -554,7 +554,7 @@ assert 25 < by_z[0] < 50
 # features side by side in one vector, with zeros in the gaps, and *dropout in training* (*expert dropout* in the
 # figure) deletes experts at random while the model learns. Take experts away and compare.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 import json
 
 FILES = {"TinyClips": "tinyclips", "MeMAD (real)": "memad", "MSR-VTT (real)": "msrvtt"}
@@ -601,12 +601,12 @@ play_with(
     "than by the mask.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [What we found](found.md) has the evidence, its limits, and who had which part of the idea before. The page also has
 # a warning: on MSR-VTT, where every clip has appearance, appearance alone does about as well as any treatment. Ask of
 # each data set *why* something is missing.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The trap: zeros spoil the batch norm
 #
 # A zero instead of a missing face does harm before any score is computed. The
@@ -615,7 +615,7 @@ play_with(
 # original code rows of zeros pass, too.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import GatedEmbeddingUnit
 
 
@@ -633,10 +633,10 @@ videos, ind, _ = clips.video(clips.clips_in("train"), ["face"])
 faces, has_face = videos["face"], ind["face"]  # (2000, 128), zeros where there is none
 print(f"{int((~has_face).sum())} of {len(has_face)} films show no face")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** Half of the rows are zeros, and do not vary at all. Does the collected variance halve, stay, or grow?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 clean, spoilt = collected(faces[has_face]), collected(faces)
 ratio = spoilt.cg.batch_norm.running_var / clean.cg.batch_norm.running_var
 with torch.no_grad():
@@ -644,7 +644,7 @@ with torch.no_grad():
 print(f"variance with the zeros: {ratio.median():.1f} times that without")
 print(f"length of what the unit makes of a zero row: {nothing.norm():.1f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The variance doubles. Face features lie close together, far from zero, so zeros are outliers, and the distance to
 # them becomes most of the variance. The unit also adds a bias and divides by the length, so that a zero row becomes a
 # vector of length 1, like that of a real face.
@@ -655,7 +655,7 @@ print(f"length of what the unit makes of a zero row: {nothing.norm():.1f}")
 # Fill the gaps with `nan`, and neither the embeddings nor the batch norm change:
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def after(junk):
     torch.manual_seed(0)
     block = MEE({"face": (128, 64)}, text_dim=4)  # in training mode: the norm collects
@@ -666,7 +666,7 @@ def after(junk):
 
 torch.testing.assert_close(after(0.0), after(torch.nan), rtol=0, atol=0)
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert ratio.median() > 1.4 and torch.isclose(nothing.norm(), torch.tensor(1.0))
 assert (after(0.0)[0][~has_face] == 0).all()
 for each in (measured(title, file) for title, file in FILES.items()):

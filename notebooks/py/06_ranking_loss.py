@@ -25,7 +25,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import matplotlib.pyplot as plt
 import torch
 from lesson import draw, play_with, show
@@ -53,26 +53,26 @@ draw("here_06", "You are here: the loss, which is made of the scores of a batch.
 # > **Predict.** The right clip scores 0.7 and the margin is 0.2. Which of these wrong clips cost something: 0.80,
 # > 0.65, 0.55, 0.45, 0.10?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 margin = 0.2
 right, wrong = 0.7, torch.tensor([0.80, 0.65, 0.55, 0.45, 0.10])
 hinge = (margin + wrong - right).clamp(min=0)
 print("wrong score:", wrong)
 print("loss:       ", hinge)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The first wrong clip is above the right one. The next two are below it, but too near. The last two are far enough
 # away to cost nothing. Over the wrong score, this loss is flat and then rises; a function with such a bend is called
 # a **hinge**. Training pushes a score by the slope of the loss, and the slope is either 0 or 1:
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "06_number_line",
     "A wrong clip within the margin is pushed as hard as one above the right clip, "
     "and one below the margin is left alone.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The other clips of the batch are the wrong answers
 #
 # Training takes a [batch](glossary.md#batch) of $B$ clips with one caption each. The scores are a square matrix: rows
@@ -88,14 +88,14 @@ draw(
 # The first term compares two clips for text $i$, along a row. The second term compares two texts for clip $j$, along a
 # column.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 scores = torch.tensor([[0.6, 0.5, 0.1], [0.2, 0.3, 0.4], [0.3, 0.0, 0.7]])
 print(scores)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** How many terms does the sum have for three texts and three clips, and how many of them are above 0?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 n, terms = len(scores), []
 for i in range(n):
     for j in range(n):
@@ -108,23 +108,23 @@ for kind, owner, i, j, value in terms:
     if value > 0:
         print(f"{kind} {owner}: the wrong pair ({i}, {j}) costs {value:.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Four of the twelve terms cost something. The wrong pair (0, 1) costs twice: clip 1 scores too high for text 0, and
 # text 0 scores too high for clip 1. Here are all twelve:
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "06_twelve_terms",
     "Each wrong pair has two terms: one against the right pair of its row, "
     "one against the right pair of its column.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Loops are not needed. To compare along rows, broadcast the diagonal as a column; to compare along columns, as a row.
 # The library's loss gives the same value.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def max_margin(scores, margin=0.2):
     right = scores.diagonal()
     text = (margin + scores - right[:, None]).clamp(min=0)  # row i against s_ii
@@ -146,7 +146,7 @@ assert_close(max_margin(scores), MaxMarginRankingLoss(0.2)(scores))
 # > **Predict.** Take the list of four costly terms and fill in a 3 × 3 matrix on paper. What stands at (0, 1)? And at
 # > (1, 1), the right pair of text 1 and clip 1?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 count = torch.zeros(n, n)
 for _, owner, i, j, value in terms:
     if value > 0:
@@ -154,13 +154,13 @@ for _, owner, i, j, value in terms:
         count[owner, owner] -= 1
 print(count)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Training goes against the gradient: scores with a minus rise, scores with a plus fall. The last row is 0, because the
 # right pair of text 2 and clip 2 is far enough above all its rivals. Autograd, which does not count, finds the same
 # numbers in the library's loss.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def gradient(loss, scores):
     scores = scores.clone().requires_grad_()
     loss(scores).backward()
@@ -171,15 +171,15 @@ by_autograd = gradient(MaxMarginRankingLoss(0.2), scores)
 print(12 * by_autograd)
 assert_close(by_autograd, count / 12)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Every +1 comes with a −1, so the entries sum to 0. The loss therefore stays the same if all scores rise together: it
 # depends on differences alone.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 print(f"sum of the gradient: {abs(by_autograd.sum()):.1f}")
 print(f"loss {max_margin(scores):.3f}, all scores + 5: {max_margin(scores + 5):.3f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## All wrong answers, or only the hardest?
 #
 # The paper's loss is a mean over all wrong pairs, and most of them are easy. Work on images and texts ([Faghri et
@@ -188,7 +188,7 @@ print(f"loss {max_margin(scores):.3f}, all scores + 5: {max_margin(scores + 5):.
 # `caption_ids` are used further down.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def hardest_margin(scores, clip_ids=None, caption_ids=None, margin=0.2):
     right = scores.diagonal()
     out = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
@@ -203,7 +203,7 @@ def hardest_margin(scores, clip_ids=None, caption_ids=None, margin=0.2):
 
 print(2 * n * gradient(hardest_margin, scores))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Of six terms, one per text and one per clip (hence the factor $2n = 6$), three cost something. The wrong pair (1, 0)
 # has dropped out, because clip 2 is harder for text 1. With three clips that is a detail. With 64, as in a real
 # batch, it decides which pairs are trained at all.
@@ -211,14 +211,14 @@ print(2 * n * gradient(hardest_margin, scores))
 # > **Predict.** An untrained model gives random scores to 64 texts and 64 clips, so nearly all of the 4,032 wrong
 # > pairs are too near. How many of them will the hardest negatives push?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 untrained = 0.1 * torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
 off_diagonal = ~torch.eye(64, dtype=torch.bool)
 for label, loss in (("all", max_margin), ("hardest", hardest_margin)):
     pushed = (gradient(loss, untrained)[off_diagonal] > 0).sum()
     print(f"{label:<8} pushes {pushed:>5,} of {off_diagonal.sum():,} wrong pairs")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The hardest negatives push at most 2 × 64 pairs: one wrong clip for each text, one wrong text for each clip. Some
 # pairs are the hardest both ways, so fewer are pushed.
 #
@@ -243,16 +243,16 @@ rows = torch.softmax(scores / temperature, dim=1)  # each text's shares over cli
 columns = torch.softmax(scores / temperature, dim=0)  # each clip's shares over texts
 print(rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The right clip gets 0.24. A clip that is only 0.1 above it, one temperature, has *e* times its share. The loss is the
 # mean over both directions:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 by_hand = -(rows.diagonal().log() + columns.diagonal().log()).mean() / 2
 print(f"InfoNCE {by_hand:.3f}")
 assert_close(by_hand, InfoNCELoss(temperature)(scores))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # > **Aside.** Written both ways like this, InfoNCE is the loss of CLIP ([Radford et al.,
 # > 2021](references.md#radford2021)), which learns from images and captions of the web, and learns the temperature
 # > too. [Lesson 17](17_from_mee_to_today.ipynb) follows that thread.
@@ -261,7 +261,7 @@ assert_close(by_hand, InfoNCELoss(temperature)(scores))
 # right clip is lifted by the sum of those shares, all divided by $\tau$.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def row_loss(scores):  # the first half of InfoNCE: texts looking for clips
     return -torch.log_softmax(scores / temperature, dim=1).diagonal().mean()
 
@@ -270,25 +270,25 @@ by_shares = (rows - torch.eye(n)) / (n * temperature)
 print(by_shares)
 assert_close(by_shares, gradient(row_loss, scores))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # So no clip is ever *far enough away*, but a clip that is far away has hardly any share. A circle shows what the
 # losses do to vectors. Four sentences and their clips start in disorder; a pair's score is the
 # [cosine](glossary.md#cosine) of the angle between the two; each loss turns them by its own gradient.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "06_three_losses",
     "The margins stop once each right pair leads by 0.2; "
     "InfoNCE goes on and brings the right pairs together.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Margin and temperature decide who is pushed
 #
 # Change the scores, the margin and the temperature of our small matrix. Which margin makes all twelve terms cost
 # something? And at which temperature do two wrong pairs get nearly all of InfoNCE's push?
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 play_with(
     "margin_and_temperature",
     {"scores": scores.tolist(), "margin": margin, "temperature": temperature},
@@ -299,25 +299,25 @@ play_with(
     "push to fewer pairs. (Terms and shares: of the row, then of the column.)",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # At a margin of 0.75 all twelve terms cost something, and at a temperature of 0.02 two wrong pairs get more than 97 %
 # of InfoNCE's push.
 #
 # Now the five wrong clips from the beginning again, for a right clip of 0.7. Of all the push that goes to wrong
 # clips, how large a share does each get?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 print("wrong score  ", wrong)
 print("margin 0.2   ", (hinge > 0).float() / (hinge > 0).sum())
 for tau in (0.05, 0.5):
     print(f"InfoNCE {tau:<5}", torch.softmax(wrong / tau, 0))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The margin says yes or no. A low temperature pushes the hardest negative nearly alone, a high one treats all wrong
 # clips nearly alike. The temperature sets how far below the top a wrong clip still counts, in units of the score. The
 # next figure shows the push for a text with 63 wrong clips, at random scores:
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 g = torch.Generator().manual_seed(0)
 random_scores = 0.15 * torch.randn(200, 63, generator=g)  # 200 texts, 63 wrong clips
 random_scores = random_scores.sort(descending=True).values
@@ -351,26 +351,26 @@ show(
     "The lower the temperature, the more of the push goes to the hardest negative.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Some wrong answers are right
 #
 # *The others of the batch are wrong.* Are they? Suppose two captions of one clip are in a batch. Columns 0 and 1 are
 # then the same clip, and a perfect model gives these scores:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 perfect = torch.tensor([[0.9, 0.9, 0.0], [0.9, 0.9, 0.0], [0.0, 0.0, 0.9]])
 clip_ids = torch.tensor([7, 7, 3])  # texts 0 and 1 both belong to clip 7
 print(perfect)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** A perfect model has nothing to learn. Is its loss 0?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 for loss in (MaxMarginRankingLoss(0.2), InfoNCELoss(0.05)):
     blind, aware = loss(perfect), loss(perfect, clip_ids)
     print(f"{type(loss).__name__:<21} {blind:.3f}, with the clips' ids {aware:.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Without the ids, texts 0 and 1 ask for the impossible: that clip 7 score higher than itself. The columns ask as much
 # of the two texts. Each such demand costs max margin the whole margin, and InfoNCE $\log 2$, as the right share is
 # one half at best. Such pairs are **[false negatives](glossary.md#false-negative)**. Given ids, the losses leave them
@@ -380,7 +380,7 @@ for loss in (MaxMarginRankingLoss(0.2), InfoNCELoss(0.05)):
 # library's source of batches: for each batch it takes 64 clips that have not had their turn in this epoch, and draws
 # one caption for each.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.data import MixedBatches
 
 clips = read_clips("data/tinyclips.h5")
@@ -394,12 +394,12 @@ twins = (batch.sentence[:, None] == batch.sentence) & ~torch.eye(len(batch)).boo
 for i in twins.any(1).nonzero()[:2, 0]:
     print(clips.ids[batch.clip[i]], clips.texts[batch.caption[i]])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # These two clips share one sentence, which is right for both. Pass the sentences' ids as well, as the library's
 # training does, and the loss leaves out both wrong pairs, each clip with the other's caption. Does InfoNCE push them
 # down, at random scores?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 g = torch.Generator().manual_seed(1)
 some_scores = 0.1 * torch.randn(len(batch), len(batch), generator=g)
 blind = gradient(InfoNCELoss(), some_scores)
@@ -408,7 +408,7 @@ print(f"such pairs: {int(twins.sum())}")
 for label, push in (("without ids", blind), ("with ids", aware)):
     print(f"pushed down {label}: {int((push[twins] > 0).sum())}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 floor = 2 / 3 * torch.log(torch.tensor(2.0))
 assert_close(InfoNCELoss(0.05)(perfect), floor)
 assert MaxMarginRankingLoss(0.2)(perfect, clip_ids) == 0
@@ -422,7 +422,7 @@ assert (0.75 + scores - rivals > 0).all()
 push = gradient(InfoNCELoss(0.02), scores).clamp(min=0)
 assert push.flatten().topk(2).values.sum() > 0.97 * push.sum()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Without ids it pushes both down; with ids, neither. But ids do not catch everything. *A car* is also right for a
 # clip whose caption is *a red car at night*. To see that, the loss would have to understand the sentences, which is
 # what the model is being trained for.
@@ -435,18 +435,18 @@ assert push.flatten().topk(2).values.sum() > 0.97 * push.sum()
 # > **Predict.** In a perfect batch each right pair scores 1 and each wrong pair 0. What will this loss be for 4
 # > clips, and for 64?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 with_diagonal = MaxMarginRankingLoss(0.2, include_positives=True)
 for size in (4, 64):
     ours, theirs = max_margin(torch.eye(size)), with_diagonal(torch.eye(size))
     print(f"{size:>2} clips: without the diagonal {ours:.4f}, with it {theirs:.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Compared with itself, a right pair costs $\max(0, m + s_{ii} - s_{ii}) = m$, whatever the model does. That makes
 # $2B$ constant terms among $2B^2$, and so a floor of $m/B$ that no training can lower. The gradient keeps its
 # direction and shrinks by $(B - 1)/B$:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for size in (4, 64):
     s = 0.1 * torch.randn(size, size, generator=torch.Generator().manual_seed(size))
     shrunk = gradient(with_diagonal, s).norm() / gradient(max_margin, s).norm()
@@ -455,7 +455,7 @@ for size in (4, 64):
     )
     print(f"batch of {size:>2}: length times {shrunk:.3f}, cosine {same:.3f}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 for size in (4, 64):
     s = 0.1 * torch.randn(size, size, generator=torch.Generator().manual_seed(size))
     shrunk = (size - 1) / size
@@ -463,7 +463,7 @@ for size in (4, 64):
     assert_close(gradient(with_diagonal, s), shrunk * gradient(max_margin, s))
     assert_close(with_diagonal(torch.eye(size)), torch.tensor(0.2 / size))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Is that bad? Adam, the usual optimiser ([Kingma and Ba, 2015](references.md#kingma2015)), divides by the gradient's
 # own size, so the model hardly notices. But whoever reads the curve is misled: a loss that stops at 0.003 looks as if
 # something were left to learn, and with another batch size the floor moves.
@@ -480,7 +480,7 @@ for size in (4, 64):
 # `compute_ranks` gives the rank of the right clip for each caption. All losses get the same network, the same start,
 # and the same batches in the same order.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import TrainConfig, fit
 from mee.evaluate import compute_ranks
 from mee.train import prepare
@@ -493,7 +493,7 @@ def learn(loss, seed):
     return fit(model, batches, loss, config).model
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Margin 0.2 and temperature 0.05 are the library's defaults; neither was tuned for this. Each loss gets three
 # [seeds](glossary.md#seed) and 600 clips. `Result` holds the ranks of all seeds, and `difference` gives the
 # difference of two results in R@10 with a 95 % interval: where it could lie with other clips and other seeds. Lesson
@@ -501,7 +501,7 @@ def learn(loss, seed):
 #
 # > **Predict.** Which of the three losses will rank best, and which worst?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 from mee.compare import Result, difference
 
 losses = {
@@ -517,11 +517,11 @@ for name, loss in losses.items():
     recall = results[name].summary("t2v")["R@10"][0]
     print(f"{name:<17} text to clip (t2v), R@10 ≈ {recall:.1f} %")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # InfoNCE is ahead with R@10 ≈ 40 %, max margin follows with ≈ 35 %, and the hardest negative alone is far behind. The
 # other direction, from a clip to its captions (v2t), agrees:
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 panels = {"sharey": True, "layout": "constrained", "width_ratios": [1.4, 1]}
 figure, (left, right_side) = plt.subplots(1, 2, figsize=(7, 3), **panels)
 looks = {"t2v": ("o", -0.16, "#202020"), "v2t": ("s", 0.16, "#b3261e")}
@@ -555,13 +555,13 @@ show(
     "negative alone ranks worse (95 % intervals).",
 )
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 paper = results["max margin"]
 for way in ("t2v", "v2t"):
     assert difference(results["InfoNCE"], paper, way)[1] > 0.5  # lower end
     assert difference(results["hardest negative"], paper, way)[2] < -5  # upper end
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # This does not say that InfoNCE is the better loss everywhere. These are small models, early in training, on one kind
 # of clip, with default settings. The hardest negative is known to start slowly: at first the hardest of 64 is hard by
 # accident, and two pushes per pair are little to learn from. In the exercises you choose the temperature on the

@@ -25,7 +25,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import matplotlib.pyplot as plt
 import torch
 from lesson import draw, play_with, show
@@ -36,13 +36,13 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # %% tags=["remove-input"]
 draw("here_07", "You are here: the ranks, and the metrics made of them.")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Make ranks by hand
 #
 # Take four sentences and four clips. Rows are sentences, columns are clips, and sentence *i* belongs to clip *i*, so
 # the right [scores](glossary.md#score) stand on the diagonal.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 scores = torch.tensor(
     [
         [0.9, 0.2, 0.4, 0.1],
@@ -53,38 +53,38 @@ scores = torch.tensor(
 )
 print(scores)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The **[rank](glossary.md#rank)** of a sentence is the place of its right clip: one more than the number of clips above
 # that clip.
 #
 # > **Predict.** For which sentences is the right clip first, and what is the rank of the others?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 right = scores.diagonal()[:, None]
 rank_by_hand = 1 + (scores > right).sum(1)
 print(rank_by_hand)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The second sentence has one clip above its own, the last has three. Everything else is made of these four numbers.
 # **[R@K](glossary.md#R@K)** is the percentage of sentences with a rank of at most *K*: it counts the right clips in a
 # prefix of each list, as in this example of four other sentences.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "07_prefixes",
     "R@1, R@5 and R@10 look at the first 1, 5 and 10 places, and ignore the rest.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # > **Predict.** Back to our own four ranks. What are their R@1 and R@2? And R@5, among four clips?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for k in (1, 2, 5):
     print(f"R@{k}: {100 * (rank_by_hand <= k).double().mean():.0f} %")
 print(f"median {rank_by_hand.double().quantile(0.5):.1f}", end=", ")
 print(f"mean {rank_by_hand.double().mean():.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # R@5 among four clips is 100 % for every model. A number that every model reaches says nothing, so always ask how
 # many clips there were to choose from. In the library, `ranks` makes ranks of scores, and `summarise` makes these
 # numbers of ranks: MdR is the [median rank](glossary.md#median-rank), MnR the [mean rank](glossary.md#mean-rank).
@@ -94,7 +94,7 @@ print(f"mean {rank_by_hand.double().mean():.1f}")
 #
 # > **Predict.** Which of R@1, median and mean will notice?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.metrics import ranks, summarise
 
 assert_close(rank_by_hand.double(), ranks(scores))
@@ -102,7 +102,7 @@ for given in ([1, 2, 1, 4], [1, 2, 1, 400]):
     values = summarise(torch.tensor(given), bootstrap=0)
     print(given, [f"{name} {values[name][0]:.1f}" for name in ("R@1", "MdR", "MnR")])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # One bad rank moves the mean and leaves the median where it was; R@1 sees only which ranks are 1. Report more than
 # one of the three.
 #
@@ -112,7 +112,7 @@ for given in ([1, 2, 1, 4], [1, 2, 1, 400]):
 # five captions; `positive_clip` says whose caption each is. **Text to video** ([t2v](glossary.md#t2v)): each caption
 # is a query, and its right score is in the column of its clip.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 positive_clip = torch.tensor([0, 0, 1, 1, 2])
 scores = torch.tensor(
     [
@@ -126,24 +126,24 @@ scores = torch.tensor(
 t2v = 1 + (scores > scores.gather(1, positive_clip[:, None])).sum(1)
 print("t2v", t2v)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The second caption fails: both other clips score better with it than its own clip.
 #
 # **Video to text** ([v2t](glossary.md#v2t)): each clip is a query, and several captions are right. The usual rule is
 # that the **best** of a clip's own captions counts, and that its other captions do not stand in the way:
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "07_two_directions",
     "A row of the score matrix is a search for a clip, "
     "a column is a search for a caption.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # So compare the best own score with all scores of other clips' captions. The library's `ranks_both_ways` does both
 # directions at once, for a matrix that need not be square.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.metrics import ranks_both_ways
 
 v2t = []
@@ -157,7 +157,7 @@ packaged_t2v, packaged_v2t, _ = ranks_both_ways(scores, positive_clip)
 assert_close(t2v.double(), packaged_t2v)
 assert_close(torch.tensor(v2t).double(), packaged_v2t)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # All three clips find a caption of their own first, although the second caption scores low with its clip.
 #
 # ## Every number needs its chance level
@@ -181,7 +181,7 @@ for label, level in levels.items():
     row = "  ".join(f"{name} {value:5.1f}" for name, value in level.items())
     print(f"{label:<14}{row}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The simulation comes near; the formula is exact and costs nothing. An R@10 of 2 % among 500 clips is luck, and the
 # same 2 % among 50,000 clips is a hundred times what luck gives. With four right captions of 2,000, R@10 is still 2 %,
 # but the median and the mean rank are not the same, because they count captions now. So never set a v2t median beside
@@ -194,7 +194,7 @@ for label, level in levels.items():
 # clip.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def optimistic(s, right):  # one more than those strictly above
     return 1 + (s > s.gather(1, right)).sum(1)
 
@@ -215,14 +215,14 @@ def mean_of_ties(s, right):
     return (optimistic(s, right) + pessimistic(s, right)) / 2
 
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "07_five_rules",
     "A right clip that shares its score with three others gets rank 2, 3, 3.5 or 5, "
     "or four ranks at once.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Without ties all five agree. Now take three matrices with ties. In the first all scores are the same, and the right
 # clips are on the diagonal. In the second all scores are the same too, but the right clip is always in column 0, as a
 # test might store it. The third is a gallery in which each clip stands twice, so that the right one always has a
@@ -230,7 +230,7 @@ draw(
 #
 # > **Predict.** Write down one column of the table to come: R@1 of the constant scores, by each of the five rules.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 rules = (optimistic, pessimistic, by_place, by_value, mean_of_ties)
 diagonal = torch.arange(100)[:, None]
 constant, first = torch.zeros(100, 100), torch.zeros(100, 1, dtype=torch.long)
@@ -250,7 +250,7 @@ for rule in rules:
     count = len(rule(constant, diagonal))
     print(f"{rule.__name__:<14}{a:>10.0f}{b:>10.0f}{c:>8.0f}{count:>12,}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # - *Optimistic* calls the broken network perfect. If you meet an R@1 of 100 %, look for this rule first.
 # - *Pessimistic* calls it hopeless, which is safe but not fair.
 # - *By place* gives chance on the diagonal, because a stable sort leaves equal scores in their order. With the right
@@ -271,7 +271,7 @@ for rule in rules:
 # [seeds](glossary.md#seed) each. The models are small, so that training takes seconds; their numbers set no record.
 # `embed` gives the vectors of the 500 test clips and of all their captions, and `score` the matrix.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import fit_clips, read_clips
 from mee.evaluate import embed
 
@@ -287,10 +287,10 @@ def scores_of(loss, seed):
     return model.score(*embed(model, clips, captions, test)).cpu()
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** Will the three seeds of one loss agree more with each other than the two losses do?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 losses = {"max margin": "max-margin", "InfoNCE": "info-nce"}
 scores, hits = {}, {}  # hits: (seeds, captions), 1 where the clip is among the first 10
 for name, loss in losses.items():
@@ -301,13 +301,13 @@ for name, loss in losses.items():
     print(f"{name:<11}R@10 of three seeds  {row}")
 print(f"{len(captions):,} captions, {len(test)} clips, so chance is 2.0")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The three max-margin runs agree closely. The InfoNCE runs differ by several points, nearly as much as the losses do;
 # but each of them is above each max-margin run. All are far above chance.
 #
 # An R@10 of 40 % among 500 clips: would it be 40 % among 50? Take wrong clips out of the gallery at random, and see.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 above = {
     name: torch.bincount(ranks(each[0], positive_clip).long() - 1, minlength=500)
     for name, each in scores.items()
@@ -321,19 +321,19 @@ play_with(
     "The same scores, a smaller gallery: R@10 rises, and so does chance.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Do [ties](glossary.md#tie) happen in such a model? In full precision they hardly ever do. But scores get rounded: to
 # two digits to print them, to eight bits to store an index. Here is one network's R@10 after rounding, with ties
 # counted the best and the worst way.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for digits in (7, 2, 1):
     rounded = scores["max margin"][0].double().round(decimals=digits)
     both = [ranks(rounded, positive_clip, ties) <= 10 for ties in ("best", "worst")]
     best, worst = (100 * x.double().mean() for x in both)
     print(f"digits: {digits}   R@10 best ≈ {best:.1f}, worst ≈ {worst:.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # With seven digits it makes no difference how ties are counted. With two digits, R@10 lies anywhere between ≈ 38
 # and ≈ 41; with one digit it could be anything between ≈ 24 and ≈ 55. Nothing about the model has changed.
 #
@@ -344,20 +344,20 @@ for digits in (7, 2, 1):
 # source. It draws 500 of them *with repetition*, computes R@10, and does so a thousand times. Here it is with six
 # clips:
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "07_bootstrap",
     "Each resample draws as many clips as there are, some of them several times, "
     "and measures R@10 again.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A clip's captions come along together, because they tend to succeed or fail together: an unclear film is hard to
 # find with any of them. So we need, for each clip, how many captions it has and how many of them found the clip. The
 # middle 95 % of the thousand values are the **[interval](glossary.md#bootstrap-interval)**. `summarise` draws in the
 # same order, so its numbers are the same.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 hit = hits["max margin"][0]
 captions_of_clip = torch.bincount(positive_clip).double()
 hits_of_clip = torch.bincount(positive_clip, weights=hit)
@@ -372,7 +372,7 @@ by_hand = torch.stack([100 * hit.mean(), low, high])
 assert_close(by_hand, torch.tensor(packaged).double())
 print("R@10 ≈ {:.1f}, interval from ≈ {:.1f} to ≈ {:.1f}".format(*packaged))
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(7, 3))
 axes.hist(resampled - 100 * hit.mean(), bins=30, color="#b9bdc4", edgecolor="white")
 for edge, side in ((low, "right"), (high, "left")):
@@ -388,12 +388,12 @@ show(
     "With other clips of the same kind, R@10 could be some 2.5 points lower or higher.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # What if captions were drawn one by one, as if 2,000 people had described 2,000 different films?
 #
 # > **Predict.** Will the interval be wider or narrower?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 alone = summarise(t2v)["R@10"]
 
 
@@ -404,7 +404,7 @@ def width(interval):
 print(f"clips with all captions: ≈ {width(packaged):.1f} points wide")
 print(f"caption by caption: ≈ {width(alone):.1f} points wide")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Narrower, and wrong: drawing one by one takes the captions of one film for independent witnesses. If they always
 # agreed, the true interval would be twice as wide (four captions, and the root of 4). TinyClips' captions speak of
 # different things, so they agree only a little, and the difference is smaller.
@@ -414,27 +414,27 @@ print(f"caption by caption: ≈ {width(alone):.1f} points wide")
 # Start with a toy: models A and B answer 200 queries, and B finds all that A finds, and ten more. The usual interval
 # of a share $p$ of $n$ queries is $p \pm 1.96\sqrt{p(1-p)/n}$.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 a, b = torch.zeros(2, 200).double()
 a[:100], b[:110] = 1, 1
 for name, found in (("A", a), ("B", b)):
     p, half = found.mean(), 1.96 * (found.mean() * (1 - found.mean()) / 200) ** 0.5
     print(f"{name}: {100 * p:.0f} % [{100 * (p - half):.0f}, {100 * (p + half):.0f}]")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The intervals overlap by most of their length. And yet B was never worse than A, on any query, and better on ten.
 # Both were asked the *same* queries, so look at the difference query by query, and bootstrap that difference.
 #
 # > **Predict.** Can a resample of these differences come out below 0?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 drawn = torch.randint(200, (1000, 200), generator=torch.Generator().manual_seed(0))
 values = 100 * (b - a)[drawn].mean(1)
 low, high = values.quantile(middle)
 print(f"B - A: {100 * (b - a).mean():.0f} points [{low:.1f}, {high:.1f}]")
 print(f"smallest of 1,000 resamples: {values.min():.1f} points")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A resample cannot come out below 0, as no single difference is below 0. Comparing query by query is called a
 # **[paired comparison](glossary.md#paired-comparison)**, an idea as old as [McNemar,
 # 1947](references.md#mcnemar1947). What makes queries easy or hard for both models drops out; what is left is where
@@ -444,7 +444,7 @@ print(f"smallest of 1,000 resamples: {values.min():.1f} points")
 # > **Aside.** With one network per loss there is no choice of seeds to draw. `difference` draws clips with a
 # > generator of seed 1, and so does the code by hand below.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.compare import Result, difference
 
 
@@ -462,11 +462,11 @@ packaged = difference(result("InfoNCE", [0]), result("max margin", [0]))
 print("InfoNCE - max margin: ≈ {:.1f} points [≈ {:.1f}, ≈ {:.1f}]".format(*packaged))
 assert_close(values.quantile(middle), torch.tensor(packaged[1:]).double())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # How long would the interval be without pairing? Errors of independent measurements add like the sides of a right
 # triangle: two intervals of width 3 and 4 would give a difference of width 5. Ours are not independent.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 packaged_of = {name: result(name, [0]).summary("t2v")["R@10"] for name in losses}
 unpaired = sum(width(interval) ** 2 for interval in packaged_of.values()) ** 0.5
 print(f"paired:   ≈ {width(packaged):.1f} points wide")
@@ -494,33 +494,33 @@ show(
     "Asked the same queries, two models are told apart by a shorter interval.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Pairing makes the interval shorter, at no cost. But this interval is about these two *networks*. With other seeds
 # there would have been others. Here are the differences between the three InfoNCE networks, which are one method with
 # other random numbers:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for i, j in ((0, 1), (0, 2), (1, 2)):
     two = difference(result("InfoNCE", [i]), result("InfoNCE", [j]))
     words = "≈ {:.1f} points [≈ {:.1f}, ≈ {:.1f}]".format(*two)
     print(f"seed {i} - seed {j}: {words}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Seed 0 beats seed 1 by ≈ 5.5 points, and the interval is clear of 0. That is not wrong: these two networks do differ
 # on these clips. But a paper compares *methods*, and a method is not one seed. So train several seeds on both sides,
 # and let `difference` draw seeds as well as clips:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 over_seeds = difference(result("InfoNCE", range(3)), result("max margin", range(3)))
 words = "≈ {:.1f} points [≈ {:.1f}, ≈ {:.1f}]".format(*over_seeds)
 print(f"InfoNCE - max margin, three seeds each: {words}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The interval is longer now, and it means more. On these clips, with this small network and short training, InfoNCE
 # is better than max margin, and luck with clips and seeds hardly explains it. An honest sentence says how many seeds
 # there were; three are few. And it does not say that InfoNCE is better with the paper's sizes, or on real films.
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 # ties
 noise = torch.rand(100, 100, generator=torch.Generator().manual_seed(1))
 assert all(torch.equal(rule(noise, diagonal).double(), ranks(noise)) for rule in rules)
@@ -564,14 +564,14 @@ assert over_seeds[1] > 0.5 and width(over_seeds) > width(packaged)
 two = difference(result("InfoNCE", [0]), result("InfoNCE", [1]))
 assert two[1] > 0.5
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## How large must a test set be?
 #
 # For one caption per clip and R@10 near 50 %, $p \pm 1.96\sqrt{p(1-p)/n}$ gives the interval with $n$ clips. And for
 # a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to about $\pm
 # 1.96\sqrt{d/n}$. Solve that for $n$, and you see how many queries it takes to tell a difference of one point from 0.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for n in (100, 500, 1000, 10_000):
     half = 1.96 * 100 * (0.5 * 0.5 / n) ** 0.5
     print(f"{n:>6,} clips: plus or minus {half:.1f} points")
@@ -582,7 +582,7 @@ for share in (0.1, 0.2, 0.3):
     queries = (1.96 / 0.01) ** 2 * share
     print(f"disagreeing on {100 * share:.0f} %: {queries:,.0f} queries")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Half the width takes four times the clips. With 1,000 clips, the size of the test sets that most papers use, a single
 # R@10 is known to about three points either way, and one point of difference takes thousands of queries. A table that
 # ranks methods by half a point on 1,000 clips, one seed each, ranks luck.
@@ -596,7 +596,7 @@ for share in (0.1, 0.2, 0.3):
 # > **Predict.** The ranks are taken *by value*, as the original code does. What will R@1 be: 74, 75, or something
 # > else?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 broken = torch.full((100, 100), 0.2).fill_diagonal_(0.5)
 broken[torch.arange(75, 100), torch.arange(25)] = 0.9  # a wrong clip is above
 print(f"before: R@1 {r_at_1(by_value(broken, diagonal)):.1f} %")
@@ -604,29 +604,29 @@ broken[[0, *range(81, 100)]] = torch.nan
 given = by_value(broken, diagonal)
 print(f"after:  R@1 {r_at_1(given):.1f} %, from {len(given)} ranks")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The network broke, and R@1 rose from 75 to 92.5 %. *By value* looks where the sorted scores **equal** the right one,
 # and NaN equals nothing, not even itself. The twenty rows give no rank at all, and the mean is taken over the other
 # 80, of which 74 are 1. By this rule a network whose training blows up can seem to get better. And if everything is
 # NaN?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for rule in rules:
     given = rule(torch.full((100, 100), torch.nan), diagonal)
     print(f"{rule.__name__:<14}{len(given):>5} ranks, R@1 {r_at_1(given):5.0f} %")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Comparisons with NaN are False, so nothing is above and nothing beside. *Optimistic* says perfect; *pessimistic*
 # gives the rank 0, which does not exist and counts as perfect too. *By place* gives chance, and hides that anything
 # happened. *By value* has no rank left to take a mean of. The library refuses, and names the query.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 try:
     ranks(broken)
 except ValueError as error:
     print(error)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Where do NaNs come from? From a clip without any expert, for one: a weighted mean over nothing is 0/0 ([lesson
 # 05](05_missing_faces.ipynb)). The model here gives such a clip the lowest score on purpose, so that NaN can only
 # mean that something broke. A metric has to say so: **one rank for each query, or an error**. Checking `len(ranks) ==

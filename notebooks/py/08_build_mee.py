@@ -24,7 +24,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import torch
 import torch.nn.functional as F
 from lesson import describe, draw, results
@@ -36,28 +36,28 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # %% tags=["remove-input"]
 draw("here_08", "You are here: the whole model, from NetVLAD to the loss.")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The plan: follow the shapes
 #
 # You have met each part of this drawing. A name over an arrow is a layer; a box is a tensor with its shape, here for
 # three [captions](glossary.md#caption) and three [clips](glossary.md#clip).
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("08_shapes", "Each arrow changes a shape; in the score all shapes meet.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Each layer now becomes a class or a function, from the inside out, and the next piece needs to know only the *shape*
 # of what comes out. None of the pieces has more than twenty lines.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("08_pieces", "The pieces and who uses whom: both sides meet in the score.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # To follow the shapes, take a small [batch](glossary.md#batch) of TinyClips: three clips with one caption each.
 # `read_clips` reads a [clip file](glossary.md#clip-file); `clips.batch` makes a padded batch, as the library's training
 # does.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import read_clips
 
 clips = read_clips("data/tinyclips.h5")
@@ -70,17 +70,17 @@ for row, caption in zip(rows, captions, strict=True):
     print("   ", clips.texts[caption])
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # > **Predict.** The longest of these captions decides how many words the batch has. A word vector has 50 numbers. What
 # > is the shape of the batch's words?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 print("words", tuple(few.words.shape))
 for name, x in few.videos.items():
     print(f"{name:10}", tuple(x.shape))
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Three captions, each padded to the longest, with 50 numbers per word. Audio has a third dimension too, because a sound
 # is a sequence of rows. The other experts have one row per clip, whether the clip has the expert or not.
 
@@ -116,11 +116,11 @@ class NetVLAD(nn.Module):
         return F.normalize(F.normalize(residuals, dim=1).flatten(1), dim=1)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Does your NetVLAD compute what the library's does? Its parameters have the library's names, so the weights of one load
 # into the other. `same` compares two outputs and prints their shape if they are equal.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import mee
 
 
@@ -167,7 +167,7 @@ class Unit(nn.Module):
         return F.normalize(self.cg(self.fc(x)), dim=1)
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 torch.manual_seed(0)
 unit, library_unit = Unit(1280, 128), mee.GatedEmbeddingUnit(1280, 128)
 library_unit.load_state_dict(unit.state_dict())
@@ -200,10 +200,10 @@ class MEE(nn.Module):
         self.moe_fc = nn.Linear(text_dim, len(names))
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # > **Predict.** Audio is a sequence of rows of 64 numbers, pooled with 4 centres. How many numbers does its unit take?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 dims = {name: (expert.dim, 128) for name, expert in clips.experts.items()}
 torch.manual_seed(0)
 model = MEE(dims, word_dim=50, clusters={"audio": 4}, text_clusters=8)
@@ -212,7 +212,7 @@ for name, (in_dim, _) in dims.items():
     print(f"{name:10} {in_dim:5} numbers per row, {width:5} into its unit")
 print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## A sentence becomes vectors and weights
 #
 # `(texts, words, 50) → per expert (texts, 128), and weights (texts, experts)`
@@ -222,7 +222,7 @@ print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 # 04](04_mixture_weights.ipynb)).
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 # (texts, words, word_dim) -> expert -> (texts, dim); weights (texts, experts)
 def embed_text(self, words, mask):
     pooled = self.text_pooling(words, mask)
@@ -235,10 +235,10 @@ vectors, weights = model.embed_text(*few.text)
 print({name: tuple(x.shape) for name, x in vectors.items()})
 print("weights", weights.detach(), sep="\n")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Each row of weights sums to 1. Before training, a sentence trusts all four experts alike.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## A clip becomes vectors, and a record of what is present
 #
 # `per expert (clips, rows, dim) → per expert (clips, 128), and present (clips, experts)`
@@ -251,7 +251,7 @@ print("weights", weights.detach(), sep="\n")
 # - In the embedding an absent row is zero: its inner product with any sentence is 0, which adds nothing to a sum.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 # expert -> (rows, mask) -> expert -> (clips, dim); present (clips, experts)
 def embed_video(self, videos):
     present = torch.stack([videos[e][1].any(1) for e in self.experts], 1)
@@ -295,7 +295,7 @@ def score(self, text, video):
 
 MEE.score = score
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## A batch is padded rows and a mask
 #
 # `numbers of captions → (texts, words, 50)`, `numbers of clips → per expert (clips, rows, dim)`, each with its mask
@@ -304,7 +304,7 @@ MEE.score = score
 # padding.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 # a list of (length, dim) -> (items, longest, dim), and which rows are real
 def pad(rows):
     longest = max(1, *map(len, rows))
@@ -317,12 +317,12 @@ def pad(rows):
 padded, mask = pad([torch.ones(2, 3), torch.ones(0, 3), torch.ones(1, 3)])
 print(padded[..., 0], mask, sep="\n")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # `words.ids` gives the numbers of the words in the vocabulary. An expert's `offsets` say where the rows of each clip
 # start and end ([lesson 01](01_clips_and_experts.ipynb)).
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 # numbers of captions -> (texts, longest, word_dim), and which words are real
 def text_batch(clips, captions):
     known = [clips.words.ids(clips.texts[caption])[:30] for caption in captions]
@@ -344,13 +344,13 @@ for name, (x, mask) in videos.items():
     print(f"{name:10} {tuple(x.shape)}, real rows {mask.sum(1).tolist()}")
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The shapes agree with those of the batch above. The first film shows no face, so no row of its face is real.
 #
 # > **Predict.** Take all four experts away from the second film. What does that film score with
 # > each of the three sentences?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 with torch.no_grad():
     text = model.embed_text(*words)
     vectors, present = model.embed_video(videos)
@@ -359,16 +359,16 @@ with torch.no_grad():
     print("second without experts", model.score(text, (vectors, present)), sep="\n")
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The film's column is −1; the other two columns stay as they were.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Compare with the library
 #
 # Now compare the whole model: the same weights and the same 64 clips, in training mode. `draw_captions` draws one
 # caption for each clip. About half of these clips show no face, and some have no sound.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 from mee import ModelConfig, VideoTextMEE
 
 config = ModelConfig(dims, word_dim=50, clusters={"audio": 4}, text_clusters=8)
@@ -387,7 +387,7 @@ librarys = library(*batch.text, *batch.video)
 same(mine, librarys, "scores")
 print({name: int((~mask.any(1)).sum()) for name, (_, mask) in videos.items()}, "absent")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The loss turns scores into one number
 #
 # `(texts, clips) → one number`
@@ -396,7 +396,7 @@ print({name: int((~mask.any(1)).sum()) for name, (_, mask) in videos.items()}, "
 # margin, in both directions ([lesson 06](06_ranking_loss.ipynb)).
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 # right pairs on the diagonal, both directions (lesson 06)
 def max_margin(scores, margin=0.2):
     right, n = scores.diagonal(), len(scores)
@@ -407,11 +407,11 @@ def max_margin(scores, margin=0.2):
 loss, library_loss = max_margin(mine), mee.MaxMarginRankingLoss(0.2)(librarys)
 print(f"loss ≈ {loss:.4f}, the library's ≈ {library_loss:.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Equal losses are not enough: training follows the gradients, and one number can be right by accident. So compare
 # every gradient. `difference` is the largest difference over all parameters.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 loss.backward()
 library_loss.backward()
 gradients = {names[key]: p.grad for key, p in model.named_parameters()}
@@ -421,10 +421,10 @@ difference = max((g - other).abs().max() for g, other in pairs)
 print(f"{len(pairs)} tensors of gradients, largest entry ≈ {largest:.4f}")
 print(f"largest difference from the library's ≈ {difference:.8f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Only rounding is left. The model is the library's, down to the step that training would take.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The measure counts right clips near the top
 #
 # `(texts, clips) → R@10 in percent`
@@ -434,7 +434,7 @@ print(f"largest difference from the library's ≈ {difference:.8f}")
 # 2 %.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 # in percent, text to clip; tied clips share the mean of their ranks (lesson 07)
 @torch.no_grad()
 def recall_at_10(model, clips, split):
@@ -450,20 +450,20 @@ def recall_at_10(model, clips, split):
 untrained = recall_at_10(model.eval(), clips, "val")
 print(f"untrained: R@10 ≈ {untrained:.1f} % of the validation captions")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The loop repeats one step
 #
 # A training step scores 64 clips against 64 captions, and moves every parameter against its gradient.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("08_step", "A training step: forward to one number, back to every parameter.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Each epoch shuffles the clips and takes 64 at a time; after it, the learning rate falls by 5 %. (`fused=True` only
 # makes Adam faster.) [Lesson 09](09_training.ipynb) asks when to stop; ten epochs will do here.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def train(model, clips, epochs=10, lr=2e-3, size=64, seed=0):
     g, rows = torch.Generator().manual_seed(seed), clips.clips_in("train")
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
@@ -484,26 +484,26 @@ def train(model, clips, epochs=10, lr=2e-3, size=64, seed=0):
     return model.eval()
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** What will R@10 be on the validation films after ten epochs (about half a minute): 10, 30, 60 or 90
 # > percent?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 torch.manual_seed(0)
 model = train(MEE(dims, 50, {"audio": 4}, 8), clips)
 trained = recall_at_10(model, clips, "val")
 print(f"R@10 ≈ {trained:.1f} %")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Two captions in three find their film among the first ten of 500. The loss was still falling after ten epochs;
 # [lesson 09](09_training.ipynb) asks what that means.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Does it find films?
 #
 # Rank the validation films for one sentence. Change the sentence and run both cells again.
 
-# %% tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
 sentence = "a bell rings in the city"
 val = clips.clips_in("val")
 with torch.no_grad():
@@ -513,12 +513,12 @@ with torch.no_grad():
 best = scores.argsort(descending=True)[:4]
 print("; ".join(f"{clips.ids[val[i]]} ≈ {scores[i]:.2f}" for i in best))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A score is a weighted mean, so it is a sum with one part per present expert: the sentence's weight, divided by the sum
 # of the present weights, times the similarity. `results` of the book's `lesson.py` draws these parts beside the films;
 # it takes the library's `Hit`, an id with a score and its parts.
 
-# %% tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "slide"} tags=["nbval-ignore-output"]
 from mee.search import Hit
 
 
@@ -534,25 +534,25 @@ def hit(i):
 found = [hit(i) for i in best]
 results(clips, found, caption=f"The first four films for “{sentence}”, by your model.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Cities and bells come first. Try *a red car in the city at night* as well, and compare colours and places with what
 # you asked for. [Lesson 15](15_wrong_answers.ipynb) is about such answers.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The trap: it runs, so it is right
 #
 # A mistake in a network seldom raises an error. Public code has this one (number 14 in the [table of
 # traps](traps.md)): all rows go through the units, absent ones included, and are set to zero only afterwards. So the
 # batch norm counts the absent rows as faces of zeros.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("08_zeros_counted", "Zeros counted as faces move the mean and change real faces.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # In code the mistake looks harmless:
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 class Careless(MEE):
     def embed_video(self, videos):
         present = torch.stack([videos[e][1].any(1) for e in self.experts], 1)
@@ -565,20 +565,20 @@ class Careless(MEE):
         return vectors, present
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # > **Predict.** Train it like yours. Will its R@10 be lower by 1 point, by 10, or by 30?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 torch.manual_seed(0)
 careless = train(Careless(dims, 50, {"audio": 4}, 8), clips)
 recall = recall_at_10(careless, clips, "val")
 print(f"careless: R@10 ≈ {recall:.1f} %, yours: ≈ {trained:.1f} %")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The loss falls as yours did, and R@10 is close to yours. Neither number reveals the mistake. So give both models the
 # same weights and the same 64 clips, and compare their scores.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 torch.manual_seed(0)
 right, careless = MEE(dims, 50, {"audio": 4}, 8), Careless(dims, 50, {"audio": 4}, 8)
 careless.load_state_dict(right.state_dict())
@@ -593,10 +593,10 @@ def mean_difference(training):
     return (a - b).abs().mean(0)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** Do the scores differ in evaluation mode, in training mode, or in both? And for which clips?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 evaluation, training = mean_difference(False), mean_difference(True)
 face, sound = videos["face"][1].any(1), videos["audio"][1].any(1)
 groups = {"a face": face, "sound, no face": sound & ~face, "neither": ~sound & ~face}
@@ -606,7 +606,7 @@ for who, group in groups.items():
     print(f"{who:14} {group.sum():3}     {off[0]:.4f}    {off[1]:.4f}")
 
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert_close(loss, library_loss, rtol=1e-5, atol=1e-7)
 assert difference < 1e-6 < 1e-3 < largest
 assert untrained < 8 and 60 < trained < 75
@@ -618,7 +618,7 @@ assert evaluation.max() < 1e-5
 assert training[face].mean() > 1.3 * training[groups["sound, no face"]].mean() > 0
 assert training[groups["neither"]].max() < 1e-5
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # In evaluation mode the scores are equal: the batch norm uses its [running
 # statistics](glossary.md#running-statistics) and ignores the batch. In training mode what the clips *have* comes out
 # wrong, because zeros were counted as faces and silence as sound. Clips that have neither keep their scores.
@@ -627,20 +627,20 @@ assert training[groups["neither"]].max() < 1e-5
 # second implementation, in training mode and with experts missing, did. If you write a model from a paper, write this
 # test too.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## All of it fits in one file
 #
 # The file [`mee_mini.py`](mee_mini.py) beside this notebook holds all the pieces: `python mee_mini.py` trains the
 # model, and tests compare it with this lesson and with the library. How many lines of code has it, without blank lines
 # and comments?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from pathlib import Path
 
 lines = [line.strip() for line in Path("mee_mini.py").read_text().splitlines()]
 print(sum(bool(line) and not line.startswith(("#", '"""')) for line in lines))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The library's model, loss and loop are longer because they do what a lesson can do without. They say what is wrong
 # with an input instead of failing somewhere inside. They know every shape beforehand, so a GPU never waits. They do
 # not count pairs that share a clip or a sentence as negatives. They accept a batch with a single face, where

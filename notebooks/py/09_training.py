@@ -25,7 +25,7 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import tempfile
 from pathlib import Path
 
@@ -43,7 +43,7 @@ print({split: len(clips.clips_in(split)) for split in ("train", "val", "test")})
 # %% tags=["remove-input"]
 draw("here_09", "You are here: the loss, and all that it changes in training.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Each of the three splits has its purpose. The model learns from **train**. You look at **val**, the [validation
 # split](glossary.md#validation-split), during training, to decide what to keep. You look at **test**, the [test
 # split](glossary.md#test-split), once, at the end.
@@ -54,13 +54,13 @@ draw("here_09", "You are here: the loss, and all that it changes in training.")
 # loss and its gradients, step. The library has one [epoch](glossary.md#epoch) of that loop as `train_epoch`, and `fit`
 # runs epoch after epoch.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("09_fit_loop", "One turn of fit: your loop of lesson 08, and four additions.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Each box is a few lines of the source, printed here with long lines cut:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 import inspect
 
 source = inspect.getsource(fit)
@@ -68,16 +68,16 @@ loop = source[source.index("    while len(run.history)") :].split("    model.eva
 for line in loop.splitlines():
     print(line[4:80] + (" ..." if len(line) > 80 else ""))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # `train_epoch` is your inner loop, and `scheduler.step()` lowers the learning rate by 5 %. `fit` adds four things. It
 # stops with an error if the loss of an epoch is not finite. It **validates** after each epoch. It **keeps the weights
 # of the best** epoch by validation, and loads them at the end. And it tells **callbacks**, objects with methods
 # `begin`, `epoch_end` or `end`, what has happened; whatever you want to see or save on the way goes there.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("09_best_epoch", "The best epoch is kept; those after it cost only time.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **Early stopping** ends a run when some epochs have brought nothing better. `fit` has no such rule: it runs all
 # epochs, and gives you the best of them.
 #
@@ -101,7 +101,7 @@ first = batch_loss(model, next(iter(batches)).to(device), loss)
 print(f"{sum(p.numel() for p in model.parameters()):,} numbers to learn")
 print(f"loss ≈ {first.item():.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The loss is about the margin, which is what knowing nothing costs. So a loss far above the margin at the start is a
 # sign of a mistake, and a loss that stays at the margin says that nothing is being learnt.
 #
@@ -112,7 +112,7 @@ print(f"loss ≈ {first.item():.2f}")
 # `Snapshots`, ours, keeps the [embeddings](glossary.md#embedding) of a sentence and of the validation films at four
 # moments; `eval_mode` switches the model to evaluation for the length of its block.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.evaluate import eval_mode
 
 val, sentence = clips.clips_in("val"), "a bell rings in the city"
@@ -135,10 +135,10 @@ class Snapshots:
             self.kept[len(run.history)] = text, video
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # > **Predict.** A batch is 64 films. How many steps do 8 epochs take?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.storage import Checkpoint
 
 temporary = tempfile.TemporaryDirectory()
@@ -151,12 +151,12 @@ steps = len(run.batches)
 seconds = sum(row["seconds"] for row in run.history)
 print(f"{steps} steps per epoch, {8 * steps} in all, took {seconds:.0f} s")
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for row in run.history[::7]:
     recall = row["val"]["t2v"]["R@10"][0]
     print(f"epoch {row['epoch']}: loss ≈ {row['loss']:.3f}, val R@10 ≈ {recall:.1f}")
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 epochs = [row["epoch"] for row in run.history]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
 left.plot(epochs, [row["loss"] for row in run.history], "o-")
@@ -179,7 +179,7 @@ show(
     "The loss flattens early; retrieval of films not trained on still improves.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Both curves say that something is learnt, but they measure different things. The loss is in the unit of the score, and
 # is taken over batches of 64 films that are trained on. R@10, the percentage of queries with the right answer among the
 # first ten, is taken over all 500 films of a split that is not trained on, and is what you want in the end. When loss
@@ -189,7 +189,7 @@ show(
 # appearance and one by audio. Use the two as coordinates, and training becomes a map on which the right films wander
 # to the top right.
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 import io
 
 in_city = torch.tensor([clips.facts[i]["place"] == "city" for i in val.tolist()])
@@ -236,19 +236,19 @@ show(
     "Training pulls the right films out of the heap. Ticks: a city and a bell.",
 )
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert tops[0] <= 1 and tops[8] >= 4, tops
 assert all(abs(x) < 0.1 for x in centres[0]) and min(centres[8]) > 0.3, centres
 assert min(centres[8]) > min(centres[1])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Before training all films lie in one heap, and the first five are a matter of luck. Then the heap is pulled apart: by
 # appearance the city moves right, by audio the bells move up, and the films with both are found.
 #
 # **Before and after, on the test films.** This is the one time that you look at them. `epochs=0` gives the untrained
 # model; `evaluate` gives all metrics with their [intervals](glossary.md#bootstrap-interval).
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.evaluate import evaluate
 
 untrained = fit_clips(clips, epochs=0, **options).model
@@ -259,7 +259,7 @@ for name, metrics in tested.items():
         words = "R@10 ≈ {:.1f} [≈ {:.1f}, ≈ {:.1f}]".format(*metrics[way]["R@10"])
         print(f"{name:<7}{way}  {words}, chance {metrics['chance'][way]['R@10']:.1f}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert 0.15 < first < 0.26
 for way in ("t2v", "v2t"):
     before, after = (tested[name][way]["R@10"][0] for name in ("before", "after"))
@@ -268,14 +268,14 @@ recalls = [row["val"]["t2v"]["R@10"][0] for row in run.history]
 assert recalls[0] > 10 and recalls[-1] > recalls[0] + 15
 assert run.history[-1]["loss"] < run.history[0]["loss"] / 2
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Overfitting opens a gap
 #
 # What if there is little to learn from? Take 200 films, and rank two [galleries](glossary.md#gallery) of 200 after each
 # epoch: the films that are trained on, and others from the validation split. A callback of our own does the ranking;
 # `compute_ranks` gives the ranks of the captions, those of the clips, and whose caption each is.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.evaluate import compute_ranks
 
 few, others = clips.clips_in("train")[:200], val[:200]
@@ -293,18 +293,18 @@ class Watch:
             self.curves[name].append(100 * (t2v <= 10).double().mean().item())
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** Chance is 5 %. Where will R@10 be after 30 epochs, among the 200 films that were trained on, and among
 # > the 200 others? Draw the two curves before you look.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 watch = Watch(seen=few, unseen=others)
 fit_clips(clips, train=few, val=[], epochs=30, callbacks=[watch], **options)
 for name, curve in watch.curves.items():
     print(f"{name:<7} epoch 10 ≈ {curve[9]:.1f}, epoch 20 ≈ {curve[19]:.1f},", end=" ")
     print(f"epoch 30 ≈ {curve[29]:.1f}")
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 seen, unseen = watch.curves["seen"], watch.curves["unseen"]
 figure, axes = plt.subplots()
 axes.fill_between(range(1, 31), unseen, seen, color="#e8e8e8", linewidth=0)
@@ -324,14 +324,14 @@ show(
     "On 200 films the two curves part early: what is learnt helps little with others.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The model has learnt its 200 films nearly by heart, which helps little with others: the curves part early, and the gap
 # grows. That is [overfitting](glossary.md#overfitting). In textbooks the lower curve bends down again. Here the lower
 # curve flattens, so going on wastes time but does no harm. Only a curve of *other* films can tell you which case you
 # have. More films help: the model trained on 2,000 of them reached ≈ 61 among 500 validation films, this one ≈ 38 among
 # 200, which is an easier search.
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert seen[-1] > 70 and seen[-1] - unseen[-1] > 30
 assert unseen[-1] > unseen[9] - 4, "it flattens, and hardly bends down"
 assert recalls[-1] > unseen[-1] + 3
@@ -344,7 +344,7 @@ assert recalls[-1] > unseen[-1] + 3
 #
 # > **Predict.** By how many points of R@10 will the best and the worst of four seeds differ, among the 200 others?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 from mee.metrics import summarise
 
 measured, ranks = [], []
@@ -357,7 +357,7 @@ for seed in range(4):
 values = [value for value, _, _ in measured]
 print(f"best minus worst: ≈ {max(values) - min(values):.1f} points")
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 g = torch.Generator().manual_seed(0)
 _, film = clip_of_caption.unique(return_inverse=True)
 each = torch.bincount(film)  # captions of each film
@@ -380,14 +380,14 @@ show(
     "Diamonds: four seeds. Dots: the same model on other draws of the 200 films.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A result can be doubted in two ways. The **interval** (lesson 07) says what other *films* would have given, the
 # **spread over seeds** what other *luck in training* would have given. Neither contains the other. Here the intervals
 # are wide, because there are only 200 films, and the seeds differ little; in lesson 07 two seeds of one loss were
 # further apart than other clips could explain. If two methods differ by less than either, take more seeds or more clips
 # before you report the difference.
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert max(values) - min(values) > 0.1
 assert all(high - low > 4 for _, low, high in measured)
 
@@ -401,7 +401,7 @@ assert all(high - low > 4 for _, low, high in measured)
 #
 # > **Predict.** How many of the numbers in the two models will differ?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 short = {"train": few, "val": [], "device": "cpu", "progress": False, **small}
 whole = fit_clips(clips, epochs=10, **short)
 fit_clips(clips, epochs=5, callbacks=[Checkpoint(folder / "parts")], **short)
@@ -417,21 +417,21 @@ def differing(a, b):
 
 print(f"numbers that differ: {differing(whole.model, resumed.model):,}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # None differ. What has to be in the file for that?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 for key, value in at_stop.items():
     print(f"{key:<11}{type(value).__name__}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The file holds the weights (`model`). But it also holds the running means of the gradients that Adam
 # ([Kingma and Ba, 2015](references.md#kingma2015)) keeps (`optimizer`), how far the learning rate has fallen
 # (`scheduler`), where the random numbers stand (`generator`), the best weights so far (`best_state`), the curves
 # (`history`) and the options (`choices`). A run with other options is another run, so `Checkpoint` refuses to continue
 # it:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.storage import CheckpointError
 
 try:
@@ -439,24 +439,24 @@ try:
 except CheckpointError as error:
     print(str(error).replace(str(folder), "folder"))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The trap: weights are not a run
 #
 # The code published with the paper ([Miech et al., 2018](references.md#miech2018)) saves no checkpoint at all. It ranks
 # after each epoch, and the best line of its log belongs to a model that the next epoch has overwritten. A common fix
 # saves the weights alone, and starts from them after an interruption.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("09_resume", "Four things have to cross a stop; weights alone make another run.")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # From weights alone, Adam is new, the learning rate is back at its start, and so are the random numbers: the first
 # films come once more, in the same order, with the same captions.
 #
 # > **Predict.** Train five epochs more from the weights alone. Will the loss of the sixth epoch be above or below
 # > that of the run that was never stopped?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 model = fit_clips(clips, epochs=0, **short).model
 model.load_state_dict(at_stop["model"])
 alone = fit_clips(clips, epochs=5, network=lambda config: model, **short)
@@ -466,13 +466,13 @@ for name, each in (("never stopped", whole), ("weights alone", alone)):
     recall = 100 * (t2v <= 10).double().mean()
     print(f"{name}: loss {losses}, R@10 of the others ≈ {recall:.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The loss is below at once, and R@10 of the 200 others is higher as well: ≈ 32 instead of ≈ 28, a larger difference
 # than between the four seeds above. So the stop has not spoilt the run, but made another run of it, with larger steps,
 # a new Adam and the first batches once more. The method has changed by accident, and no line of the log says so.
 # Compare a model that was interrupted with one that was not, and you measure the interruption.
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert differing(whole.model, resumed.model) == 0
 for a, b in zip(whole.history, resumed.history, strict=True):
     assert a["loss"] == b["loss"]
@@ -481,12 +481,12 @@ both = [compute_ranks(each.model, clips, others)[0] <= 10 for each in (alone, wh
 gain = 100 * (both[0].double().mean() - both[1].double().mean())
 assert gain > max(1, max(values) - min(values))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # `Checkpoint` writes a second file. `model.pt` holds the weights of the best epoch, the sizes of the model and its
 # vocabulary, which is all that somebody else needs to use it. So the log's line for that epoch can be checked, here for
 # the run of 2,000 films:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.storage import load_model
 
 opened, words = load_model(folder / "run" / "model.pt")
@@ -495,7 +495,7 @@ reported = run.history[run.best - 1]["val"]["t2v"]["R@10"][0]
 print(f"best epoch: {run.best}, {len(words):,} words in the vocabulary")
 print(f"validation R@10: the log says ≈ {reported:.1f}, the file gives ≈ {again:.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The best epoch was chosen by validation. Choosing it by the *test* clips, as the published code does, reports a number
 # that is too good; [lesson 10](10_leaks.ipynb) measures by how much.
 #
@@ -508,7 +508,7 @@ print(f"validation R@10: the log says ≈ {reported:.1f}, the file gives ≈ {ag
 #
 # > **Predict.** Scores lie between −1 and 1. How large will the largest change of a score be, among 64 × 64?
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 batch = next(iter(run.batches)).to(device)
 opened.eval()
 with torch.no_grad():
@@ -519,7 +519,7 @@ with torch.no_grad():
 print(f"largest change of a score ≈ {(mixed - full).abs().max():.3f}")
 print(f"validation R@10 ≈ {r_at_10:.1f}, with 32 bits ≈ {again:.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Such a change makes two films swap places now and then, but is too small to move R@10 by much.
 #
 # **On a GPU**, a step of this model is a few hundred small operations, and the GPU finishes each before the CPU has
@@ -527,14 +527,14 @@ print(f"validation R@10 ≈ {r_at_10:.1f}, with 32 bits ≈ {again:.1f}")
 # clips, captions and word vectors move to the GPU once, and batches are made there. These batches all have the same
 # shape, so a whole step is recorded once, as a *CUDA graph*, and then replayed: the CPU asks once per step.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw("09_waiting", "Recording a step removes the waiting (a sketch, not measured).")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The price is [padding](glossary.md#padding): an ordinary batch is as long as its longest caption, a resident batch as
 # long as the longest caption of all.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee.resident import ResidentClips
 
 numbers, captions = batches.plan()  # the films and captions of an epoch, in order
@@ -543,16 +543,16 @@ resident = ResidentClips(batches, device).batch(numbers[:64], captions[:64])
 print("words, ordinary:", tuple(ordinary.words.shape))
 print("words, resident:", tuple(resident.words.shape))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Padding is masked, so it changes nothing but the time. A CPU has no graph to replay, but `fast=True` makes it do the
 # rest. Here are the losses of five epochs, on the same films and captions:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 fast = fit_clips(clips, epochs=5, fast=True, **short)
 for name, rows in (("ordinary", whole.history), ("fast", fast.history)):
     print(f"{name:<9}" + "  ".join(f"≈ {row['loss']:.3f}" for row in rows[:5]))
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert abs(again - reported) < 0.5
 assert 0 < (mixed - full).abs().max() < 0.05
 assert abs(r_at_10 - again) < 2
@@ -560,7 +560,7 @@ for a, b in zip(fast.history, whole.history[:5], strict=True):
     assert abs(a["loss"] - b["loss"]) < 0.01
 temporary.cleanup()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The losses are the same, up to rounding. How much time the recording saves on a GPU had not been measured when this
 # page was written ([benchmarks](benchmarks.md) has the command). A small model should gain most, because waiting takes
 # the largest part of its time.

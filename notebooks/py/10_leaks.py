@@ -39,7 +39,7 @@ draw(
     "You are here: the mask of present experts and the ranks, where leaks come from.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A bug that makes a result *worse* gets looked for. A bug that makes it better gets published. Most of the bugs in this
 # lesson were seen in public code for this model ([the traps](traps.md)). None of them raises an error, and each makes
 # the number larger.
@@ -47,7 +47,7 @@ draw(
 # So almost every section ends with a test: a few lines that need no trained model, and print False where a number would
 # be flattered.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## A constant looks perfect
 #
 # Here is how ranks are often computed: one, plus the number of clips that score higher than the right one. Sentence $i$
@@ -55,7 +55,7 @@ draw(
 # 10.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def usual_ranks(scores):
     right = scores.diagonal()[:, None]
     return 1 + (scores > right).sum(1)
@@ -66,30 +66,30 @@ def recall(ranks, k=10):
     return 100 * float((ranks <= k).double().mean())
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # A network dies in training: its last layer gives zeros, whatever the input. All 500 × 500 scores are 0.
 #
 # > **Predict.** What is its R@10?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 dead = torch.zeros(500, 500)
 print(f"R@10 {recall(usual_ranks(dead)):.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # R@10 is perfect, as no clip scores *higher* than the right one. All 500 clips are [tied](glossary.md#tie), and
 # `usual_ranks` decides each tie in favour of the right clip.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "10_ties",
     "Equal scores: three rules put the right clip first, in the middle, last.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # [Lesson 07](07_retrieval_metrics.ipynb) compares five rules for ties; `mee.ranks` gives tied clips the mean of their
 # places. The test: a constant must not be good.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import ranks
 
 
@@ -100,14 +100,14 @@ def constant_is_not_good(rank):
 for rank in (usual_ranks, ranks):
     print(f"{rank.__name__}: {constant_is_not_good(rank)}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## A NaN ranks first
 #
 # Now take three small models, trained for seconds each, with three [seeds](glossary.md#seed). `fit_clips` trains a
 # model in one line ([lesson 09](09_training.ipynb)), and `embed` gives its embeddings of captions and clips. Each test
 # clip brings one caption, so that the right pairs lie on the diagonal.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import fit_clips, read_clips
 from mee.evaluate import embed
 
@@ -118,19 +118,19 @@ small |= {"epochs": 10, "val": [], "progress": False}
 honest = [fit_clips(clips, train=train, seed=s, **small).model.cpu() for s in range(3)]
 clips = clips.to("cpu")  # fit_clips moves them to a GPU if there is one
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 captions, positive_clip = clips.captions_of(test)
 first = torch.searchsorted(positive_clip, torch.arange(len(test)))  # one per clip
 text, video = embed(honest[0], clips, captions[first], test)
 scores = honest[0].score(text, video)
 print(f"{tuple(scores.shape)}, R@10 ≈ {recall(ranks(scores)):.1f} %, chance 2 %")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Let 100 of the 500 clips lose all their experts, as a broken download could do; `keep` takes experts away from
 # embeddings. In the plain formula of the [weighted mean](glossary.md#weighted-mean) their score is 0/0, which is `nan`,
 # *not a number*.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 keep = torch.ones_like(video.mask)
 keep[:100] = False
 broken = video.keep(keep)
@@ -141,34 +141,34 @@ numerator = sum(
 plain = numerator / (text.weights @ broken.mask.float().T)
 print(f"{int(plain.isnan().all(0).sum())} columns of nan")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** A fifth of the [gallery](glossary.md#gallery) is broken. What does that do to R@10, with
 # > `usual_ranks`?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 print(f"usual ranks: R@10 ≈ {recall(usual_ranks(plain)):.1f} %")
 gone = usual_ranks(plain)[:100].double().mean()
 print(f"mean rank of the broken clips: {gone:.0f}")
 repaired = recall(ranks(honest[0].score(text, broken)))
 print(f"with -1 for clips without experts: R@10 ≈ {repaired:.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # R@10 rises, from ≈ 33 to ≈ 51 %. Every comparison with `nan` is false, so nothing scores higher than a broken clip,
 # and each of the hundred is in first place.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "10_nan_first",
     "Nothing is higher than nan, so nan ranks first; a score of -1 ranks last.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Training that blows up looks like success for the same reason. `mee` gives a clip without experts the score -1, so
 # that the clip ranks last: in the last line of the output R@10 falls a little, as it should. And `mee.ranks` refuses a
 # NaN. The test: one NaN must raise an error.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def nan_raises(rank):
     scores = torch.eye(5)
     scores[2, 2] = torch.nan
@@ -182,24 +182,24 @@ def nan_raises(rank):
 for rank in (usual_ranks, ranks):
     print(f"{rank.__name__}: {nan_raises(rank)}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The best of many tries is partly luck
 #
 # The original code ranks the [test split](glossary.md#test-split) after every epoch and reports the best epoch. People
 # also try margins, seeds and learning rates, and report the best. How much of "the best" is luck?
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "10_best_of_many",
     "Of forty tries that are all equally good, the best looks better than it is.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Here are 100 tries that need no training: one trained model, whose [mixture weights](glossary.md#mixture-weight) are
 # multiplied by random factors, one per expert. There is no idea behind any of them. `tries` holds, for each try and
 # each test clip, the share of the clip's captions that find it among the first ten.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import TextEmbedding
 
 text, video = embed(honest[0], clips, captions, test)
@@ -214,14 +214,14 @@ tries /= torch.bincount(positive_clip)
 print(f"R@10 of 100 tries: from ≈ {100 * tries.mean(1).min():.0f}", end=" ")
 print(f"to ≈ {100 * tries.mean(1).max():.0f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Choose the best try on some of the test clips, and look at its R@10 on 250 others. The difference says by how much the
 # choice flatters. We take its mean over 300 random divisions of the test clips.
 #
 # > **Predict.** By how many points does the best of 100 flatter if the test set has 25 clips? And 250?
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def flattery(size, among, divisions=300):
     """Points of R@10 by which the best of ``among`` tries looks better than it is."""
     g, points = torch.Generator().manual_seed(0), []
@@ -238,7 +238,7 @@ points = {size: [flattery(size, k) for k in AMONG] for size in SIZES}
 for size in SIZES:
     print(f"{size} test clips, best of 100: ≈ {points[size][-1]:+.1f} points")
 
-# %% tags=["hide-input"]
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5.8, 3.4))
 for size, line, marker in zip(SIZES, ("-", "--", "-.", ":"), "osD^", strict=True):
     axes.plot(AMONG, points[size], line, marker=marker)
@@ -255,22 +255,22 @@ show(
     "The more tries and the fewer test clips, the more the best try flatters.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The choice flatters by ≈ 5 points with 25 clips, and by ≈ 0.8 with 250. A table of results seldom says how many tries
 # there were, and no test can tell the luck from the number afterwards. What helps is a habit: choose on a [validation
 # split](glossary.md#validation-split), and let the test split be ranked once.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "10_who_sees_what",
     "Above, the test split chooses the epoch, and flatters; below, it is ranked once.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A guard of a few lines enforces the habit:
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 class Once:
     """Ranks the test split, once."""
 
@@ -300,7 +300,7 @@ except RuntimeError as error:
 #
 # > **Predict.** How far apart will R@10 of those 100 films and R@10 of the other 400 be?
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 spoilt = torch.cat([train, test[:100]])
 twins = [fit_clips(clips, train=spoilt, seed=s, **small).model.cpu() for s in range(3)]
 clips = clips.to("cpu")
@@ -315,7 +315,7 @@ for label, models in (("honest", honest), ("with 100 test films", twins)):
     print(f"{label}: those films ≈ {known:.0f} %, the others ≈ {new:.0f} %,", end=" ")
     print(f"all ≈ {100 * found.mean():.0f} %")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert recall(usual_ranks(plain)) > recall(ranks(scores)) + 5 > repaired + 5
 assert constant_is_not_good(ranks) and nan_raises(ranks)
 assert not constant_is_not_good(usual_ranks) and not nan_raises(usual_ranks)
@@ -324,7 +324,7 @@ assert points[25][-1] > 3 > points[250][-1] > 0.2
 assert points[25][-1] > points[50][-1] > points[250][-1]
 assert known > new + 12
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # With a fifth of the test set slipped in, R@10 of all films rises from ≈ 35 to ≈ 45 %, and a table of results would not
 # show why.
 #
@@ -334,7 +334,7 @@ assert known > new + 12
 # cent of noise to the copies, and search for each test film's nearest training film, by the
 # [cosine](glossary.md#cosine) of their appearance.
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 g = torch.Generator().manual_seed(0)
 seen = clips.experts["appearance"].features.float()  # one row per clip
 copies = seen[test[:100]]
@@ -350,12 +350,12 @@ cosine = nearest(seen[test], library)
 print(f"slipped in: {cosine[:100].min():.2f} or more")
 print(f"the others: {cosine[100:].max():.2f} or less")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A limit between the two numbers tells copies from other films. The test: no film of one split has a twin in another,
 # equal or nearly so. This test needs features and no model, and belongs where a data set is made.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def splits_share_no_twins(a, b, limit=0.98):
     return bool(nearest(a, b).max() < limit)
 
@@ -363,7 +363,7 @@ def splits_share_no_twins(a, b, limit=0.98):
 print("TinyClips:", splits_share_no_twins(seen[test], seen[clips.clips_in("train")]))
 print("with copies:", splits_share_no_twins(seen[test], library))
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## The trap: a mask that knows the answer
 #
 # In training, row $i$ of the scores is a sentence, column $i$ its clip, and the other clips of the batch are wrong.
@@ -372,7 +372,7 @@ print("with copies:", splits_share_no_twins(seen[test], library))
 # [availability mask](glossary.md#availability-mask) of clip $i$, the right one, and used them for the whole row.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def wrong_mask(similarity, weights, mask):
     own = weights * mask  # (texts, experts): sentence i with the mask of clip i
     own = own / own.sum(1, keepdim=True)
@@ -385,23 +385,23 @@ def right_mask(similarity, weights, mask):
     return (pair * similarity).sum(2)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # In row $i$ of the wrong matrix only the experts of clip $i$ count, and a clip that lacks one of them gets a zero for
 # it. The right clip never gets such a zero.
 
-# %% tags=["remove-input"]
+# %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "10_wrong_axis",
     "Zeros lie off the diagonal alone: the wrong mask marks the right clip.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Is that enough to find a clip by? Let everything else be noise: 500 sentences and 500 clips that have nothing to do
 # with each other. One expert is always present, and each of the others, the *optional* ones, in half of the clips. As
 # with most features, the cosines of unrelated vectors are above 0.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def noise(optional, seed, n=500, dim=64):
     """Similarities (texts, clips, experts), weights, mask: nothing fits anything."""
     g, experts = torch.Generator().manual_seed(seed), 1 + optional
@@ -417,11 +417,11 @@ print(f"mean cosine of what is unrelated: {similarity.mean():.1f}")
 cosines = F.normalize(seen[:500], dim=1) @ F.normalize(seen[:500], dim=1).T
 print(f"mean cosine of the appearance of two films: {cosines.mean():.1f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Predict.** A random order has an R@10 of 2 %. What does the wrong mask find in noise, with five optional experts?
 
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 def on_noise(score, optional, seeds=20):
     found = [recall(ranks(score(*noise(optional, seed)))) for seed in range(seeds)]
     return sum(found) / seeds
@@ -431,7 +431,7 @@ leak = {k: (on_noise(wrong_mask, k), on_noise(right_mask, k)) for k in (1, 3, 5)
 for k, (wrong, right) in leak.items():
     print(f"{k} optional: wrong mask ≈ {wrong:.0f} %, right mask ≈ {right:.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # With five optional experts the wrong mask finds more than five times chance in pure noise. For an expert that the
 # right clip has, a clip without it gets 0, and the others get about 0.5. So the right clip competes only with clips
 # that have *all that it has*.
@@ -441,7 +441,7 @@ for k, (wrong, right) in leak.items():
 # expert multiplies chance by up to $(2 + 1) / 2$, and $k$ of them by up to $1.5^k$. The leak would reach this bound if
 # all similarities were the same.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5.2, 3.3))
 k = list(leak)
 lines = {
@@ -462,13 +462,13 @@ show(
     "The wrong mask finds more in noise the more experts can be missing.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Training makes the leak worse
 #
 # Noise cannot learn. A model can, and it uses whatever makes the training loss small. Train it on TinyClips with the
 # wrong mask:
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 from mee import VideoTextMEE
 
 
@@ -490,7 +490,7 @@ small |= {"train": train, "network": Leaky}
 leaky = [fit_clips(clips, seed=seed, **small).model.cpu() for seed in range(3)]
 clips = clips.to("cpu")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Whoever trains with the wrong mask measures with it, too. So score the leaky models both ways, and the honest ones
 # with the right mask.
 #
@@ -498,7 +498,7 @@ clips = clips.to("cpu")
 # > mask; the honest models. In which order?
 
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 def measured(models, score):
     both = [(model, *embed(model, clips, captions[first], test)) for model in models]
     return sum(recall(ranks(score(*each))) for each in both) / len(both)
@@ -511,12 +511,12 @@ print(f"trained and measured with the wrong mask: R@10 ≈ {believed:.0f} %")
 print(f"the same models, measured with the right mask: ≈ {actual:.0f} %")
 print(f"trained and measured with the right mask: ≈ {right:.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The first number, ≈ 39 %, would have been reported, and it beats the honest models. The second, ≈ 25 %, is what a user
 # gets. What did the leaky models learn instead of faces? Here are the cosines of the face expert, over all captions and
 # all clips with a face. Nearly all of these pairs are wrong, so most cosines should be small.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 has_face = clips.present[test, honest[0].experts.index("face")]
 
 
@@ -544,7 +544,7 @@ show(
     "Trained with the wrong mask, every face fits every caption.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The face expert has become a lamp that says *a face is present*, no matter whose. With the wrong mask that lamp shines
 # only in rows whose right clip has a face, so it pays. With the right mask it lifts all clips with a face in every row,
 # whatever the sentence says.
@@ -553,7 +553,7 @@ show(
 # noise experiment from above: noise must score like chance.
 
 
-# %%
+# %% slideshow={"slide_type": "skip"}
 def noise_is_chance(score):
     return abs(on_noise(score, optional=5) - 2) < 0.7
 
@@ -561,7 +561,7 @@ def noise_is_chance(score):
 for score in (wrong_mask, right_mask):
     print(f"{score.__name__}: {noise_is_chance(score)}")
 
-# %% tags=["hide-cell", "check"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert all(1.4 < right < 2.7 for _, right in leak.values())
 assert leak[1][0] > 2.4 and leak[3][0] > 5 and leak[5][0] > 9
 assert all(leak[i][0] < 2 * 1.5**i + 0.3 for i in leak)
