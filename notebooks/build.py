@@ -105,7 +105,8 @@ def change_address(url=None, book=BOOK):
             write(path, re.sub(re.escape(old) + r"(?![\w-])", url, path.read_text(encoding="utf-8")))
     url = address(book)
     template = book / "TEMPLATE.md"
-    scripts = [*book.glob("py/*.py"), *book.glob("solutions/py/*.py"), *book.glob("capstone/py/*.py"), *template.parent.glob(template.name)]
+    scripts = [*book.glob("py/*.py"), *book.glob("solutions/py/*.py"), *book.glob("capstone/py/*.py")]
+    scripts += template.parent.glob(template.name)
     for path in scripts:
         folder = f"{path.parts[-3]}/" if path.parts[-3] in ("solutions", "capstone") else ""
         write(
@@ -448,7 +449,7 @@ addEventListener("load", fit);
 
 
 def short(text):
-    """What a slide shows of a text cell: headings, a prediction, formulas, lists, pictures, and one sentence of prose."""
+    """What a slide shows of a text: headings, a prediction, formulas, lists, pictures, and one sentence of prose."""
     blocks = re.split(r"\n\s*\n", re.split(r"^## Exercises", text, maxsplit=1, flags=re.M)[0])
     if any("**Predict.**" in block for block in blocks):
         return "\n\n".join(block for block in blocks if block.startswith(("#", "$$", "> **Predict.**")))
@@ -561,7 +562,8 @@ def main():
     names = [*lessons(), CAPSTONE]
     for wanted in arguments.lessons:
         if not any(name.startswith(f"{wanted:0>2}_") for name in names):
-            sys.exit(f"no lesson {wanted} in {os.path.relpath(BOOK / 'py')}; there are: {', '.join(lessons()) or 'none'}")
+            known = ", ".join(lessons()) or "none"
+            sys.exit(f"no lesson {wanted} in {os.path.relpath(BOOK / 'py')}; there are: {known}")
     if arguments.lessons:
         names = [name for name in names if any(name.startswith(f"{wanted:0>2}_") for wanted in arguments.lessons)]
     out = BOOK

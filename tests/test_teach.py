@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 import build
-import mee
 import nbformat
 import pytest
 import torch
-from mee.evaluate import embed
 from torch import nn
 from torch.nn import functional as F
+
+import mee
+from mee.evaluate import embed
 
 BOOK = Path(__file__).parents[1] / "notebooks"
 SHEETS = sorted(path.stem for path in BOOK.glob("teach/[0-9][0-9].md"))

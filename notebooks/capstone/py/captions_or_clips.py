@@ -43,12 +43,14 @@ print(len(train), "clips to train on;", len(test), "clips and", len(captions), "
 # ## Say beforehand what will happen
 #
 # A second caption of a clip says something new about the *same* pictures and sounds. A new clip brings new words *and*
-# new pictures and sounds. So I expect that 960 clips with one caption win, in both directions. I would change my mind if
+# new pictures and sounds. So I expect that 960 clips with one caption win, in both directions. I
+# would change my mind if
 # the interval of the difference between 960 clips and 240 clips lay below zero, or if it held zero in both directions.
 #
 # ## Make the three budgets
 #
-# Clips are drawn once, at random, and the smaller sets lie within the larger ones. `caption_clip` names the clip of each
+# Clips are drawn once, at random, and the smaller sets lie within the larger ones. `caption_clip`
+# names the clip of each
 # caption; −1 takes a caption out of training. The captions of the test clips all stay.
 
 # %%
@@ -73,8 +75,10 @@ for number, each in ((240, 4), (480, 2), (960, 1)):
 # %% [markdown]
 # ## Keep everything else equal
 #
-# A fair comparison gives each variant the same number of training *steps*, not of epochs: an epoch of 960 clips has four
-# times the batches of an epoch of 240 (lesson 11 shows what happens otherwise). The learning rate falls after each epoch, so
+# A fair comparison gives each variant the same number of training *steps*, not of epochs: an epoch
+# of 960 clips has four
+# times the batches of an epoch of 240 (lesson 11 shows what happens otherwise). The learning rate
+# falls after each epoch, so
 # its factor is chosen such that it falls equally per step.
 
 # %%
@@ -96,7 +100,8 @@ for number, each in ((240, 4), (480, 2), (960, 1)):
     }
 
 # %% [markdown]
-# The 480 clips get four steps more than the others, as only whole epochs can be had. Three seeds each; the last epoch is
+# The 480 clips get four steps more than the others, as only whole epochs can be had. Three seeds
+# each; the last epoch is
 # taken, so nothing is chosen by the test clips. `val` stays empty for the same reason.
 
 # %%
@@ -114,7 +119,8 @@ for way, words in (("t2v", "text to video"), ("v2t", "video to text")):
 print(f"chance, text to video: {by_chance:.1f}")
 
 # %% [markdown]
-# Chance is 2 % in the other direction as well: a clip has four right captions among 1,993. The intervals speak of other
+# Chance is 2 % in the other direction as well: a clip has four right captions among 1,993. The
+# intervals speak of other
 # test clips, the spread of other seeds. All variants are asked the same queries, so the
 # differences are paired (lesson 07).
 
@@ -129,7 +135,7 @@ for way in ("t2v", "v2t"):
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(6, 2.8))
-for row, ((label, way), (mean, low, high)) in enumerate(gain.items()):
+for row, ((_, way), (mean, low, high)) in enumerate(gain.items()):
     axes.plot([low, high], [row, row], color="black")
     axes.plot(mean, row, "o" if way == "t2v" else "s", color="black")
 axes.axvline(0, color="grey", linestyle="--")
@@ -152,15 +158,19 @@ assert all(low > 3 * by_chance for _, low, _ in table.values())
 # %% [markdown]
 # ## Answer
 #
-# Describe more clips. With 960 captions, 960 clips have an R@10 that is ≈ 3.4 points above that of 240 clips from text to
+# Describe more clips. With 960 captions, 960 clips have an R@10 that is ≈ 3.4 points above that of
+# 240 clips from text to
 # video, and ≈ 7.3 points from video to text; both intervals lie above zero. Half of the way, 480 clips, brings most of
 # the gain on average, but from text to video its interval reaches zero.
 #
 # ## What this does not say
 #
-# - Each seed is another start of training on the *same* drawn clips. With other clips drawn, the differences would move; a
+# - Each seed is another start of training on the *same* drawn clips. With other clips drawn, the
+#   differences would move; a
 #   better study draws them again for each seed.
-# - Sixty steps are early in training. With more steps, 240 clips would be learnt by heart sooner (lesson 09), so I would
+# - Sixty steps are early in training. With more steps, 240 clips would be learnt by heart sooner
+#   (lesson 09), so I would
 #   expect the difference to grow; I have not tried it.
-# - Captions of TinyClips are short and come from facts. People repeat themselves less, so a second human caption may be worth more.
+# - Captions of TinyClips are short and come from facts. People repeat themselves less, so a second
+#   human caption may be worth more.
 # - A new clip costs more than its caption: it has to be found, cut, and run through four experts.
