@@ -449,16 +449,19 @@ addEventListener("load", fit);
 
 
 def short(text):
-    """What a slide shows of a text: headings, a prediction, formulas, lists, pictures, and one sentence of prose."""
+    """What a slide shows of a text: headings, predictions, formulas, pictures; one sentence of prose and of each point."""
     blocks = re.split(r"\n\s*\n", re.split(r"^## Exercises", text, maxsplit=1, flags=re.M)[0])
     if any("**Predict.**" in block for block in blocks):
         return "\n\n".join(block for block in blocks if block.startswith(("#", "$$", "> **Predict.**")))
+    first = re.compile(r"((?:[-*] |\d+\. )?.*?[.:?])\s+(?=[A-Z*`$\[]).*", re.S)
     kept, prose = [], False
     for block in blocks:
-        if block.startswith(("#", "$$", "- ", "1. ", "![", "|", "```")):
+        if block.startswith(("- ", "1. ")):
+            kept.append("\n".join(first.sub(r"\1", point) for point in re.split(r"\n(?=- |\d+\. )", block)))
+        elif block.startswith(("#", "$$", "![", "|", "```")):
             kept.append(block)
         elif not prose and not block.startswith(">"):
-            kept.append(re.split(r"(?<=[.:?])\s+(?=[A-Z*`$\[])", re.sub(r"^\*\*(.*?)\.\*\*", r"**\1:**", block))[0])
+            kept.append(first.sub(r"\1", re.sub(r"^\*\*(.*?)\.\*\*", r"**\1:**", block)))
             prose = True
     return "\n\n".join(kept)
 
@@ -474,6 +477,8 @@ def to_slides(notebook):
         found = re.findall(r"^##+ (.*)", cell.source, re.M) if cell.cell_type == "markdown" else []
         if {"badges", "setup", "hide-cell", "quiz"} & set(tags(cell)) or kind == "skip":
             heading = found[-1] if found else heading
+            continue
+        if cell.source.startswith("## Exercises"):
             continue
         if cell.cell_type == "markdown":  # a link to a page of the book leads there
             cell.source = re.sub(r"\]\(([\w/]+)\.(?:ipynb|md)", r"](../html/\1.html", cell.source)

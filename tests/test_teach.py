@@ -1,5 +1,6 @@
 """The pages for teachers hold to the lessons: minutes add up, cells lie where they are said to, messages are real."""
 
+import json
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ SHEETS = sorted(path.stem for path in BOOK.glob("teach/[0-9][0-9].md"))
 
 def table(text, first):
     """The rows of the table whose head begins with `first`."""
-    body = re.search(rf"^\| ?{first} \|.*\n\| *-.*\n((?:\|.*\n)+)", text, re.M)[1]
+    body = re.search(rf"^\| ?{re.escape(first)} \|.*\n\| *-.*\n((?:\|.*\n)+)", text, re.M)[1]
     return [[field.strip() for field in line.strip()[1:-1].split("|")] for line in body.splitlines()]
 
 
@@ -59,8 +60,14 @@ def test_a_run_sheet_holds_to_its_lesson(sheet):
             assert numbers <= known[heading[1]], f"{sheet}: {heading[1]} has the cells {sorted(known[heading[1]])}"
             named |= numbers
     said = (BOOK / "instructor.md").read_text(encoding="utf-8").lower()
-    for belief, cell in re.findall(r"\*([^*]+)\*(?: and \*[^*]+\*)? before cell (\d+)", text.split("**Vote.**")[1]):
+    quiz = json.loads((BOOK / "quizzes" / f"{sheet}.json").read_text(encoding="utf-8"))
+    (votes,) = re.findall(r"^\*\*Vote\.\*\* (.*)", text, re.M)
+    found = re.findall(r'\*([^*]+)\* \(question (\d+), "([^"]+)"\)', votes)
+    assert len(found) == len(re.findall(r"\*[^*]+\*", votes)) and (found or sheet == "00")
+    for belief, number, words in found:
         assert f'**"{belief.lower()}."**' in said, f"{sheet}: no such misconception: {belief}"
+        assert words in quiz[int(number) - 1]["question"], f"{sheet}: question {number} does not say: {words}"
+    for cell in re.findall(r"before cell (\d+)", votes):
         assert int(cell) in named, f"{sheet}: cell {cell} is no place where the class stops"
 
 
@@ -101,6 +108,17 @@ def test_python_says_what_a_run_sheet_quotes(sheet, names, monkeypatch):
         first = str(error.value).splitlines()[0]
         assert type(error.value).__name__ == kind, line
         assert first.startswith(said[:-4]) if said.endswith(" ...") else first == said, f"{sheet}: {first}"
+
+
+def test_the_timetables_add_up():
+    page = (BOOK / "instructor.md").read_text(encoding="utf-8")
+    day = table(page, "Time")
+    starts = [int(start[:2]) * 60 + int(start[3:]) for start, *_ in day]
+    ends = [start + int(lasts.split()[0]) for start, (*_, lasts) in zip(starts, day, strict=True)]
+    assert starts[1:] == ends[:-1]
+    for week, first, second, _ in table(page, "Week | First meeting | Second meeting | At home"):
+        for meeting in (first, second):
+            assert sum(map(int, re.findall(r"\((\d+)\)", meeting))) == 90, f"week {week}: {meeting}"
 
 
 def test_the_rubric_adds_up_to_a_hundred():

@@ -43,15 +43,18 @@ print(len(train), "clips to train on;", len(test), "clips and", len(captions), "
 # ## Say beforehand what will happen
 #
 # A second caption of a clip says something new about the *same* pictures and sounds. A new clip brings new words *and*
-# new pictures and sounds. So I expect that 960 clips with one caption win, in both directions. I
-# would change my mind if
-# the interval of the difference between 960 clips and 240 clips lay below zero, or if it held zero in both directions.
+# new pictures and sounds. So I expect that 960 clips with one caption win, in both directions. I would change my mind
+# if the interval of the difference between 960 and 240 clips lay below zero, or if it held zero in both directions.
+#
+# **To be honest:** a trial of this comparison was run on the test clips *before* these sentences were written. By the
+# [rubric](../capstone.md#rubric) a prediction that was written afterwards earns nothing, so this example has 90 of its
+# 100 points. We leave it so, as it is the commonest slip of all: nobody sees from a finished notebook which came first.
+# That is why the rubric's first hour ends with a prediction that the teacher has seen.
 #
 # ## Make the three budgets
 #
-# Clips are drawn once, at random, and the smaller sets lie within the larger ones. `caption_clip`
-# names the clip of each
-# caption; −1 takes a caption out of training. The captions of the test clips all stay.
+# Clips are drawn once, at random, and the smaller sets lie within the larger ones. `caption_clip` names the clip of
+# each caption; −1 takes a caption out of training. The captions of the test clips all stay.
 
 # %%
 order = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))]
@@ -75,11 +78,9 @@ for number, each in ((240, 4), (480, 2), (960, 1)):
 # %% [markdown]
 # ## Keep everything else equal
 #
-# A fair comparison gives each variant the same number of training *steps*, not of epochs: an epoch
-# of 960 clips has four
-# times the batches of an epoch of 240 (lesson 11 shows what happens otherwise). The learning rate
-# falls after each epoch, so
-# its factor is chosen such that it falls equally per step.
+# A fair comparison gives each variant the same number of training *steps*, not of epochs: an epoch of 960 clips has
+# four times the batches of an epoch of 240 (lesson 11 shows what happens otherwise). The learning rate falls after each
+# epoch, so its factor is chosen such that it falls equally per step.
 
 # %%
 STEPS = 60
@@ -100,9 +101,8 @@ for number, each in ((240, 4), (480, 2), (960, 1)):
     }
 
 # %% [markdown]
-# The 480 clips get four steps more than the others, as only whole epochs can be had. Three seeds
-# each; the last epoch is
-# taken, so nothing is chosen by the test clips. `val` stays empty for the same reason.
+# The 480 clips get four steps more than the others, as only whole epochs can be had. There are three seeds
+# each. The last epoch is taken, so nothing is chosen by the test clips. `val` stays empty for the same reason.
 
 # %%
 results = compare(clips, variants, seeds=(0, 1, 2), progress=False, **small)
@@ -120,8 +120,7 @@ print(f"chance, text to video: {by_chance:.1f}")
 
 # %% [markdown]
 # Chance is 2 % in the other direction as well: a clip has four right captions among 1,993. The
-# intervals speak of other
-# test clips, the spread of other seeds. All variants are asked the same queries, so the
+# intervals speak of other test clips, the spread of other seeds. All variants are asked the same queries, so the
 # differences are paired (lesson 07).
 
 # %%
@@ -149,28 +148,26 @@ show(
 )
 
 # %% tags=["hide-cell", "check"]
-assert min(mean for mean, _, _ in gain.values()) > -1.5
-for way in ("t2v", "v2t"):
-    assert gain["960 - 240", way][0] > 0.5
-    assert gain["960 - 240", way][2] > 3
-assert all(low > 3 * by_chance for _, low, _ in table.values())
+assert 0 < gain["960 - 240", "t2v"][0] < 7.5 and gain["960 - 240", "t2v"][1] > -2.5
+assert 2.5 < gain["960 - 240", "v2t"][0] < 12.5 and gain["960 - 240", "v2t"][1] > -2
+assert -1.5 < gain["480 - 240", "t2v"][0] < 6 and 0 < gain["480 - 240", "v2t"][0] < 10
+assert all(low > 8 * by_chance for _, low, _ in table.values())
 
 # %% [markdown]
 # ## Answer
 #
 # Describe more clips. With 960 captions, 960 clips have an R@10 that is ≈ 3.4 points above that of
-# 240 clips from text to
-# video, and ≈ 7.3 points from video to text; both intervals lie above zero. Half of the way, 480 clips, brings most of
-# the gain on average, but from text to video its interval reaches zero.
+# 240 clips from text to video, and ≈ 7.3 points from video to text; both intervals lie above zero. Half of the way,
+# 480 clips, brings most of the gain on average, but from text to video its interval reaches zero.
 #
 # ## What this does not say
 #
 # - Each seed is another start of training on the *same* drawn clips. With other clips drawn, the
-#   differences would move; a
-#   better study draws them again for each seed.
+#   differences would move; a better study draws them again for each seed.
 # - Sixty steps are early in training. With more steps, 240 clips would be learnt by heart sooner
-#   (lesson 09), so I would
-#   expect the difference to grow; I have not tried it.
+#   (lesson 09), so I would expect the difference to grow; I have not tried it.
 # - Captions of TinyClips are short and come from facts. People repeat themselves less, so a second
 #   human caption may be worth more.
+# - The trial before the prediction looked at the test clips, too. No record of it was kept, so nobody can rule out that
+#   it guided a setting; other clips, unseen until then, would be needed to be sure.
 # - A new clip costs more than its caption: it has to be found, cut, and run through four experts.
