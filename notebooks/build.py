@@ -449,7 +449,7 @@ addEventListener("load", fit);
 
 
 def short(text):
-    """What a slide shows of a text: headings, predictions, formulas, pictures; of prose and points the first sentence."""
+    """What a slide shows of a text: headings, prediction, formulas, pictures; of prose and points a first sentence."""
     blocks = re.split(r"\n\s*\n", re.split(r"^## Exercises", text, maxsplit=1, flags=re.M)[0])
     if any("**Predict.**" in block for block in blocks):
         return "\n\n".join(block for block in blocks if block.startswith(("#", "$$", "> **Predict.**")))
