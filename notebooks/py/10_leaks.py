@@ -601,7 +601,7 @@ quiz("00_10")
 #
 # 1. Two tests in one: does a rank function favour constants, and does it let NaN pass?
 # 2. A test that finds leaks without looking at R@10: can what one clip lacks change the score of another?
-# 3. Repair a leaky model without training: what do you add to the score of a clip without a face?
+# 3. Repair a leaky model without training: what can be done with its scores alone?
 #
 # Write them in the [exercise notebook](exercises/10_leaks.ipynb); one way to do it is in the
 # [solutions](solutions/10_leaks.ipynb).

@@ -616,7 +616,7 @@ assert not gates
 #
 # 1. The rows with two experts each.
 # 2. The paired test for real results: coins for films.
-# 3. Find a row that beats the full model.
+# 3. Find a row that beats the full model, and see whether the gain holds.
 #
 # Write them in the [exercise notebook](exercises/12_ablations.ipynb); one way to do it is in the
 # [solutions](solutions/12_ablations.ipynb).

@@ -149,7 +149,7 @@ def one_epoch(model, adam, generator, rows):
 # %% tags=["solution"]
 def save(path, model, adam, generator):
     """Write the states of all three into one file; path is a Path."""
-    ### BEGIN SOLUTION: write the states of model, adam and generator to path
+    ### BEGIN SOLUTION: write the three states into path
     state = {"model": model.state_dict(), "adam": adam.state_dict()}
     state["generator"] = generator.get_state()
     torch.save(state, path)
@@ -158,7 +158,7 @@ def save(path, model, adam, generator):
 
 def load(path, model, adam, generator):
     """Bring the states in that file into these three new objects; returns nothing."""
-    ### BEGIN SOLUTION: read path and set the states of model, adam and generator
+    ### BEGIN SOLUTION: read path, set the three states
     state = torch.load(path, weights_only=True)
     model.load_state_dict(state["model"])
     adam.load_state_dict(state["adam"])

@@ -55,7 +55,7 @@ def faults(rank):
     if a constant matrix gets an R@10 above 5 %, "nan" if a matrix that holds a NaN
     does not make it raise ValueError.
     """
-    ### BEGIN SOLUTION: try rank on a constant and on a NaN, return what is wrong
+    ### BEGIN SOLUTION: return the faults of rank
     found = set()
     if (rank(torch.zeros(500, 500)) <= 10).double().mean() > 0.05:
         found.add("ties")
@@ -147,7 +147,7 @@ def leaks(score):
     (n, n, experts), weights (n, experts) and mask (n, experts) bool. Make these three
     at random; an expert that a clip lacks has the similarity 0.
     """
-    ### BEGIN SOLUTION: change what one clip has, and see whose scores change
+    ### BEGIN SOLUTION: change what one clip has, compare
     g = torch.Generator().manual_seed(0)
     similarity = torch.rand(8, 8, 4, generator=g)
     weights = torch.softmax(torch.randn(8, 4, generator=g), 1)
