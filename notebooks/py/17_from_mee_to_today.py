@@ -680,7 +680,7 @@ draw(
 #
 # 1. Attention for one query, with a mask, for a clip that may lack every expert.
 # 2. Modality dropout by hand, which never takes a clip's last expert.
-# 3. A router for any number of experts per token, which computes no more than it must.
+# 3. A router whose experts have few places each: who waits?
 #
 # Write them in the [exercise notebook](exercises/17_from_mee_to_today.ipynb); one way to do it is in the
 # [solutions](solutions/17_from_mee_to_today.ipynb).

@@ -32,23 +32,39 @@ search = SearchService(model.float(), clips, words, score="paper")
 print(len(search.index), "clips;", search.experts)
 
 # %% [markdown]
-# ## Exercise 1
+# ## Exercise 1 (easy): which expert decided?
 #
 # A hit of `search.answer(sentence).hits` has `hit.weight` and `hit.similarity`, dicts by expert. Which expert added
 # most to its score, and which pulled the score down, if any did?
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# A hit's score is a sum over the experts. What is one expert's part of it?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The part is weight times similarity. `max(hit.weight, key=...)` takes a function of an expert's name, and gives the
+# name for which it is largest.
+#
+# </details>
+
 
 # %% tags=["solution"]
-# write decided(hit): the name of the expert that added most; and
-# pulled(hit): a list of those that added less than 0
-### BEGIN SOLUTION: as the comment says
 def decided(hit):
+    """Name of the expert that added most to the hit's score."""
+    ### BEGIN SOLUTION: return that name
     return max(hit.weight, key=lambda name: hit.weight[name] * hit.similarity[name])
+    ### END SOLUTION
 
 
 def pulled(hit):
+    """Names of the experts that added less than 0 to the hit's score, a list."""
+    ### BEGIN SOLUTION: return these names
     return [name for name in hit.weight if hit.weight[name] * hit.similarity[name] < 0]
-### END SOLUTION
+    ### END SOLUTION
 
 
 # %% tags=["check", "points-2"]
@@ -69,32 +85,63 @@ for sentence in (
         ), f"{hit.id}: who pulled?"
 heard = [decided(hit) for hit in search.answer("we hear a bell ringing", k=10).hits]
 assert heard.count("audio") >= 8, "a bell is found by ear"
+### BEGIN HIDDEN TESTS
+from types import SimpleNamespace
+
+made = SimpleNamespace(
+    weight={"audio": 0.7, "face": 0.1, "motion": 0.2},
+    similarity={"audio": -0.1, "face": 0.9, "motion": 0.3},
+)
+assert str(decided(made)) == "face" and list(pulled(made)) == ["audio"], "a made hit"
+made.similarity = {"audio": 0.1, "face": 0.1, "motion": 0.2}
+assert str(decided(made)) == "audio" and not list(pulled(made)), "another made hit"
+### END HIDDEN TESTS
 print("exercise 1: right for eighty hits")
 
 # %% [markdown]
-# ## Exercise 2
+# **In words.** Can an expert that the sentence hardly trusts be the one that decided? And can the most trusted one
+# pull a hit down, although the hit comes first?
+
+# %% [markdown] tags=["written", "points-1"]
+# Yes, twice. What counts is weight times similarity: an expert with a small weight decides where the trusted ones
+# have similarities near 0. And a negative similarity at a large weight pulls a hit down by much; it comes first all
+# the same if the others are pulled down more.
+
+# %% [markdown]
+# ## Exercise 2 (usual): a search that does not pretend
 #
 # *A car and a bell rings* also finds silent cars: what a clip lacks cannot count against it. Write a search that does
 # not pretend: it returns only clips that **have** the expert which the sentence trusts most. The order stays that of
-# `search.answer`.
+# `search.answer`. `answer.weights` is a dict, expert to weight of the sentence; `search.index.search(sentence, k)`
+# gives as many hits as you ask for.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
 #
-# `answer.weights` is a dict, expert to weight of the sentence. `search.index.search(sentence, k)` gives as many hits as
-# you ask for.
+# How does a hit show which experts its clip has? Look at the keys of one of its dicts.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Ask the index for all of its clips, `len(search.index)` of them, and keep those that have the expert with the
+# largest weight. Cut the list last.
+#
+# </details>
 
 
 # %% tags=["solution"]
-# write honest(sentence, k): a list of k hits, best first, all with the
-# expert that the sentence trusts most
-### BEGIN SOLUTION: as the comment says
 def honest(sentence, k=10):
+    """The k best hits, a list, best first, among clips that have the sentence's expert.
+
+    The sentence's expert is the one with the largest weight.
+    """
+    ### BEGIN SOLUTION: return hits that have the expert
     weights = search.answer(sentence).weights
     needed = max(weights, key=weights.get)
-    return [
-        hit
-        for hit in search.index.search(sentence, len(search.index))
-        if needed in hit.weight
-    ][:k]
-### END SOLUTION
+    hits = search.index.search(sentence, len(search.index))
+    return [hit for hit in hits if needed in hit.weight][:k]
+    ### END SOLUTION
 
 
 # %% tags=["check", "points-2"]
@@ -123,14 +170,26 @@ heard = [
 assert "silence" not in heard, (
     "the sentence trusts audio most, and a silent clip came back"
 )
+### BEGIN HIDDEN TESTS
+for sentence, k in (("a person with a beard", 7), ("loud drums in a forest", 55)):
+    trust = dict(search.answer(sentence).weights)
+    top = sorted(trust, key=lambda name: -trust[name])[0]
+    ranking = search.index.search(sentence, len(search.index))
+    wanted = [str(hit.id) for hit in ranking if top in hit.similarity][:k]
+    assert [str(hit.id) for hit in honest(sentence, k)] == wanted, "other sentences"
+### END HIDDEN TESTS
 print("exercise 2: right for four sentences")
 
-# %% [markdown] tags=["solution"]
-# Whether that is better depends on the question. Somebody who looks for a car and mentions the bell in passing may well
-# want the silent film. A search page can leave the choice to them, as one more box to tick.
+# %% [markdown]
+# **In words.** Is this better for everybody? Name a reader who would rather have the old search, and say what a
+# search page could do.
+
+# %% [markdown] tags=["written", "points-1"]
+# It depends on the question. Somebody who looks for a car and mentions the bell in passing may well want the silent
+# film. A search page can leave the choice to them, as one more box to tick.
 
 # %% [markdown]
-# ## Exercise 3
+# ## Exercise 3 (open-ended): three that work, one that fails
 #
 # Write sentences of your own, and a judge for each. A judge is a function of a clip's facts that says whether the
 # sentence fits. Find three sentences that have a fitting clip among the first five, and one that **fails**: several
@@ -138,14 +197,29 @@ print("exercise 2: right for four sentences")
 #
 # Facts look like this:
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# For a sentence that works, combine two facts that few clips share. For one that fails, remember what the lesson
+# found: which kinds of words does the model pass over?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Negations, numbers, orders in time, and what is absent leave hardly a trace in a sentence's embedding. Write a judge
+# that is strict about such a word, and try: `search.answer(sentence, k=5).hits`.
+#
+# </details>
+
 # %%
 for key, value in clips.facts[search.number["test_0081"]].items():
     print(f"{key:>7}: {value}")
 
 # %% tags=["solution"]
-# set works to three pairs (sentence, judge), and fails to one; a judge takes
-# facts and gives a bool. each judge has to be true of 3 to 200 of the 1,000 clips
-### BEGIN SOLUTION: as the comment says
+# works, a list of three pairs (sentence, judge), and fails, one pair; a judge takes
+# facts and gives a bool. Each judge has to be true of 3 to 200 of the 1,000 clips
+### BEGIN SOLUTION: set works and fails
 works = [
     (
         "waves crash on the beach",
@@ -168,9 +242,8 @@ fails = (
 )
 ### END SOLUTION
 
+
 # %% tags=["check", "points-2"]
-
-
 def fitting(sentence, judge):
     """How many of the first five clips fit, and how many of all."""
     fits = {
@@ -191,3 +264,11 @@ assert search.answer(fails[0]).hits and fitting(*fails) == 0, (
     f"{fails[0]}: one of the first five fits, so it works"
 )
 print("exercise 3: three that work, one that fails")
+
+# %% [markdown]
+# **In words.** Why does your last sentence fail? Is it the model, the features or the data that lacks something?
+
+# %% [markdown] tags=["written", "points-2"]
+# *It is quiet and nobody is there* asks for two absences. A silent clip has no audio expert and a clip without a face
+# no face expert, so neither has an embedding that the sentence could be near. Appearance and motion decide alone, and
+# they say nothing of either. The features lack it, and a filter on the facts would answer at once.

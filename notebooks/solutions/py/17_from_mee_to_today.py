@@ -22,28 +22,42 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
 # %%
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch.testing import assert_close
 
 # %% [markdown]
-# ## Exercise 1
+# ## Exercise 1 (easy): attention for one query
 #
 # Write attention for one query, by hand, with a mask. A clip may lack every expert: then there is nothing to look up,
-# and the answer is zeros, not NaN.
+# and the answer is zeros, not NaN. Divide the scores by the root of $d$, the length of the query.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# A softmax over scores gives weights. Which score makes a weight exactly 0?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `scores.masked_fill(~present, -torch.inf)` before the softmax. If all are masked, the softmax is NaN: ask for that
+# case first.
+#
+# </details>
 
 
 # %% tags=["solution"]
-# write attend(query, keys, values, present): query (d,), keys (n, d), values
-# (n, m), present (n,) bool; return (m,), the masked mean of the values; zeros if
-# nothing is present. Divide the scores by the root of d.
-### BEGIN SOLUTION: as the comment says
 def attend(query, keys, values, present):
+    """The mean of the values, weighted by attention: (m,); zeros if nothing is present.
+
+    query is (d,), keys (n, d), values (n, m), present (n,), boolean.
+    """
+    ### BEGIN SOLUTION: return the weighted mean
     if not present.any():
         return torch.zeros(values.shape[1])
     scores = keys @ query / len(query) ** 0.5
     weights = torch.softmax(scores.masked_fill(~present, -torch.inf), 0)
     return weights @ values
-### END SOLUTION
+    ### END SOLUTION
 
 
 # %% tags=["check", "points-2"]
@@ -63,29 +77,56 @@ for seed in range(5):
     assert_close(found, again, msg="absent values count")
 nothing = attend(query, keys, values, torch.zeros(6, dtype=torch.bool))
 assert_close(nothing, torch.zeros(3), msg="nothing present: zeros")
+### BEGIN HIDDEN TESTS
+values = torch.tensor([[1.0, 2.0], [50.0, 60.0], [9.0, 4.0]])
+keys = torch.tensor([[5.0], [7.0], [1.0]])
+found = attend(torch.zeros(1), keys, values, torch.tensor([1, 0, 1]) > 0).tolist()
+assert len(found) == 2, "a number for each column"
+assert all(-1e-4 < x - y < 1e-4 for x, y in zip(found, (5, 3), strict=True)), "a mean"
+### END HIDDEN TESTS
 print("exercise 1: equal to PyTorch's for five masks, and zeros for none")
 
-# %% [markdown] tags=["solution"]
+# %% [markdown]
+# **In words.** Can the value of an absent expert ever do harm, once the mask is right?
+
+# %% [markdown] tags=["written", "points-1"]
 # An absent expert that is masked before the softmax has a weight of exactly zero. Its value can do harm only if it is
-# infinite or NaN, since zero times either is NaN; a library sets such rows to zero first.
+# infinite or NaN, since zero times either is NaN; a library sets such values to zero first.
 
 # %% [markdown]
-# ## Exercise 2
+# ## Exercise 2 (usual): modality dropout
 #
 # Write modality dropout. Each expert that is present is dropped with probability `share`, but no clip loses its last
 # one: if all would be dropped, one of those that the clip has stays, drawn at random. What is absent stays absent.
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Draw a random number for each entry of the mask. When is an expert dropped? And which of a clip's numbers could say
+# who stays?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Give what is absent the number -1. Keep what is present and has a number of at least `share`, and besides that the
+# largest number of each row: `F.one_hot(draw.argmax(1), ...)`.
+#
+# </details>
+
 
 # %% tags=["solution"]
-# write drop(present, share, generator): present (clips, experts) bool;
-# return a mask of the same shape
-### BEGIN SOLUTION: as the comment says
 def drop(present, share, generator):
+    """A mask (clips, experts), boolean, of what is kept of present, a mask like it.
+
+    share is the probability to drop, from 0 to 1; each row of present has a True.
+    """
+    ### BEGIN SOLUTION: return what is kept
     draw = torch.rand(present.shape, generator=generator)
     draw = draw.masked_fill(~present, -1.0)  # the absent never have the largest number
     last = F.one_hot(draw.argmax(1), present.shape[1]).bool()
     return present & ((draw >= share) | last)
-### END SOLUTION
+    ### END SOLUTION
 
 
 # %% tags=["check", "points-2"]
@@ -105,61 +146,99 @@ assert (everything.sum(1) == 1).all(), "with share 1, one stays"
 whole = present[present.all(1)]
 counts = drop(whole, 1.0, torch.Generator().manual_seed(3)).float().mean(0)
 assert (counts - 0.25).abs().max() < 0.06, "which one stays is drawn at random"
+### BEGIN HIDDEN TESTS
+two = torch.ones(20_000, 2, dtype=torch.bool)
+kept = drop(two, 0.5, torch.Generator().manual_seed(7)).tolist()
+count = sum(map(sum, kept)) / 40_000
+assert 0.61 < count < 0.64, "of two with share 0.5, five in eight stay"
+assert drop(two[:9], 0.0, torch.Generator()).tolist() == two[:9].tolist(), "share 0"
+### END HIDDEN TESTS
 print("exercise 2: drops, keeps one, and brings none back")
 
-# %% [markdown] tags=["solution"]
-# The largest of a clip's random numbers decides which one stays, so no second draw is needed.
-# `mee.robustness.keep_some` does the same.
+# %% [markdown]
+# **In words.** Why does a model that was trained with it do better on clips that lack an expert, and why may it do a
+# little worse on complete clips?
+
+# %% [markdown] tags=["written", "points-1"]
+# It has seen every expert without the others, so none can lean on another's presence: each has to carry the score
+# when it is left alone. On complete clips this costs something, because what two experts can only do together was
+# trained less often.
 
 # %% [markdown]
-# ## Exercise 3
+# ## Exercise 3 (open-ended): a router with few places
 #
-# Write a sparse layer for any $k$: a router scores the experts for each token, the best $k$ are computed, and a
-# softmax over these $k$ scores mixes them. No expert may be called with a token that did not choose it: the check
-# counts rows.
+# A sparse layer sends each token to the $k$ experts that its router scores highest. In practice each expert has a
+# limited number of places, its *capacity*, so that all take equally long. Who waits if too many want the same expert?
+# Write a router with a rule of your own. Its gates are the softmax over the scores of the experts that take the
+# token, or another division: they are never negative and sum to 1 for a token that any expert takes, and are all 0
+# for one that none takes. With places for all, they are the softmax over the best $k$ scores. Fill at least as many
+# places as *first come, first served* would.
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `scores.topk(k, dim=1)` says who wants where. Now take one expert at a time: which of its tokens may stay, and how
+# do you choose them?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `(chosen == expert).nonzero(as_tuple=True)` gives the tokens that want this expert, and their column. Keep
+# `capacity` of them: the first, or those with the largest gates. At the end divide each row by its sum, but not by 0.
+#
+# </details>
 
 
 # %% tags=["solution"]
-# write sparse(x, router, experts, k): x (tokens, d); router gives (tokens,
-# experts); return (tokens, d)
-### BEGIN SOLUTION: as the comment says
-def sparse(x, router, experts, k):
-    best, chosen = router(x).topk(k, dim=1)
-    gates = torch.softmax(best, 1)
-    out = torch.zeros_like(x)
-    for number, expert in enumerate(experts):
-        token, place = (chosen == number).nonzero(as_tuple=True)
-        if len(token):
-            out = out.index_add(0, token, gates[token, place, None] * expert(x[token]))
-    return out
-### END SOLUTION
+def route(scores, k, capacity):
+    """Gates (tokens, experts): at most k of a row and capacity of a column are not 0.
+
+    scores is (tokens, experts), what the router says; k and capacity are ints.
+    """
+    ### BEGIN SOLUTION: return the gates
+    best, chosen = scores.topk(k, dim=1)
+    share, gates = torch.softmax(best, 1), torch.zeros_like(scores)
+    for expert in range(scores.shape[1]):
+        token, column = (chosen == expert).nonzero(as_tuple=True)
+        wanted = share[token, column]
+        stay = wanted.argsort(descending=True)[:capacity]  # who needs it most
+        gates[token[stay], expert] = wanted[stay]
+    return gates / gates.sum(1, keepdim=True).clamp_min(1e-12)
+    ### END SOLUTION
 
 
 # %% tags=["check", "points-2"]
-class Counting(nn.Linear):
-    rows = 0
+g = torch.Generator().manual_seed(0)
+for k, capacity in ((1, 8), (2, 12), (2, 40), (6, 40)):
+    scores = torch.randn(40, 6, generator=g)
+    scores[:, 0] += 2.0  # many want the first expert
+    gates = route(scores, k, capacity)
+    assert gates.shape == (40, 6) and gates.min() >= 0, "gates, none below 0"
+    assert (gates > 0).sum(1).max() <= k, f"a token goes to more than {k}"
+    assert (gates > 0).sum(0).max() <= capacity, f"an expert takes over {capacity}"
+    taken = (gates > 0).any(1)
+    assert_close(gates.sum(1), taken.float(), msg="a row sums to 1, or to 0")
+    best, chosen = scores.topk(k, dim=1)
+    if capacity == 40:
+        want = torch.zeros(40, 6).scatter(1, chosen, torch.softmax(best, 1))
+        assert_close(gates, want, msg="with places for all, the softmax of the best k")
+    wish = torch.bincount(chosen.flatten(), minlength=6).clamp(max=capacity).sum()
+    assert (gates > 0).sum() >= wish, "places stay empty that somebody asked for"
+### BEGIN HIDDEN TESTS
+made = torch.tensor([[3.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+rows = route(made, 1, 1).tolist()
+assert sum(row[0] > 0 for row in rows) == 1, "one place, two who want it"
+assert all(sum(value > 0 for value in row) <= 1 for row in rows), "k is 1"
+assert -1e-5 < max(rows[2]) - 1 < 1e-5 or rows[2] == [0, 0], "a row's sum"
+### END HIDDEN TESTS
+print("exercise 3: right with few places and with many")
 
-    def forward(self, x):
-        self.rows += len(x)
-        return super().forward(x)
+# %% [markdown]
+# **In words.** Whom does your rule leave out, and is that fair? And what has become of a token's result: on what does
+# it depend now?
 
-
-torch.manual_seed(0)
-experts = nn.ModuleList(Counting(5, 5) for _ in range(6))
-router, x = nn.Linear(5, 6), torch.randn(40, 5)
-everything = torch.stack([F.linear(x, e.weight, e.bias) for e in experts], 1)
-for k in (1, 2, 6):
-    for expert in experts:
-        expert.rows = 0
-    found = sparse(x, router, experts, k)
-    gates = router(x)
-    floor = gates.topk(k, dim=1).values[:, -1:]
-    gates = torch.softmax(gates.masked_fill(gates < floor, -torch.inf), 1)
-    want = (gates[:, :, None] * everything).sum(1)
-    assert_close(found, want, msg=f"wrong for k = {k}")
-    computed = sum(expert.rows for expert in experts)
-    assert computed == 40 * k, f"k = {k}: {computed} rows computed, {40 * k} are enough"
-print("exercise 3: right for k = 1, 2 and 6, and nothing computed in vain")
-
-# %% [markdown] tags=["solution"]
-# With $k = 6$ of 6 it is the mixture of 1991: all are computed, and a softmax weighs them.
+# %% [markdown] tags=["written", "points-2"]
+# An expert keeps the tokens with the largest gates for it, so those lose out that were undecided, and they mostly
+# have a second expert. The order in the batch plays no part. But a token's result now depends on which other tokens
+# are in the batch, a leak of the kind that lesson 10 looked for. So a model is evaluated with places for all.
