@@ -974,9 +974,9 @@ assert number("sentences", "encoder", "t2v R@10 against")[1] > 3
 #
 # ## Exercises
 #
-# 1. Count the parameters of any such network, and shrink the paper's network.
+# 1. Count the parameters of any such network, and see what would shrink the paper's.
 # 2. What does a rank in a small gallery say about the rank in a large one, and what not?
-# 3. How many seeds does a gain of one point need?
+# 3. Plan a comparison: how many seeds does a gain of one point need?
 #
 # None of them needs the clips. Write them in the [exercise notebook](exercises/14_msrvtt.ipynb); one
 # way to do it is in the [solutions](solutions/14_msrvtt.ipynb).
