@@ -170,10 +170,15 @@ def describe(facts):
 
 
 def play(facts, width=448):
-    """The film of a TinyClip's facts in a player with sound. It is rendered now, in a second or two."""
+    """Show the film of a TinyClip's facts in a player with sound, and below it what is heard, in words.
+
+    It is rendered now, in a second or two.
+    """
     import tempfile
 
     from IPython.display import Video
+
+    from mee.demo.service import heard
 
     scripts = str(Path(__file__).resolve().parents[1] / "data_scripts")
     if scripts not in sys.path:
@@ -185,7 +190,9 @@ def play(facts, width=448):
         write_mp4(f"{folder}/film.mp4", frames, sound)
         film = Path(f"{folder}/film.mp4").read_bytes()
     label = f'controls aria-label="{html.escape(describe(facts))}"'
-    return Video(film, embed=True, mimetype="video/mp4", width=width, html_attributes=label)
+    player = Video(film, embed=True, mimetype="video/mp4", width=width, html_attributes=label)
+    words = heard(facts) + " (no sound track)" * (sound is None) + "."
+    _display(f'{player._repr_html_()}<p class="heard">{words}</p>', "", f"[film: {describe(facts)}. {words}]")
 
 
 def results(clips, hits, right=None, caption=""):

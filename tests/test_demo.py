@@ -16,6 +16,7 @@ from urllib.request import ProxyHandler, build_opener
 import av
 import cv2
 import h5py
+import make_tinyclips as films
 import numpy as np
 import pytest
 import torch
@@ -316,8 +317,21 @@ def test_facts_become_lines_and_a_link():
         assert f'href="{leads_to}"' in html and f">Source video on {words}</a>" in html
 
 
+def test_what_is_heard_is_said_in_words():
+    """As the captions of TinyClips say it, but for applause, where they have people who clap."""
+    for sound in set(films.SOUNDS) - {"applause"}:
+        for pitch in films.PITCHES if sound in films.PITCHED else [None]:
+            said = service.heard({"sound": sound, "pitch": pitch})
+            caption = films.SOUNDS[sound][0].replace("PITCH", pitch or "")
+            assert caption.startswith(said.removeprefix("Heard throughout: ") + " "), said
+    assert service.heard({"sound": "silence"}) == "Heard: nothing"
+    assert not any(map(service.heard, ({}, {"sound": None}, {"sound": 7}, {"sound": " "})))
+    tiny = read_clips(service.TINYCLIPS).facts
+    assert facts_html(tiny[0]) == '<ul class="facts"><li>Heard throughout: a high engine</li></ul>'
+    assert all(f"<li>{service.heard(each)}</li>" in facts_html(each) for each in tiny)
+
+
 def test_clips_without_such_facts_look_as_before(search):
-    assert not any(map(facts_html, read_clips(service.TINYCLIPS).facts))
     hits = {hit.id: clip_html(search, hit, 1) for hit in search.answer("a ball", k=128).hits}
     told = {id for id, html in hits.items() if 'class="facts"' in html}
     assert len(hits) == 128 and told == {f"c{i}" for i in range(128, 256) if source(i)}
@@ -335,7 +349,7 @@ HOSTILE_FACTS = [
     *([], [None, 1, [MARKUP], {}], [MARKUP, "\0"], {}, {"category": MARKUP}, {"text": {"0": MARKUP}}, *NOT_ADDRESSES),
     *('https://a.org/"onclick="alert(1)', "https://a.org/'><script>alert(1)</script>", "https://a.org/?a=1&lt;"),
 ]
-FACTS = ("category", "text", "url", "start")
+FACTS = ("category", "text", "url", "start", "sound", "pitch")
 
 
 @pytest.mark.parametrize("value", HOSTILE_FACTS)

@@ -2,8 +2,8 @@
 
 Type a sentence and see the best clips, each with its score and with what every expert contributed; take experts away,
 or choose the other score, and see the ranking change; ask which sentences fit a clip. If the clip file's facts hold
-them, the words read on screen, the category and a link to the source video appear below a clip. The page loads nothing
-from other hosts, fonts included; only a link that you follow leads there.
+them, what is heard, the words read on screen, the category and a link to the source video appear below a clip. The page
+loads nothing from other hosts, fonts included; only a link that you follow leads there.
 
 From the shell::
 

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mee.demo.service import DEPTH, SHOWN, Answer, DemoError, SearchService, clean, load
+from mee.demo.service import DEPTH, SHOWN, Answer, DemoError, SearchService, clean, heard, load
 from mee.search import Hit
 
 CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -124,14 +124,14 @@ def clip_html(
 
 
 def facts_html(facts: Any) -> str:
-    """What a clip's facts say of its source: words read on screen, category, address; empty if they say nothing of it.
+    """What a clip's facts say of its sound and its source: words read on screen, category, address; or nothing.
 
     Facts may be anything that JSON can hold; whatever does not have the expected form is skipped.
     """
     facts = facts if isinstance(facts, dict) else {}
     text, category, url, start = map(facts.get, ("text", "category", "url", "start"))
     read = [clean(line)[0] for line in text if isinstance(line, str)] if isinstance(text, list) else []
-    items = []
+    items = [escape(line) for line in [heard(facts)] if line]
     for name, value in (("Words on screen", " / ".join(filter(None, read))), ("Category", category)):
         words, truncated = clean(value) if isinstance(value, str) else ("", False)
         if words:

@@ -216,6 +216,21 @@ def clean(text: str) -> tuple[str, bool]:
     return text[:LIMIT].strip(), len(text) > LIMIT
 
 
+def heard(facts: dict) -> str:
+    """The sound of a TinyClip's facts in words, for those who cannot hear it; empty if the facts have none.
+
+    A sound lasts as long as its film: "Heard throughout: a high bell", "Heard: nothing".
+    """
+    sound, pitch = facts.get("sound"), facts.get("pitch")
+    if not isinstance(sound, str) or not sound.strip():
+        return ""
+    if sound == "silence":
+        return "Heard: nothing"
+    name = {"tune_up": "rising tune", "tune_down": "falling tune"}.get(sound, clean(sound)[0])
+    several = name in ("applause", "birds", "crickets", "rain", "surf")  # words without an article
+    return "Heard throughout: " + " ".join(["a"] * (not several) + [pitch] * (pitch in ("low", "high")) + [name])
+
+
 def check_compatible(model: VideoTextMEE, clips: Clips, words: Words | None) -> tuple[Words, list[str]]:
     """``words`` and the experts to use; :class:`DemoError` unless the model describes the clips and reads sentences."""
     config = model.config
