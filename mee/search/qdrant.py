@@ -55,6 +55,11 @@ HUBNESS = "hubness"  # where a point's payload has its h(v)
 class QdrantIndex:
     """Clips in a Qdrant collection that sentences can find; used like :class:`mee.search.ClipIndex`.
 
+    ``depth``: how many clips each expert proposes. With ``depth >= len(index)`` nothing can be missed.
+
+    What :meth:`add` has returned from survives the end of this process, also a sudden one; what the power fails on may
+    be lost until :meth:`optimize` or :meth:`close`.
+
     Parameters
     ----------
     dims
@@ -71,11 +76,6 @@ class QdrantIndex:
         to be searched with the same one.
     api_key
         For a server that requires one.
-
-    ``depth``: how many clips each expert proposes. With ``depth >= len(index)`` nothing can be missed.
-
-    What :meth:`add` has returned from survives the end of this process, also a sudden one; what the power fails on may
-    be lost until :meth:`optimize` or :meth:`close`.
     """
 
     def __init__(
