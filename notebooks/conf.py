@@ -24,6 +24,7 @@ extensions = [
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints", "**/py", "py", "data", "drawings", "widgets", "TEMPLATE.md"]
+exclude_patterns += ["locales"]  # translations
 suppress_warnings = ["etoc.glob"]  # lessons join the table of contents as they are written
 
 # The lessons are executed before they reach Sphinx, so the page shows what the notebook holds.
@@ -36,6 +37,10 @@ nb_render_markdown_format = "myst"  # by default, a table that a cell shows woul
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "smartquotes"]
 myst_heading_anchors = 3
 external_toc_path = "_toc.yml"
+
+# `sphinx-build -b gettext` writes the book's sentences, a file a page; translations are looked for in locales/.
+locale_dirs = ["locales"]
+gettext_compact = False
 
 # Docstrings are the only source of the API pages.
 autodoc_member_order = "bysource"
@@ -61,6 +66,7 @@ BIBLIOGRAPHY = set(
 html_theme = "sphinx_book_theme"
 html_title = project
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_theme_options = {
     "home_page_in_toc": True,
     "navbar_persistent": [],  # the search box of the side bar is enough

@@ -92,3 +92,15 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def axe():
+    """What axe-core finds on a playwright page: lines of rule, help and place. Options are those of axe.run."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def run(page, context=None, **options):
+        found = Axe().run(page, context, {"resultTypes": ["violations"], **options}).response["violations"]
+        return [f"{each['id']}: {each['help']}: {node['target']}" for each in found for node in each["nodes"]]
+
+    return run

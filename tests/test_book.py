@@ -285,6 +285,24 @@ def test_each_widget_works_from_the_keyboard_without_a_kernel(page, address, nam
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("name", ["index", "glossary", "04_mixture_weights"])
+def test_axe_finds_no_fault(chromium, address, axe, name):
+    """Of a core lesson with its widget and its quiz; the arrows and title of the side bar have names by book.js.
+
+    Code is left out: its thousands of spans take a minute, and its colours are those of accessible-pygments.
+    """
+    page = chromium.new_page(viewport={"width": 1366, "height": 850})
+    page.set_default_timeout(MINUTES)
+    page.goto(f"{address}/{name}.html")
+    if name.startswith("04"):
+        page.wait_for_selector("[role=radiogroup]")
+    assert not axe(page, {"exclude": [[".highlight"]]})
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-theme=dark]")
+    contrast = {"type": "rule", "values": ["color-contrast"]}  # the rest is the same in the dark
+    assert not axe(page, {"include": [["main"]], "exclude": [[".highlight"]]}, runOnly=contrast)
+
+
 def test_a_page_is_small_and_does_not_jump(chromium, address, book):
     for name in LESSONS:
         text = (book / f"{name}.html").read_text(encoding="utf-8")

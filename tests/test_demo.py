@@ -744,6 +744,14 @@ def test_what_a_screen_reader_is_told(page, search):
     assert page.get_by_role("link").count() == 0
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault(page, search, axe, address, scheme):
+    page.emulate_media(color_scheme=scheme)
+    load(page, address)
+    ask(page, search, PLANTED)
+    assert not axe(page)
+
+
 def test_a_narrow_window_does_not_scroll_sideways(page, search, address):
     page.set_viewport_size({"width": 390, "height": 844})
     load(page, address)
