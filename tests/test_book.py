@@ -286,13 +286,11 @@ def test_each_widget_works_from_the_keyboard_without_a_kernel(page, address, nam
 
 
 @pytest.mark.parametrize("name", ["index", "glossary", "04_mixture_weights"])
-def test_axe_finds_no_fault(chromium, address, axe, name):
+def test_axe_finds_no_fault(page, address, axe, name):
     """Of a core lesson with its widget and its quiz; the arrows and title of the side bar have names by book.js.
 
     Code is left out: its thousands of spans take a minute, and its colours are those of accessible-pygments.
     """
-    page = chromium.new_page(viewport={"width": 1366, "height": 850})
-    page.set_default_timeout(MINUTES)
     page.goto(f"{address}/{name}.html")
     if name.startswith("04"):
         page.wait_for_selector("[role=radiogroup]")

@@ -228,7 +228,7 @@ def heard(facts: dict) -> str:
         return "Heard: nothing"
     name = {"tune_up": "rising tune", "tune_down": "falling tune"}.get(sound, clean(sound)[0])
     several = name in ("applause", "birds", "crickets", "rain", "surf")  # words without an article
-    return "Heard throughout: " + " ".join(["a"] * (not several) + [pitch] * (pitch in ("low", "high")) + [name])
+    return "Heard throughout: " + " ".join(["a"] * (not several) + [str(pitch)] * (pitch in ("low", "high")) + [name])
 
 
 def check_compatible(model: VideoTextMEE, clips: Clips, words: Words | None) -> tuple[Words, list[str]]:
