@@ -687,7 +687,7 @@ temporary.cleanup()
 #
 # 1. Which way does it go?
 # 2. One function from an .mp4 into an index.
-# 3. Your own video.
+# 3. Your own video: a sentence that finds it, and one as true that does not.
 #
 # Write them in the [exercise notebook](exercises/13_your_own_videos.ipynb); one way to do it is in the
 # [solutions](solutions/13_your_own_videos.ipynb).
