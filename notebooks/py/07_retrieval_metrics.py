@@ -656,7 +656,7 @@ quiz("07")
 #
 # 1. Write R@K of any matrix with any right clips.
 # 2. Compute how many clips a claim needs.
-# 3. Find the R@K to expect when ties are broken by tossing coins.
+# 3. Find the R@K to expect when ties are broken by tossing coins, and matrices for which the mean of ties is far off.
 #
 # Write them in the [exercise notebook](exercises/07_retrieval_metrics.ipynb); one way to do it is in the
 # [solutions](solutions/07_retrieval_metrics.ipynb).

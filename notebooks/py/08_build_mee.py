@@ -666,11 +666,11 @@ quiz("08")
 # %% [markdown]
 # ## Exercises
 #
-# Stubs of the pieces, with checks of their shapes and of their equality with the library:
+# Stubs of the pieces, each with something new, and checks of their shapes and of their equality with the library:
 #
-# 1. Pooling, gate and unit.
-# 2. The block: both embeddings and the score.
-# 3. Loss, measure and loop, up to a model that finds films.
+# 1. Pooling without padding, from rows and offsets.
+# 2. The block: both embeddings, and a score that says what each expert adds.
+# 3. A training loop of your own, up to a model that finds films.
 #
 # Write them in the [exercise notebook](exercises/08_build_mee.ipynb), best without looking here; one way to do it is in
 # the [solutions](solutions/08_build_mee.ipynb).
