@@ -56,7 +56,7 @@ def share_missing(clips, name, split):
 
     clips: a mee.Clips; name: of an expert, a str; split: "train", "val" or "test".
     """
-    ### BEGIN SOLUTION: return the share of clips without the expert
+    ### BEGIN SOLUTION: return the share without the expert
     column = list(clips.experts).index(name)
     return float((~clips.present[clips.clips_in(split), column]).float().mean())
     ### END SOLUTION

@@ -58,7 +58,7 @@ def masked_mean(x, mask):
 
     x: (texts, longest, dim) float; mask: (texts, longest) bool, True for real words.
     """
-    ### BEGIN SOLUTION: return the mean over the real words, 0 without any
+    ### BEGIN SOLUTION: return the mean over the real words
     total = x.masked_fill(~mask[..., None], 0).sum(1)
     return total / mask.sum(1, keepdim=True).clamp(min=1)
     ### END SOLUTION
@@ -125,7 +125,7 @@ def mean_pool(dim):
     dim: an int. pool(x, mask), with x (texts, longest, dim) and mask (texts, longest),
     returns F.normalize(mean over the real words), of shape (texts, dim).
     """
-    ### BEGIN SOLUTION: return a NetVLAD whose parameters make it a mean
+    ### BEGIN SOLUTION: return a NetVLAD that is a mean
     pool = NetVLAD(clusters=1, dim=dim).eval()
     with torch.no_grad():
         pool.clusters2.zero_()

@@ -56,7 +56,7 @@ def recall(scores, positive_clip, k):
     scores: (queries, clips) float; positive_clip: (queries,) int, the column of each
     query's own clip; k: int.
     """
-    ### BEGIN SOLUTION: return R@k in percent, tied ranks as their mean
+    ### BEGIN SOLUTION: return R@k in percent
     if torch.isnan(scores).any():
         raise ValueError("scores hold NaN")
     right = scores.gather(1, positive_clip[:, None])
@@ -127,7 +127,7 @@ def queries_for(p, h):
 
     p: the percentage as a float between 0 and 1; h: points, a float above 0.
     """
-    ### BEGIN SOLUTION: return the number of queries for a percentage
+    ### BEGIN SOLUTION: return how many queries it takes
     return math.ceil(p * (1 - p) * (1.96 * 100 / h) ** 2)
     ### END SOLUTION
 
@@ -137,7 +137,7 @@ def queries_to_tell(d, h):
 
     d: the share of queries on which the two disagree, between 0 and 1; h: points.
     """
-    ### BEGIN SOLUTION: return the number of queries for a difference
+    ### BEGIN SOLUTION: return how many queries it takes
     return math.ceil(d * (1.96 * 100 / h) ** 2)
     ### END SOLUTION
 

@@ -89,7 +89,7 @@ class NetVLAD(nn.Module):
         rows: (all rows, dim) float; offsets: (items + 1,) int64, from 0 to all rows;
         item i has the rows offsets[i] to offsets[i + 1].
         """
-        ### BEGIN SOLUTION: return one vector per item, in the three steps above
+        ### BEGIN SOLUTION: return one vector per item
         share = self.batch_norm(rows @ self.clusters).softmax(1)
         product = share[:, None] * (rows[..., None] - self.clusters2)
         items = len(offsets) - 1
@@ -173,7 +173,7 @@ class Block(nn.Module):
 
     def embed_text(self, x):
         """From (texts, text_dim): {name: (texts, dim)}, weights (texts, experts)."""
-        ### BEGIN SOLUTION: return the dict of vectors, and the weights
+        ### BEGIN SOLUTION: return vectors and weights
         return {e: self.text_GU[e](x) for e in self.experts}, self.moe_fc(x).softmax(1)
         ### END SOLUTION
 
@@ -182,7 +182,7 @@ class Block(nn.Module):
 
         {name: (clips, dim)}, zeros where absent, and present (clips, experts), bool.
         """
-        ### BEGIN SOLUTION: return the dict of vectors, and which experts are present
+        ### BEGIN SOLUTION: return vectors and what is present
         vectors = {}
         for e in self.experts:
             vectors[e] = torch.zeros(len(ind[e]), self.video_GU[e].fc.out_features)
@@ -195,7 +195,7 @@ class Block(nn.Module):
 
         text and video are what embed_text and embed_video return.
         """
-        ### BEGIN SOLUTION: return weight times similarity over the weights present
+        ### BEGIN SOLUTION: return the parts of all scores
         (texts, weights), (videos, present) = text, video
         similarity = torch.stack([texts[e] @ videos[e].T for e in self.experts], 2)
         total = weights @ present.T.float()
@@ -288,7 +288,7 @@ def train(model, epochs):
 
     model: a Block of the three experts; epochs: int, how often each clip is seen.
     """
-    ### BEGIN SOLUTION: go through the training clips epochs times
+    ### BEGIN SOLUTION: train model and pool
     optimizer = torch.optim.Adam([*model.parameters(), *pool.parameters()], 2e-3)
     loss = mee.InfoNCELoss(0.1)
     rows = clips.clips_in("train")
