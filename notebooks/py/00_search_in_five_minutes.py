@@ -262,7 +262,7 @@ quiz("00")
 # %% [markdown]
 # ## Exercises
 #
-# Three tiny ones: 1. find a film with a sentence of your own; 2. ask one expert alone; 3. find a sentence that fails.
+# Three tiny ones: 1. find a film with a sentence of your own; 2. ask one expert alone; 3. make the search fail.
 #
 # Write them in the [exercise notebook](exercises/00_search_in_five_minutes.ipynb); one way to do it is in the
 # [solutions](solutions/00_search_in_five_minutes.ipynb).

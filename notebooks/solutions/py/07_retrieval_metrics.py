@@ -116,7 +116,7 @@ print("exercise 1: right on five matrices full of ties, and NaN raises")
 # <details><summary>Hint 2</summary>
 #
 # Half of the interval is $h = 1.96 \cdot 100 \sqrt{p (1 - p) / n}$. Solve it for $n$, and round up: `math.ceil`. For
-# a difference, $d$ stands in the place of $p (1 - p)$.
+# a difference, $d$ stands where $p (1 - p)$ stood.
 #
 # </details>
 
