@@ -577,7 +577,7 @@ quiz("03")
 #
 # 1. Count the parameters that a gate costs.
 # 2. Solve the lamp from the clip's side, by scaling to length 1 alone.
-# 3. Is a model better with gates, or with a wider linear layer?
+# 3. Design a model without gates that is as large as one with gates, and compare the two.
 #
 # Write them in the [exercise notebook](exercises/03_gating.ipynb); one way to do it is in the
 # [solutions](solutions/03_gating.ipynb).
