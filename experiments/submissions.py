@@ -118,6 +118,9 @@ def without(*names, one=RIGHT, two=WEIGHTS):
 def every_cell_twice(notebook):
     notebook = answers(RIGHT, WEIGHTS)(notebook)
     notebook.cells = [copy.deepcopy(cell) for cell in notebook.cells for _ in range(2)]
+    notebook.nbformat_minor = 4  # cells without ids, which would be there twice
+    for cell in notebook.cells:
+        del cell["id"]
     return notebook
 
 
@@ -240,6 +243,7 @@ def make(folder, kinds):
 
 def make_files(folder, large=True, folders=True):
     """Write what is no notebook; and, if asked for, one of 60 MB, folders, and names that are hard to read."""
+    folder.mkdir(parents=True, exist_ok=True)
     released = nbformat.read(BOOK / "exercises" / f"{NAME}.ipynb", as_version=4)
     text = nbformat.writes(answers(RIGHT)(released))
     wanted = {}

@@ -644,9 +644,9 @@ quiz("04")
 # %% [markdown]
 # ## Exercises
 #
-# 1. Compute one score from similarities, weights and a mask.
-# 2. Find weights that put a given clip first.
-# 3. Is the face not trusted because it is so often missing?
+# 1. Easy: compute one score from similarities, weights and a mask.
+# 2. Usual: find weights that put a given clip first.
+# 3. Open-ended: is the face not trusted because it is so often missing?
 #
 # Write them in the [exercise notebook](exercises/04_mixture_weights.ipynb); one way to do it is in the
 # [solutions](solutions/04_mixture_weights.ipynb).

@@ -697,9 +697,9 @@ quiz("05")
 # %% [markdown]
 # ## Exercises
 #
-# 1. The masked score for any number of experts, with -1 for a clip without any.
-# 2. The z-score for any number of experts, from similarities, weights, mask, means and variances.
-# 3. Which part does it? Centre the similarities without the new denominator, and see how far that gets.
+# 1. Easy: the mean and the variance that a batch norm should collect when rows are absent.
+# 2. Usual: the z-score for any number of experts, from similarities, weights, mask, means and variances.
+# 3. Open-ended: which part does it? Centre the similarities without the new denominator, and see how far that gets.
 #
 # Write them in the [exercise notebook](exercises/05_missing_faces.ipynb); one way to do it is in the
 # [solutions](solutions/05_missing_faces.ipynb).
