@@ -189,8 +189,6 @@ def check_parts(book, name):
 
 
 LEVELS = ("easy", "usual", "open-ended")
-STILL_OLD = "05".split()  # exercises that wait for hints and levels
-OLD = [name for name in build.lessons() if name[:2] in STILL_OLD]
 
 
 def check_exercise(book, name):
@@ -200,7 +198,7 @@ def check_exercise(book, name):
     for cell in solution.cells:
         if cell.source.startswith("## "):
             each.append([])
-            wanted = f"## Exercise {len(each)}" + f" ({LEVELS[(len(each) - 1) % 3]})" * (name not in OLD)
+            wanted = f"## Exercise {len(each)}" + f" ({LEVELS[(len(each) - 1) % 3]})"
             assert cell.source.startswith(wanted), f"solutions/{name}: {cell.source[:40]}"
         if each:
             each[-1].append(cell)
@@ -209,19 +207,17 @@ def check_exercise(book, name):
         where = f"solutions/{name}, exercise {number}"
         has = {tag for cell in cells for tag in build.tags(cell)}
         assert {"solution", "check"} <= has, f"{where}: each has a solution and a check"
-        if name not in OLD:
-            assert "written" in has, f"{where}: no answer in words"
-            text = "\n".join(cell.source for cell in cells)
-            hints = re.findall("^<details><summary>(.*?)</summary>\n\n", text, re.M)
-            assert hints == ["Hint 1", "Hint 2"], f"{where}: {hints}, not two hints"
+        assert "written" in has, f"{where}: no answer in words"
+        text = "\n".join(cell.source for cell in cells)
+        hints = re.findall("^<details><summary>(.*?)</summary>\n\n", text, re.M)
+        assert hints == ["Hint 1", "Hint 2"], f"{where}: {hints}, not two hints"
         for cell in cells:
             if {"check", "written"} & set(build.tags(cell)):
                 assert cell.metadata.nbgrader.points > 0, f"{where}: a {build.tags(cell)[0]} cell without points"
             if "solution" in build.tags(cell) and cell.cell_type == "code":
                 assert "### BEGIN SOLUTION: " in cell.source, f"{where}: a solution without BEGIN SOLUTION: ..."
-    if name not in OLD:
-        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in solution.cells)
-        assert points == 10, f"solutions/{name}: {points} points, not 10"
+    points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in solution.cells)
+    assert points == 10, f"solutions/{name}: {points} points, not 10"
     assert path.exists(), f"exercises/{name}.ipynb is missing"
     want = nbformat.writes(build.exercise(name, book)) + "\n"
     assert path.read_text() == want, f"exercises/{name}.ipynb is not what the solutions make: build.py {name[:2]}"
