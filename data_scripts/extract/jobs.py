@@ -105,7 +105,7 @@ def _start_worker() -> None:
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    """How workers are born: on Linux of a small process that has imported PyTorch for all of them, elsewhere anew."""
+    """How workers start: on Linux from a small process that has imported PyTorch once, elsewhere each by itself."""
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
