@@ -460,6 +460,7 @@ def short(text):
             kept.append("\n".join(first.sub(r"\1", point) for point in re.split(r"\n(?=- |\d+\. )", block)))
         elif block.startswith(("#", "$$", "![", "|", "```")):
             kept.append(block)
+            prose = prose and not block.startswith("#")  # below each heading a sentence
         elif not prose and not block.startswith(">"):
             kept.append(first.sub(r"\1", re.sub(r"^\*\*(.*?)\.\*\*", r"**\1:**", block)))
             prose = True

@@ -144,6 +144,8 @@ def test_each_core_lesson_has_slides_that_fit(chromium, tmp_path):
         notebook = nbformat.read(BOOK / f"{name}.ipynb", as_version=4)
         kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells]
         assert 8 <= kinds.count("slide") + kinds.count("subslide") <= 20, name
+        (summary,) = (cell.source for cell in notebook.cells if "## Summary" in cell.source)
+        assert re.search(r"^## Summary\n\n(?!#).", build.short(summary), re.M), f"{name}: nothing below Summary"
     for folder in ("_static", "widgets"):
         (tmp_path / folder).symlink_to(BOOK / folder)
     name = names[4]  # figures, formulas, a widget: one deck, as each takes seconds
