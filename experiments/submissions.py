@@ -251,7 +251,7 @@ def make_files(folder, large=True, folders=True):
         (folder / name).write_bytes(content)
         wanted[Path(name).stem] = (0, 0, 0), word
     if large:
-        (folder / "large.ipynb").write_text(text[:-2] + " " * 60_000_000 + text[-2:])
+        (folder / "large.ipynb").write_text(text[:-2] + " " * 60_000_000 + text[-2:], encoding="utf-8")
         wanted["large"] = (0, 0, 0), "larger than 50 MB"
     if not folders:
         return wanted
@@ -265,10 +265,10 @@ def make_files(folder, large=True, folders=True):
     ):
         (folder / student).mkdir(exist_ok=True)
         for name in names:
-            (folder / student / name).write_text(text)
+            (folder / student / name).write_text(text, encoding="utf-8")
         wanted[student] = (points, 0, 0), word
     if os.name == "posix" and sys.platform != "darwin":
-        with open(os.path.join(os.fsencode(folder), b"Zo\xeb.ipynb"), "w") as file:
+        with open(os.path.join(os.fsencode(folder), b"Zo\xeb.ipynb"), "w", encoding="utf-8") as file:
             file.write(text)
         wanted["Zo\\xeb"] = (2, 0, 0), ""
     return wanted

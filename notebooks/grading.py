@@ -386,7 +386,7 @@ def nbgrader(*arguments, check=True):
     COURSE.mkdir(parents=True, exist_ok=True)
     # nbgrader looks for `jupyter` on the PATH
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with open(COURSE / "nbgrader.log", "a") as log:
+    with open(COURSE / "nbgrader.log", "a", encoding="utf-8") as log:
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", *arguments],
             cwd=BOOK,
@@ -465,7 +465,7 @@ def table(name):
     with Gradebook(f"sqlite:///{COURSE / 'gradebook.db'}") as book:
         cells = {cell.name: cell for cell in book.find_notebook(name, name).grade_cells}
         exercises = sorted({identity.split("-")[2] for identity in cells})
-        for told in json.loads(state.read_text()):
+        for told in json.loads(state.read_text(encoding="utf-8")):
             row, notes, marks = {"student": told["student"]}, list(told["notes"]), {}
             graded = COURSE / "autograded" / told["id"] / name / f"{name}.ipynb"
             if told["read"]:

@@ -152,7 +152,7 @@ def test_each_core_lesson_has_slides_that_fit(chromium, tmp_path):
     (tmp_path / f"{name}.ipynb").write_bytes((BOOK / f"{name}.ipynb").read_bytes())
     (deck,) = build.slides(tmp_path)
     page = chromium.new_page(viewport={"width": 1100, "height": 760})
-    page.goto(deck.as_uri(), wait_until="load")
+    page.goto(deck.as_uri(), wait_until="load", timeout=120_000)
     for number in range(page.evaluate("Reveal.getTotalSlides()")):
         size = page.evaluate(
             "(s => [s.innerText.trim().length + s.querySelectorAll('img').length, s.scrollHeight * (s.style.zoom || 1),"

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import as_completed
@@ -104,15 +103,6 @@ def _start_worker() -> None:
         threading.Thread(target=follow, daemon=True).start()
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    """How workers start: on Linux from a small process that has imported PyTorch once, elsewhere each by itself."""
-    if not sys.platform.startswith("linux"):
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "cv2", "av"])
-    return context
-
-
 def _block_ctrl_c(how: str) -> None:
     if hasattr(signal, "pthread_sigmask"):
         resource_tracker.ensure_running()  # started later, with the first worker, it would unblock the signal
@@ -136,7 +126,7 @@ def run_jobs(jobs: list[tuple[Entry, Path]], options: Options, processes: int, d
         if not jobs:
             break
         died = []
-        pool = ProcessPool(workers, initializer=_start_worker, context=_context())
+        pool = ProcessPool(workers, initializer=_start_worker, context=multiprocessing.get_context("spawn"))
         try:
             _block_ctrl_c("SIG_BLOCK")  # for this process to handle: all workers, later ones too, start with it blocked
             futures = {pool.schedule(do_job, args=[*job, options]): job for job in jobs}
