@@ -64,7 +64,8 @@ def test_all_that_is_shown_has_a_caption(name):
         for output in cell.get("outputs", []):
             page = "".join(output.get("data", {}).get("text/html", ""))
             if '<figure class="mee"' in page:
-                assert "<figcaption>" in page or '<p class="heard">' in page, f"{name}: {output['data']['text/plain'][:80]}"
+                said = "<figcaption>" in page or '<p class="heard">' in page
+                assert said, f"{name}: {output['data']['text/plain'][:80]}"
 
 
 @pytest.mark.parametrize("name", ["kit", *WIDGETS])

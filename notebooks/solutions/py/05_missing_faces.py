@@ -241,8 +241,8 @@ def centred_score(similarity, weights, mask, m):
     ### END SOLUTION
 
 
-# r10, a dict with the keys "mask", "centred" and "z": t2v R@10 in percent of each score,
-# for the similarity, text.weights, video.mask, m and s2 above
+# r10, a dict with the keys "mask", "centred" and "z": t2v R@10 in percent of each
+# score, for the similarity, text.weights, video.mask, m and s2 above
 ### BEGIN SOLUTION: set r10
 arguments = similarity, text.weights, video.mask
 by_score = {
