@@ -57,7 +57,7 @@ def statistics(x, present):
     x is (rows, dim); present is (rows,) boolean, with two rows at least. The variance
     divides by the number of present rows minus one.
     """
-    ### BEGIN SOLUTION: return the mean and the variance of the present rows
+    ### BEGIN SOLUTION: return mean and variance of present rows
     return x[present].mean(0), x[present].var(0)
     ### END SOLUTION
 
