@@ -165,7 +165,8 @@ KINDS = {
     "right-numpy": (answers(NUMPY, WEIGHTS.replace("[1, 0, 0, 0]", "torch.tensor([1.0, 0, 0, 0])")), (2, 2, 0), ""),
     "right-with-warnings": (answers(WARNS, WEIGHTS), (2, 2, 0), ""),
     "right-and-more-cells": (with_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2]);"), (2, 2, 0), ""),
-    "right-helper-named-max": (with_cell("def max(a):\n    return a.max()"), (2, 2, 0), ""),
+    "right-with-own-max": (with_cell("def max(a):\n    return a.max()"), (2, 2, 0), ""),
+    "right-with-sum-of-0": (with_cell("sum = 0\nfor i in range(3):\n    sum += i"), (2, 2, 0), ""),
     "empty": (answers(), (0, 0, 0), ""),
     "partly": (answers(RIGHT, "never = 3\nweights_for = {0: [1, 0, 0, 0]}"), (2, 0, 0), ""),
     "wrong": (answers(UNMASKED, WEIGHTS.replace("never = 3", "never = 2")), (0, 0, 0), ""),
@@ -218,7 +219,7 @@ HARM = {
     "harm-leaves-a-process": (
         with_cell("import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True);"), (2, 2, 0), ""
     ),
-    "harm-forks": (with_cell("import os\nfor _ in range(10):\n    os.fork()"), None, ""),
+    "harm-forks": (with_cell("import os\nfor _ in range(3):\n    os.fork()"), None, ""),
 }
 FILES = {  # what is no notebook, or not where it should be
     "not-json.ipynb": (b"%PDF-1.4 my homework", "not a notebook"),

@@ -39,21 +39,26 @@ OUTPUT = 200_000  # characters that one cell may print
 
 # ---------------------------------------------------------------- inside of the sandbox
 
-# Before a check, what a submission may have replaced is put back: `torch.isclose = lambda *_: True` gains nothing. It
-# runs in the students' own process, so it only stops tricks that do not look for it.
+# Before a check, what a submission may have replaced is put back: `torch.isclose = lambda *_: True` gains nothing, and
+# `sum = 0` harms nobody's check. It runs in the students' own process, so it stops only tricks that do not look for it.
 KEEP = """
 def _keep():
     import builtins, math, numpy, torch, torch.testing
     import torch.nn.functional
     places = builtins, math, numpy, torch, torch.testing, torch.nn.functional, torch.Tensor
-    saved = [(place, name, value) for place in places for name, value in list(vars(place).items())]
+    saved = [(place, dict(vars(place))) for place in places]
+    names = get_ipython().user_ns
 
     def put_back():
-        for name in ("abs", "bool", "float", "isinstance", "type"):
-            get_ipython().user_ns.pop(name, None)
-        for place, name, value in saved:
-            if vars(place).get(name) is not value and name not in ("_", "__dict__"):
-                setattr(place, name, value)
+        for name in [name for name in names if hasattr(builtins, name) and not name.startswith("_")]:
+            if not callable(names[name]) or name in ("abs", "bool", "float", "isinstance", "type"):
+                del names[name]
+        for place, before in saved:
+            for name, value in before.items():
+                if vars(place).get(name) is not value and name not in ("_", "__dict__"):
+                    setattr(place, name, value)
+        for name in set(vars(torch.Tensor)) - set(saved[-1][1]):
+            delattr(torch.Tensor, name)
 
     return put_back
 get_ipython()._put_back = _keep()
@@ -204,7 +209,7 @@ def execute_apart():
             for number, cell in enumerate(notebook.cells):
                 if cell.cell_type == "code":
                     cell.outputs, cell.execution_count = outputs_of(cell, lines.get(number), end), None
-                    if any(output.get("ename") == "TimeLimit" for output in cell.outputs):
+                    if any(error["ename"] == "TimeLimit" for error in lines.get(number, {}).get("failed", ())):
                         notes.append(f"time limit in cell {number + 1}")
             return notebook, resources
 

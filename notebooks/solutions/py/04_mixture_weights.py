@@ -178,14 +178,14 @@ given = [[0.9, 0.2, 0.1, 0.4], [0.8, 0, 0.2, 0.6]]
 given += [[0.5, 0.5, 0.4, 0.5], [0.4, 0.3, 0, 0.3]]
 for clip in (0, 1, 2):
     w = [float(weight) for weight in weights_for[clip]]
-    assert len(w) == 4 and min(w) >= 0 and 0.999 < sum(w) < 1.001, "as above"
+    assert sorted(w)[0] >= 0 and 0.999 < sum(w) < 1.001, "none below 0, and a sum of 1"
     has = [[clip != 1 or expert != 1 for expert in range(4)] for clip in range(4)]
     by_hand = [
         sum(a * b * c for a, b, c in zip(w, given[n], has[n], strict=True))
-        / max(sum(a * c for a, c in zip(w, has[n], strict=True)), 1e-9)
+        / (sum(a * c for a, c in zip(w, has[n], strict=True)) or 1)
         for n in range(4)
     ]
-    assert by_hand[clip] == max(by_hand), f"clip {clip} is not first"
+    assert by_hand[clip] >= sorted(by_hand)[-1], f"clip {clip} is not first"
 ### END HIDDEN TESTS
 print("exercise 2: three clips can come first, and one never")
 
