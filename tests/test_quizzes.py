@@ -57,9 +57,12 @@ def test_neither_letter_nor_length_gives_the_answer_away(name):
     assert longest <= len(DATA[name]) * 0.4, f"the right answer is the longest of four {longest} times"
 
 
+READ = functools.cache(mee.read_clips)
+
+
 def evaluate(lines):
     """The value of a question's last line, after the lines before it."""
-    names = {"torch": torch, "numpy": numpy, "mee": mee}
+    names = {"torch": torch, "numpy": numpy, "mee": mee, "read_clips": READ}
     exec("\n".join(lines[:-1]), names)
     return eval(lines[-1], names)
 
@@ -83,9 +86,9 @@ def test_a_computed_key_is_the_right_answer_and_no_other(question, monkeypatch):
     assert found == [answer["correct"] for answer in question["answers"]], value
 
 
-def test_at_least_half_of_the_keys_are_computed():
+def test_two_of_three_keys_are_computed():
     print(f"{len(COMPUTED)} of {len(EVERY)} keys are computed")
-    assert 2 * len(COMPUTED) >= len(EVERY), f"{len(COMPUTED)} of {len(EVERY)}"
+    assert 3 * len(COMPUTED) >= 2 * len(EVERY), f"{len(COMPUTED)} of {len(EVERY)}"
 
 
 def test_a_wrong_key_is_found():
