@@ -166,8 +166,7 @@ def row_of(clips, label, epochs, seeds, options):
     row |= {"epochs": epochs, "seeds": seeds, "validation": choice}
     results = {}
     for key in (f"{score} {share}" for score in SCORES for share in SHARES):
-        t2v, v2t, positive_clip = zip(*(run[key] for run in runs), strict=True)
-        result = results[key] = Result(torch.stack(t2v), torch.stack(v2t), positive_clip[0], row["seconds"])
+        result = results[key] = Result.of_runs([run[key] for run in runs], row["seconds"])
         row[key] = {}
         for way in WAYS:
             summary = result.summary(way)

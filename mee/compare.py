@@ -7,7 +7,7 @@ the same seeds and the same queries, so that differences are paired.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,12 @@ class Result:
     v2t: Tensor
     positive_clip: Tensor
     seconds: float
+
+    @classmethod
+    def of_runs(cls, runs: Iterable[tuple[Tensor, Tensor, Tensor]], seconds: float = 0.0) -> Result:
+        """From what :func:`mee.evaluate.compute_ranks` gives for each seed, on the same clips."""
+        t2v, v2t, positive_clip = zip(*runs, strict=True)
+        return cls(torch.stack(t2v), torch.stack(v2t), positive_clip[0], seconds)
 
     def summary(self, direction: str, bootstrap: int = 1000) -> Summary:
         """Name -> (mean over seeds, low, high): the interval is that of the mean, over the choice of clips."""
@@ -80,9 +86,7 @@ def compare(
             if progress:
                 value = summarise(runs[-1][0], bootstrap=0)["R@10"][0]
                 print(f"{name}, seed {seed}: t2v R@10 {value:.1f} (epoch {run.best} of {len(run.history)})", flush=True)
-        t2v, v2t, positive_clip = zip(*runs, strict=True)
-        seconds = (time.perf_counter() - began) / len(seeds)
-        results[name] = Result(torch.stack(t2v), torch.stack(v2t), positive_clip[0], seconds)
+        results[name] = Result.of_runs(runs, (time.perf_counter() - began) / len(seeds))
     return results
 
 

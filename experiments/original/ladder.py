@@ -59,9 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         for seed in options.seeds:
             run = train(own, replace(config, seed=seed), network=network, loss=loss)
             runs.append(compute_ranks(run.model, own, own.clips_in(options.split)))
-        t2v, v2t, positive_clip = zip(*runs, strict=True)
-        seconds = (time.perf_counter() - began) / len(runs)
-        results[label] = Result(torch.stack(t2v), torch.stack(v2t), positive_clip[0], seconds)
+        results[label] = Result.of_runs(runs, (time.perf_counter() - began) / len(runs))
     first, *others = ROWS
     print(table(results, first))
     for direction in ("t2v", "v2t"):

@@ -512,8 +512,7 @@ losses = {
 test, results = clips.clips_in("test"), {}
 for name, loss in losses.items():
     ranked = [compute_ranks(learn(loss, seed), clips, test) for seed in (0, 1, 2)]
-    t2v, v2t, clip_of_caption = (torch.stack(x) for x in zip(*ranked, strict=True))
-    results[name] = Result(t2v, v2t, clip_of_caption[0], seconds=0)
+    results[name] = Result.of_runs(ranked)
     recall = results[name].summary("t2v")["R@10"][0]
     print(f"{name:<17} text to clip (t2v), R@10 ≈ {recall:.1f} %")
 

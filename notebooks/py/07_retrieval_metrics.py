@@ -449,9 +449,8 @@ from mee.compare import Result, difference
 
 
 def result(name, seeds):
-    both = [ranks_both_ways(scores[name][seed], positive_clip)[:2] for seed in seeds]
-    t2v, v2t = (torch.stack(x) for x in zip(*both, strict=True))
-    return Result(t2v, v2t, positive_clip, seconds=0)
+    runs = [ranks_both_ways(scores[name][seed], positive_clip) for seed in seeds]
+    return Result.of_runs(runs)
 
 
 delta = hits["InfoNCE"][0] - hits["max margin"][0]

@@ -212,11 +212,7 @@ def results(options):
         model = fit_clips(clips, seed=seed, **{**fair, **options}).model
         for split, found in ranks.items():
             found.append(compute_ranks(model, clips, clips.clips_in(split)))
-    made = {}
-    for split, found in ranks.items():
-        t2v, v2t, positive_clip = zip(*found, strict=True)
-        made[split] = Result(torch.stack(t2v), torch.stack(v2t), positive_clip[0], 0.0)
-    return made
+    return {split: Result.of_runs(found) for split, found in ranks.items()}
 
 
 # %% tags=["solution"]
