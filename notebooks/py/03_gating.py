@@ -449,8 +449,9 @@ for name, g in gates.items():
 # - Untrained gates differ by place too, as *any* function of a picture does. Shuffling says that gates *see* the
 #   context; their wider range says that training made them *use* it.
 #
-# Is a model *better* with gates? A model that never had any may find another way. Exercise 3 measures that on small
-# models, and [lesson 12](12_ablations.ipynb) on larger ones.
+# Is a model *better* with gates? A model that never had any may find another way, and more so if it gets other
+# parameters in their place. Exercise 3 measures that on small models with little training.
+# [Lesson 12](12_ablations.ipynb) leaves gates out of larger ones, with nothing in their place.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 for pair in (("appearance", "place"), ("motion", "how it moves")):

@@ -233,6 +233,6 @@ print(f"95 % between ≈ {low:+.1f} and ≈ {high:+.1f}")
 # %% [markdown] tags=["written", "points-2"]
 # Where we ran it, the model without gates and with 74 dimensions was some three points of R@10 better, and the
 # interval, from about one to five points, was clear of 0. So with eight hundred clips and five epochs gates are not
-# worth their parameters. This says little about other sizes: gates may need more clips or longer training. To be
-# surer, train on all clips, until neither improves, with more seeds than two, and spend the parameters in other ways,
-# too.
+# worth their parameters. This does not contradict the [results](../results.md), where larger models, trained for
+# longer on all clips, lose about two points without gates: there nothing took the gates' place. To be surer, train on
+# all clips until neither improves, with more seeds than two, and spend the parameters in other ways, too.

@@ -104,8 +104,9 @@ print("exercise 1: right for eighty hits")
 
 # %% [markdown] tags=["written", "points-1"]
 # Yes, twice. What counts is weight times similarity: an expert with a small weight decides where the trusted ones
-# have similarities near 0. And a negative similarity at a large weight pulls a hit down by much; it comes first all
-# the same if the others are pulled down more.
+# have similarities near 0. And a negative similarity at a large weight pulls a hit down; it comes first all the same
+# if the others are pulled down more. Among the eighty hits of the check, an expert other than the most trusted one
+# decides eight times. That the most trusted one pulls is rare: it does so for none of the eighty.
 
 # %% [markdown]
 # ## Exercise 2 (usual): a search that does not pretend
