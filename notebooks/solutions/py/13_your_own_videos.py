@@ -258,5 +258,6 @@ for sentence, place in zip(my_sentences, places, strict=True):
 # %% [markdown] tags=["written", "points-2"]
 # The first sentence names a sound that 9 of the 500 other films share. The second is as true of the 127 others at
 # night, and the model has little reason to prefer this one. The stand-in comes from the program that drew the
-# training films: the cosine with the nearest of them is 0.93 (`print(nearest)`). With a film from a phone, expect what the lesson's portrait showed: its features are unlike all training films, and
-# even good sentences may miss it. `extract.inspect(path)` draws what each expert saw of a film.
+# training films: the cosine with the nearest of them is 0.93 (`print(nearest)`). With a film from a phone, expect what
+# the lesson's portrait showed: its features are unlike all training films, and even good sentences may miss it.
+# `extract.inspect(path)` draws what each expert saw of a film.
