@@ -198,7 +198,7 @@ def test():
     """check style, types and spelling, run the tests and the lessons"""
     workers = setting("WORKERS", str((os.cpu_count() or 1) + 1))
     check()
-    module("pytest", "-n", workers, "--dist", "loadfile", "tests")
+    module("pytest", "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "tests")  # in conftest.py's order
     module("pytest", "--nbval", "-n", workers, "--dist", "loadscope", "notebooks")
 
 

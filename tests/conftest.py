@@ -1,9 +1,14 @@
 """What several test files share."""
 
+import os
 import shutil
 import signal
 import sys
 from pathlib import Path
+
+# One thread a process, also those that the tests start: they run side by side, and threads that fight for cores are
+# slower than none. PyTorch looks when it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
@@ -20,8 +25,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("notebooks", "data_scripts", "experiments")]
 sys.path.append(str(Path(__file__).parents[1]))  # tasks.py
 
-# One thread a test process: the tests run side by side, and threads that fight for cores are slower than none.
-torch.set_num_threads(1)
+torch.set_num_threads(1)  # had it been imported before
+
+# The files that take longest, from the longest on.
+LONG = "demo book faults extract_features lessons distributed tinyclips_films grading search".split()
+
+
+def pytest_collection_modifyitems(items):
+    """They come first: a file goes to one worker, and none is to be left with one of them when the others are done."""
+    first = [f"test_{name}" for name in LONG]
+    items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
+
 
 COLOURS, MOVES = ["red", "green", "blue", "grey"], ["rolls", "jumps", "waits", "turns"]
 

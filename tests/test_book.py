@@ -285,7 +285,7 @@ def test_each_widget_works_from_the_keyboard_without_a_kernel(page, address, nam
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("name", ["index", "glossary", "04_mixture_weights"])
+@pytest.mark.parametrize("name", ["index", "04_mixture_weights"])
 def test_axe_finds_no_fault(page, address, axe, name):
     """Of a core lesson with its widget and its quiz; the arrows and title of the side bar have names by book.js.
 

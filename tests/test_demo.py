@@ -676,13 +676,15 @@ def test_examples_can_be_pressed(page, search):
 
 
 def test_hostile_sentences_in_the_page(page):
+    """All kinds, several in a sentence, as each answer takes the page seconds."""
     box = page.get_by_label("Your sentence")
     set_value = "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', {bubbles: true})); }"
-    for text in HOSTILE:
+    long, *short = HOSTILE[1:]
+    for text in (long, " ".join(short)):
         box.evaluate(set_value, text)
         box.press("Enter")
         read = " ".join(re.sub(r"[\0\x1b\r\n\u202e]", " ", text.replace("\ud800", "?")).split())[:LIMIT].strip()
-        sign = "“" + ("x" * 40 if text.startswith("xxx") else read) + "”"
+        sign = "“" + ("x" * 40 if text == long else read) + "”"
         expect(page.locator("#status")).to_contain_text(sign)
         expect(page.locator("#status").locator("script, style, img, a")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= 1366

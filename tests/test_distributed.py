@@ -1,6 +1,7 @@
 """Several processes train as one: the same losses and weights as one process with the whole batch (lesson 16)."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing import start_processes
 from torch.testing import assert_close
 
 from mee import distributed
@@ -16,12 +18,14 @@ from mee.model import VideoTextMEE
 from mee.storage import Checkpoint, ClipWriter, read_clips
 from mee.train import fit, prepare
 
+# few steps, as each has dozens of messages
 RUNS = {
-    # 100 clips and 50 images, 16 at a time: six at the end, and with three ranks no batch splits evenly
+    # 36 clips and 18 images, 16 at a time: six at the end, and with three ranks no batch splits evenly
     "images": {"batch_size": 16, "image_rate": 0.5, "expert_loss": 0.3},
     # the last batch has two clips: with three ranks one of them has none
     "tiny": {"batch_size": 3, "loss": "info-nce"},
 }
+CLIPS = {"images": 36, "tiny": 8}
 
 
 def double(config):
@@ -30,9 +34,9 @@ def double(config):
 
 
 def train(name, world, images, network=double, callbacks=(), **more):
-    """One of the RUNS, by all processes that there are."""
+    """One of the RUNS, by all processes that there are: those of ``in_each_rank``, or this one."""
     config = TrainConfig(text_clusters=4, sequence_clusters=2, lr=2e-3, **{"epochs": 2, **RUNS[name], **more})
-    extra = {"images": read_clips(images)} if name == "images" else {"train": torch.arange(20)}
+    extra = {"train": torch.arange(CLIPS[name]), "images": read_clips(images) if name == "images" else None}
     shard = distributed.torchrun_rank()
     prepared = prepare(read_clips(world), config, network=network, shard=shard, **extra)
     model, batches, loss, validate = prepared
@@ -42,7 +46,7 @@ def train(name, world, images, network=double, callbacks=(), **more):
 def torchrun(ranks, *arguments):
     """Runs ``python ...`` in so many processes; gives (exit status, all that was printed)."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     run = subprocess.run([*command, *map(str, arguments)], env=environment, capture_output=True, text=True)
     return run.returncode, run.stdout + run.stderr
 
@@ -56,28 +60,40 @@ def images(world, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def alone(world, images):
+    """What one process makes of all RUNS."""
+    return {name: train(name, world, images) for name in RUNS}
+
+
 @pytest.fixture(scope="session", params=[2, 3])
-def together(request, world, images, tmp_path_factory):
+def together(request, world, images, alone, tmp_path_factory):
     """What two, or three, processes made of all that :func:`in_each_rank` does: a list, an item per rank."""
-    folder = tmp_path_factory.mktemp("ranks")
-    status, printed = torchrun(request.param, __file__, world, images, folder)
-    assert status == 0, printed
-    return [{**torch.load(folder / f"{rank}.pt"), "folder": folder} for rank in range(request.param)]
+    ranks, folder = request.param, tmp_path_factory.mktemp("ranks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # a forked process has all that ``alone`` made this one import, which takes longer than what is done there
+    method = "fork" if sys.platform.startswith("linux") else "spawn"
+    start_processes(in_each_rank, (ranks, port, world, images, folder), ranks, start_method=method)
+    return [{**torch.load(folder / f"{rank}.pt"), "folder": folder} for rank in range(ranks)]
 
 
-def in_each_rank(world, images, folder):
+def in_each_rank(rank, ranks, port, world, images, folder):
+    there = {"RANK": rank, "WORLD_SIZE": ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in there.items()})  # as torchrun does
     torch.set_num_threads(1)
-    out, rank = {}, distributed.torchrun_rank()[0]
+    out = {}
     with distributed.process_group("cpu"):
         for name in RUNS:
             run = train(name, world, images)
             out[name] = run.model.state_dict(), [row["loss"] for row in run.history], run.best
-        if distributed.torchrun_rank()[1] == 2:  # once is enough
+        if ranks == 2:  # once is enough
             out["single"] = losses_in_less_precision(world, images)
         # stopped after an epoch, to be resumed by one process
-        checkpoint = Checkpoint(Path(folder) / "run", write=rank == 0)
+        checkpoint = Checkpoint(folder / "run", write=rank == 0)
         train("tiny", world, images, callbacks=[checkpoint], epochs=1)
-        torch.save(out, Path(folder) / f"{rank}.pt")
+        torch.save(out, folder / f"{rank}.pt")
 
 
 def losses_in_less_precision(world, images):
@@ -93,8 +109,8 @@ def command_line(world, out):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_several_processes_train_as_one(world, images, together, name):
-    one = train(name, world, images)
+def test_several_processes_train_as_one(alone, together, name):
+    one = alone[name]
     for state, losses, best in (rank[name] for rank in together):
         assert losses == pytest.approx([row["loss"] for row in one.history], rel=1e-10)
         assert best == one.best
@@ -127,7 +143,3 @@ def test_when_one_rank_fails_the_others_do_not_wait(world, tmp_path):
     assert status != 0
     assert "mee train: " in printed and str(tmp_path / "file") in printed
     assert "mee/train.py" not in printed, printed  # lines for people; torchrun's own report is all else there is
-
-
-if __name__ == "__main__":
-    in_each_rank(*sys.argv[1:])

@@ -1,6 +1,7 @@
 """What differs between Linux, macOS and Windows, as far as it can be tried on any of them."""
 
 import ast
+import functools
 import io
 import re
 import subprocess
@@ -17,12 +18,17 @@ ROOT = Path(__file__).parents[1]
 #: what people run on their own machine; lessons only read records of plain ASCII, which every encoding has
 RUN = [path for folder in ("mee", "data_scripts", "experiments") for path in sorted((ROOT / folder).rglob("*.py"))]
 RUN += [*sorted((ROOT / "notebooks").glob("*.py")), ROOT / "tasks.py"]
-TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in RUN}
 #: these measure or break what only Linux and macOS have, and say so
 POSIX_ONLY = ("experiments/faults/", "experiments/benchmarks/")
 
 #: names of devices, and a dot or a space at the end
 RESERVED = re.compile(r"(?i)(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)|[. ](/|$)")
+
+
+@functools.cache
+def trees():
+    """The name of each file of RUN -> what Python parses of it."""
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in RUN}
 
 
 def unnamed_encoding(call):
@@ -54,7 +60,7 @@ def test_text_without_an_encoding_is_seen(code, found):
 
 
 def test_text_is_read_and_written_in_a_named_encoding():
-    calls = [(name, node) for name, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [(name, node) for name, tree in trees().items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     bad = [f"{name}:{call.lineno}" for name, call in calls if unnamed_encoding(call)]
     assert len(calls) > 3000 and not bad, f"no encoding named: {bad}"
     for path in (ROOT / "notebooks" / "data").glob("*.json"):  # read by lessons, in whatever encoding a system has
@@ -63,7 +69,7 @@ def test_text_is_read_and_written_in_a_named_encoding():
 
 def test_nothing_at_the_top_of_a_module_needs_posix():
     posix = {"fcntl", "resource", "pwd", "grp", "termios", "pty", "syslog"}
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         if not name.startswith(POSIX_ONLY):
             for node in tree.body:
                 modules = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
@@ -75,7 +81,7 @@ def test_processes_are_spawned():
     """Windows and macOS know no other way, so Linux takes the same: what fails there fails here."""
     starters = {"Pool", "Process", "ProcessPool", "ProcessPoolExecutor"}
     seen = 0
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         for node in ast.walk(tree):
             name_of = getattr(node, "func", None)
             if getattr(name_of, "attr", getattr(name_of, "id", "")) in starters and not name.startswith(POSIX_ONLY):

@@ -158,9 +158,6 @@ def as_nobody(function, *arguments):
 
 @row("A folder or a disk that may not be written to: said at once, not after the first epoch")
 def readonly(folder, share):
-    # the first step of an old PyTorch imports this, and the user nobody may not be able to read Python's folder
-    import torch._dynamo  # noqa: F401
-
     file, _ = uninterrupted(folder)
     (index, _), _ = two_indexes(folder)
     clip_file(folder / "clips.h5")

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo  # noqa: F401  the first optimizer imports it: here once, not for seconds in each forked process
 from faults.harness import ended, fork, plain, row, some
 from faults.samples import bigger, clip_file, two_indexes, world
 
