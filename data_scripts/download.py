@@ -35,7 +35,7 @@ try:
     from filelock import FileLock, Timeout
     from urllib3.exceptions import HTTPError
 except ImportError as error:
-    sys.exit(f"download: {error.name} is missing; in the clone of the repository: pip install -e '.[words]'")
+    sys.exit(f'download: {error.name} is missing; in the clone of the repository: pip install -e ".[extract]"')
 
 CHUNK = 1 << 16
 TRIES, TIMEOUT = 5, 30  # fruitless attempts in a row before it gives up; seconds that a server may be silent

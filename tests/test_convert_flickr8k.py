@@ -5,9 +5,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'mee[extract]'")
+cv2 = pytest.importorskip("cv2", reason='OpenCV is not installed: pip install "mee[extract]"')
 for name in ("av", "pebble", "PIL"):
-    pytest.importorskip(name, reason=f"{name} is not installed: pip install 'mee[extract]'")
+    pytest.importorskip(name, reason=f'{name} is not installed: pip install "mee[extract]"')
 
 import convert_flickr8k as script  # noqa: E402
 

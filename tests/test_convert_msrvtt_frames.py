@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'mee[extract]'")
+cv2 = pytest.importorskip("cv2", reason='OpenCV is not installed: pip install "mee[extract]"')
 for name in ("av", "pebble", "PIL"):
-    pytest.importorskip(name, reason=f"{name} is not installed: pip install 'mee[extract]'")
+    pytest.importorskip(name, reason=f'{name} is not installed: pip install "mee[extract]"')
 
 import convert_msrvtt_frames as script  # noqa: E402
 

@@ -432,9 +432,9 @@ def test_without_gradio_or_faiss_the_message_says_what_to_install(planted, monke
     model, clips = planted / "model.pt", planted / "clips.h5"
     with monkeypatch.context() as patch:
         patch.setattr(importlib.util, "find_spec", lambda name: None)
-        assert "gradio is missing: pip install -e '.[search,demo]'" in refused(model, clips)
+        assert 'gradio is missing: pip install "mee[search,demo]"' in refused(model, clips)
     monkeypatch.setitem(sys.modules, "faiss", None)
-    assert "pip install -e '.[search]'" in refused(model, clips)
+    assert 'pip install "mee[search]"' in refused(model, clips)
 
 
 def test_without_a_vocabulary_no_sentence_can_be_read(search, tmp_path):

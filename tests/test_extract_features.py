@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'mee[extract]'")
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'mee[extract]'")
-Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install 'mee[extract]'")
+av = pytest.importorskip("av", reason='PyAV is not installed: pip install "mee[extract]"')
+cv2 = pytest.importorskip("cv2", reason='OpenCV is not installed: pip install "mee[extract]"')
+Image = pytest.importorskip("PIL.Image", reason='Pillow is not installed: pip install "mee[extract]"')
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "data_scripts"))

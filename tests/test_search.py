@@ -383,7 +383,7 @@ def test_an_index_that_cannot_be(arguments):
 
 def test_an_index_says_that_it_needs_faiss(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)  # importing it raises ImportError
-    with pytest.raises(ImportError, match=r"pip install -e '\.\[search\]'"):
+    with pytest.raises(ImportError, match=r'pip install "mee\[search\]"'):
         ClipIndex(DIMS)
 
 

@@ -91,6 +91,17 @@ def test_the_tasks_install_extras_that_exist():
         assert set(extras.split(",")) <= set(EXTRAS), extras
 
 
+def test_an_install_line_names_extras_that_exist_and_works_in_any_shell():
+    """Windows' cmd takes single quotes for letters, and whoever has a wheel has no clone to install from."""
+    line, seen = re.compile(r"(?:pip (?:install|wheel)|-e)\b[^\n]*?(.)(mee|\.)\[([a-z,]+)\]"), 0
+    for name, text in tracked():
+        for quote, what, extras in [] if name.endswith(".yml") else line.findall(text):
+            seen += 1
+            assert quote == '"' and set(extras.split(",")) <= set(EXTRAS), f"{name}: {quote}{what}[{extras}]"
+            assert what == "mee" or not name.startswith("mee/"), f"{name}: .[{extras}] needs a clone"
+    assert seen > 15
+
+
 def test_make_knows_every_task():
     (named,) = re.findall(r"^TASKS := (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert named.split() == list(tasks.TASKS)

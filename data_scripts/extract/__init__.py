@@ -22,7 +22,7 @@ try:
     from .motion import flow, motion
     from .text import read_text, text
 except ImportError as error:
-    command = "pip install -e '.[extract,words]'"
+    command = 'pip install -e ".[extract,words]"'
     raise ImportError(f"{error.name} is missing; in the clone of the repository: {command}") from None
 
 __all__ = [

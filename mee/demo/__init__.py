@@ -12,7 +12,7 @@ From the shell::
     mee demo run/model.pt mine.h5 --videos FOLDER   # with the videos themselves: FOLDER/ID.mp4
 
 :mod:`mee.demo.service` answers, also in a notebook; :mod:`mee.demo.page` draws the answers and needs Gradio:
-``pip install -e '.[search,demo]'``.
+``pip install "mee[search,demo]"``.
 """
 
 from mee.demo.service import Answer, DemoError, SearchService, Videos, load

@@ -275,7 +275,7 @@ def import_gradio() -> Any:
 def run(options: argparse.Namespace) -> None:
     """``mee demo``: serve the page until Ctrl-C; :class:`DemoError` if it cannot open."""
     if not importlib.util.find_spec("gradio"):
-        raise DemoError("gradio is missing: pip install -e '.[search,demo]' brings what the page needs")
+        raise DemoError('gradio is missing: pip install "mee[search,demo]" brings what the page needs')
     service = load(options)
     try:
         listener = socket.create_server((options.host, options.port))

