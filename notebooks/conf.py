@@ -184,6 +184,20 @@ class Links(SphinxTransform):
         )
 
 
+def size_pictures(app, page, template, context, doctree):
+    """A drawing in a file is loaded when it comes near, into room that is kept for it, so that no text jumps."""
+
+    def size(found):
+        svg = (Path(app.srcdir) / "_static" / found[1]).read_text(encoding="utf-8")
+        width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
+        scale = 4 / 3 if re.search(r'width="[\d.]+pt"', svg) else 1
+        width, height = (round(scale * float(length)) for length in (width, height))
+        return f'<img loading="lazy" width="{width}" height="{height}" '
+
+    image = re.compile(r'<img (?=[^>]*src="(?:\.\./)*_images/([\w-]+\.svg)")')
+    context["body"] = image.sub(size, context.get("body", ""))
+
+
 def quiz_sheets(app, error):
     """The quizzes as pages to print, beside the book's pages."""
     if error is None and app.builder.format == "html" and (Path(app.srcdir) / "quizzes").exists():
@@ -194,6 +208,7 @@ def quiz_sheets(app, error):
 
 
 def setup(app):
+    app.connect("html-page-context", size_pictures)
     app.connect("build-finished", quiz_sheets)
     for transform in (Numbers, Boxes, Figures, Links):
         app.add_transform(transform)

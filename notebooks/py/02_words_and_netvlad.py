@@ -91,8 +91,9 @@ def cosine(a, b):
 opposites = ["up down", "red blue", "rising falling", "high low", "left right"]
 synonyms = ["car automobile", "spins rotates", "ship sailboat", "mushroom toadstool"]
 for label, pairs in {"opposites": opposites, "synonyms": synonyms}.items():
-    print(f"{label:<9}", end=" ")
-    print(", ".join(f"{pair} {cosine(*pair.split()):.2f}" for pair in pairs))
+    print(label)
+    for pair in pairs:
+        print(f"    {pair:<18} {cosine(*pair.split()):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # All of these opposites are nearer to each other than any of these synonyms. A model that has to tell a film in which a
@@ -365,7 +366,8 @@ mine = vlad(points, c, c2, products.mean(0), products.var(0, correction=0))
 with torch.no_grad():
     torch.testing.assert_close(mine[None], netvlad.train()(points[None]))
 running = netvlad.eval().batch_norm.running_mean
-print("mean of the batch", products.mean(0), "running mean", running)
+print("mean of the batch", products.mean(0))
+print("running mean     ", running)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One batch has moved the running mean a tenth of the way from 0 to the batch's mean.

@@ -229,7 +229,8 @@ print("row 0 in a batch of three:", fewer[0])
 draw("03_two_batches", "A row's gate depends on its batch, until the mean is stored.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here is the library's `ContextGating` in both modes.
+# Here is the library's `ContextGating` in both modes. It returns $z_1$ times the gates, so dividing by $z_1$ leaves the
+# gates.
 
 # %% slideshow={"slide_type": "skip"}
 from mee import ContextGating
@@ -238,12 +239,12 @@ gating = ContextGating(3)
 gating.load_state_dict({"fc.weight": W2, "fc.bias": b2}, strict=False)
 with torch.no_grad():
     torch.testing.assert_close(gating.train()(z1), z1 * gates)
-    six, three = gating.eval()(z1), gating(z1[:3])
-print("row 0 in eval mode, in a batch of six:  ", six[0])
-print("row 0 in eval mode, in a batch of three:", three[0])
+    six, three = gating.eval()(z1) / z1, gating(z1[:3]) / z1[:3]  # gates alone
+print("eval mode, row 0 in a batch of six:  ", six[0])
+print("eval mode, row 0 in a batch of three:", three[0])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In `eval()` mode row 0 comes out the same from both batches.
+# In `eval()` mode row 0 has the same gates in both batches.
 #
 # ## Can training find such gates?
 #

@@ -191,7 +191,8 @@ for rank in (usual_ranks, ranks):
 # %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "10_best_of_many",
-    "Of forty tries that are all equally good, the best looks better than it is.",
+    "Forty tries, all equally good: the best so far climbs by luck alone, and tried "
+    "again on other clips it falls back to what all are worth.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}

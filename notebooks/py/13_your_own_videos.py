@@ -221,8 +221,10 @@ for moment, (i, j) in enumerate(beach.pairs):
     seconds = beach.grey_times[j] - beach.grey_times[i]
     by_hand[moment // 8] += np.hypot(*field.T).mean() / 128 / seconds / 8
 np.testing.assert_allclose(by_hand, (numbers[:, 0, :8] ** 2).sum(1), rtol=1e-3)
-names = "right, up right, up, up left, left, down left, down, down right".split(", ")
-print("the kite's strongest direction:", names[numbers[:, 0, :8].mean(0).argmax()])
+directions = "right, up right, up, up left, left, down left, down, down right"
+directions = directions.split(", ")
+strongest = directions[numbers[:, 0, :8].mean(0).argmax()]
+print("the kite's strongest direction:", strongest)
 
 # %% [markdown]
 # ### Audio is loudness by pitch
@@ -420,8 +422,8 @@ recall = 100 * float(right.double().mean())
 print(f"test films, R@10 ≈ {recall:.1f}, chance 2.0")
 
 index = ClipIndex.build(model, clips, clip_ids=test, progress=False)
-ours = model.embed_video(*mine.video(torch.arange(3)))
-index.add(mine.ids, ours, [{"whose": "mine"}] * 3)
+three = model.embed_video(*mine.video(torch.arange(3)))
+index.add(mine.ids, three, [{"whose": "mine"}] * 3)
 print(f"{len(index)} clips, experts {index.experts}")
 
 # %% [markdown]
@@ -483,7 +485,7 @@ write_mp4(folder / "portrait.mp4", frames, bell[: 3 * 16_000])
 portrait = extract.read_clip(folder / "portrait.mp4")
 features = extract.compute_features(portrait)
 left = features["motion"].reshape(3, 10, 12)[:, 0, :8].mean(0).argmax()
-print("experts:", sorted(features), "- strongest direction:", names[left])
+print("experts:", sorted(features), "- strongest direction:", directions[left])
 figure, axes = plt.subplots(1, 3, figsize=(7, 2.1), layout="constrained")
 for axis, i in zip(axes, (0, 4, 7), strict=True):
     axis.imshow(portrait.frames[i])
@@ -503,10 +505,10 @@ show(
 
 # %%
 nearest = (seen[test] @ seen[train].T).max(1).values
-ours = [neighbours(described[name]["appearance"], 1)[1].item() for name in films]
+cosines = [neighbours(described[name]["appearance"], 1)[1].item() for name in films]
 cosine = neighbours(features["appearance"], 1)[1].item()
 print(f"test films: from ≈ {nearest.min():.2f} to ≈ {nearest.max():.2f}")
-print("our three: ", *(f"≈ {value:.2f}" for value in ours))
+print("our three: ", *(f"≈ {value:.2f}" for value in cosines))
 print(f"the portrait: ≈ {cosine:.2f}")
 
 # %% [markdown]
@@ -655,7 +657,7 @@ assert halves and len(about_face) > 20
 assert all(place(index, name, sentence) <= 10 for name, sentence in captions.items())
 assert recall > 65 and part["absent"] == 1 and 0.3 < part["leftover"] < 0.7
 assert abs(with_leftovers - recall) < 6 and cosine < nearest.min() - 0.08
-assert min(ours) > nearest.min() - 0.03 and sorted(features) == sorted(experts)
+assert min(cosines) > nearest.min() - 0.03 and sorted(features) == sorted(experts)
 
 # %% [markdown]
 # With leftovers about half of the films found show no face. R@10 did not say so; a look at a few hits does.

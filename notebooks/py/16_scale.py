@@ -298,8 +298,8 @@ for ef in (1, 2, 4, 8):
 #
 # One more idea gives HNSW its name, *hierarchical navigable small world*. A walk over a million points would take very
 # many steps to get near. So a few points, drawn at random, make a second, coarser layer with longer links, a few of
-# those a third, and so on. A search begins at the top, with few points and long steps, and each layer says where the
-# next begins.
+# those a third, and so on. A search begins at the top, with few points and long steps, and the point where it ends in
+# one layer is its *entry point* in the next, the point where the walk begins.
 
 # %% tags=["remove-input"]
 draw(
@@ -308,7 +308,8 @@ draw(
 )
 
 # %% [markdown]
-# In code, let the coarse layer be the first six points, few enough to try all:
+# In code, let the coarse layer be the first six points, few enough to try all; the nearest of the six is the entry
+# point.
 
 # %%
 from_a_good_start = looked = 0
@@ -332,8 +333,9 @@ print(f"ef 1 from a good start: {found:.0%} found, {looked:.0f} points looked at
 # embeddings at random, in clusters: four experts of 64 dimensions, a third of the clips without a face, a tenth silent.
 # Here are 20,000 clips.
 #
-# > **Aside.** Groups of fewer than 10,000 clips are compared one by one in either kind: a graph would not be faster. So
-# > here only the largest group, the 12,000 complete clips, is a graph.
+# > **Aside.** Two thirds of the 20,000 clips have a face, and nine tenths of these have sound, which makes about 12,000
+# > complete clips. About 6,000 lack a face, 1,300 lack sound, and 700 lack both. Groups of fewer than 10,000 clips are
+# > compared one by one in either kind, as a graph would not be faster. So here only the complete clips have a graph.
 
 # %%
 sys.path.append("../experiments/benchmarks")

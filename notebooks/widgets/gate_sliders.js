@@ -14,7 +14,7 @@ function compute(sentence, gates) {
   return { product, length, unit, cosines, chosen };
 }
 
-const picture = svg("svg", { viewBox: "0 0 400 260", width: "100%", role: "img", "aria-label": "", fill: "currentColor",
+const picture = svg("svg", { viewBox: "0 0 408 260", width: "100%", role: "img", "aria-label": "", fill: "currentColor",
   "font-size": 15, style: "display: block; max-width: 500px; margin-top: 0.5em" });
 const said = report();
 const ACCENT = "#b3261e", PALE = "#8a8f98";
@@ -45,7 +45,7 @@ function paint() {
       svg("line", { x1: 255, x2: 255, y1: y - 4, y2: y + 30, stroke: "currentColor" }),
       svg("rect", { x: cosine < 0 ? 255 + 90 * cosine : 255, y, width: Math.abs(90 * cosine) || 0, height: 26,
         fill: now.chosen === i ? ACCENT : PALE, stroke: "currentColor" }),
-      words(356, y + 18, Number.isFinite(cosine) ? two(cosine) : "?", "start"));
+      words(399, y + 18, Number.isFinite(cosine) ? two(cosine) : "?", "end"));
   });
   const verdict = now.chosen < 0 ? "no clip is ahead"
     : `${data.clip_names[now.chosen]} is ahead: ${now.chosen === data.right[at.sentence] ? "right ✓" : "wrong ✗"}`;
