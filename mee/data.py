@@ -407,13 +407,13 @@ def number_sentences(*sets: Clips) -> list[Tensor]:
     number: dict[Any, int] = {}
     out = []
     for i, clips in enumerate(sets):
-        said: list[Any] = [(i, caption) for caption in range(len(clips.caption_clip))]
+        keys: list[Any] = [(i, caption) for caption in range(len(clips.caption_clip))]
         if clips.texts is not None:
-            said = [text.lower() for text in clips.texts]
+            keys = [text.lower() for text in clips.texts]
         elif clips.words is not None and clips.tokens is not None:
             words, ends = [clips.words.words[token] for token in clips.tokens.tolist()], clips.caption_offsets.tolist()
-            said = [" ".join(words[start:end]) for start, end in zip(ends[:-1], ends[1:], strict=True)]
-        out.append(torch.tensor([number.setdefault(key, len(number)) for key in said], dtype=torch.long))
+            keys = [" ".join(words[start:end]) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        out.append(torch.tensor([number.setdefault(key, len(number)) for key in keys], dtype=torch.long))
     return out
 
 

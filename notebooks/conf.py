@@ -189,9 +189,8 @@ def size_pictures(app, page, template, context, doctree):
 
     def size(found):
         svg = (Path(app.srcdir) / "_static" / found[1]).read_text(encoding="utf-8")
-        width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
-        scale = 4 / 3 if re.search(r'width="[\d.]+pt"', svg) else 1
-        width, height = (round(scale * float(length)) for length in (width, height))
+        width, unit, height = re.search(r'<svg[^>]* width="([\d.]+)(pt)?" height="([\d.]+)', svg).groups()
+        width, height = (round(float(length) * (4 / 3 if unit else 1)) for length in (width, height))
         return f'<img loading="lazy" width="{width}" height="{height}" '
 
     image = re.compile(r'<img (?=[^>]*src="(?:\.\./)*_images/([\w-]+\.svg)")')

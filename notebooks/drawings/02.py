@@ -83,8 +83,8 @@ def shares_follow():
         700,
         390,
         "A centre turns, and the shares follow",
-        "Six points around an origin, and two arrows from it: the red one is centre 0's vector c, the dashed "
-        "one, which stays where it is, centre 1's. Beside each point a bar shows centre 0's share of it in red; the rest is "
+        "Six points around an origin, and two arrows from it: the red one is centre 0's vector c, the dashed one, "
+        "which stays where it is, centre 1's. Beside each point a bar shows centre 0's share of it in red; the rest is "
         "centre 1's. The red arrow turns from the lower right to the upper left and back. The bars of points on its "
         "side grow, the others shrink. Shares of centre 0 with the red arrow at the lower right and at the upper left: "
         f"{told}.",
@@ -94,7 +94,8 @@ def shares_follow():
     drawing.line(110, y0, 690, y0, stroke=PALE, stroke_width=1)
     drawing.line(x0, 12, x0, 382, stroke=PALE, stroke_width=1)
     x, y = _direction(fixed)
-    drawing.line(x0, y0, float(x0 + reach * x), float(y0 - reach * y), arrow=True, stroke_width=4, stroke_dasharray="8 4")
+    dashed = {"stroke_dasharray": "8 4"}
+    drawing.line(x0, y0, float(x0 + reach * x), float(y0 - reach * y), arrow=True, stroke_width=4, **dashed)
     drawing.add(f'<g transform="translate({x0} {y0})"><g class="c">')
     drawing.line(0, 0, reach, 0, arrow=True, stroke=ACCENT, stroke_width=5)
     drawing.add("</g></g>")
@@ -105,7 +106,8 @@ def shares_follow():
         bar = f'<rect class="p{i}" width="80" height="18" fill="{ACCENT}"/>'
         drawing.add(f'<g transform="translate({x + 14:.1f} {y - 9:.1f})">{bar}</g>')
         drawing.box(x + 14, y - 9, 80, 18, radius=0)
-    for y, words, style in ((326, "centre 0 and its share", {"stroke": ACCENT}), (362, "centre 1 and the rest", {"stroke_dasharray": "8 4"})):
+    legend = ((326, "centre 0 and its share", {"stroke": ACCENT}), (362, "centre 1 and the rest", dashed))
+    for y, words, style in legend:
         drawing.line(428, y - 6, 466, y - 6, arrow=True, stroke_width=4, **style)
         drawing.text(476, y, words, 18)
     return drawing
