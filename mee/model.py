@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: Score of a clip without any expert: the lowest that a mean of cosines can be, so that the clip ranks last.
+#: Score of a clip without any expert, the lowest that a mean of cosines can be, so that the clip ranks last.
 NO_EXPERT = -1.0
 
 
