@@ -13,6 +13,7 @@ import pytest
 
 from mee import cli, fit_clips, read_clips
 from mee.storage import save_model, writer
+from mee.storage.files import atomic
 
 ROOT = Path(__file__).parents[1]
 #: what people run on their own machine; lessons only read records of plain ASCII, which every encoding has
@@ -106,6 +107,20 @@ def test_a_file_tells_no_folder_of_a_windows_machine(monkeypatch):
     monkeypatch.setattr(writer, "Path", PureWindowsPath)
     words = [r"C:\Users\ada\films", "D:/films/captions.csv", "-o", r"..\ada\mine.h5", "--title", "Plain words"]
     assert writer.made_by("extract", words) == "extract films captions.csv -o mine.h5 --title 'Plain words'"
+
+
+def test_a_file_that_is_open_elsewhere_stays_as_it_was(tmp_path, monkeypatch):
+    """Windows replaces no open file."""
+
+    def replace(old, new):
+        raise PermissionError(13, "Access is denied", str(old), None, str(new))
+
+    (tmp_path / "mine.h5").write_text("before")
+    monkeypatch.setattr("os.replace", replace)
+    with pytest.raises(PermissionError, match=r"mine\.h5: another program has it open"):
+        with atomic(tmp_path / "mine.h5") as temporary:
+            temporary.write_text("after")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])

@@ -34,7 +34,10 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # on the disk before it has its name, or a power cut could leave the name empty
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except PermissionError as error:  # Windows replaces no file that is open, as a clip file is in a notebook
+            raise PermissionError(f"{path}: another program has it open; end that, or write elsewhere") from error
     finally:
         temporary.unlink(missing_ok=True)
 
