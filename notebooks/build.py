@@ -3,7 +3,7 @@
     python notebooks/build.py                 execute all lessons and solutions, in place; generate the exercises
     python notebooks/build.py 03 05           only these
     python notebooks/build.py --book          execute all into _build/source, where the book is built from
-    python notebooks/build.py --slides        slides of the lessons that have slide metadata, into _build/slides
+    python notebooks/build.py --slides        slides of the core lessons and of the quizzes, into _build/slides
     python notebooks/build.py --address URL   write the repository's address into every badge and first cell; the word
                                               origin instead of URL takes that of the clone's remote of this name
 
@@ -411,15 +411,15 @@ SLIDES = """\
 {% endblock %}
 {% block html_head_css %}
 <style>
-:root {--r-heading-text-transform: none !important}
-.reveal {font-size: 28px}
-.reveal h1, .reveal h2, .reveal h3 {font-size: 40px; line-height: 1.15; margin: 0 0 18px}
+:root {--r-heading-text-transform: none !important; --r-main-font-size: 32px !important}
+.reveal .slides :is(h1, h2, h3) {font-size: 44px !important; line-height: 1.15 !important; margin: 0 0 16px !important}
 .reveal img, .reveal video, .reveal figure.mee > svg {
   width: auto !important; height: auto !important; max-width: 1000px !important; max-height: 530px !important;
   margin: 0 auto}
 .reveal img[src^="data:image/svg"] {width: 960px !important; object-fit: contain}
 .reveal .slides > section:first-of-type img {max-height: 330px !important}
-.reveal figure.mee {margin: 0 !important; font-size: 24px; text-align: center}
+.reveal figure.mee {margin: 0 !important; font-size: 22px; text-align: center}
+.reveal figure.mee div svg {max-height: 330px !important}
 .reveal pre, .reveal .jp-OutputArea-output pre, .reveal .highlight pre {
   font-size: 23px !important; line-height: 1.3; white-space: pre-wrap; box-shadow: none}
 .reveal blockquote {width: auto; font-size: 32px; font-style: normal; margin: 0}
@@ -498,7 +498,7 @@ def to_slides(notebook):
 
 
 def slides(book=BOOK):
-    """Slides of the quizzes and of the lessons that have slide metadata, from their outputs. Returns the files' paths.
+    """Slides of the quizzes and of the core lessons, from their outputs. Returns the files' paths.
 
     reveal.js and MathJax lie beside them, taken from the packages that carry them: no network is needed.
     """
@@ -525,8 +525,8 @@ def slides(book=BOOK):
         made.append(out / f"{name}.html")
     for path in sorted(book.glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        if not any("slideshow" in cell.metadata for cell in notebook.cells):
-            continue
+        if path.name > "11" or not any("slideshow" in cell.metadata for cell in notebook.cells):
+            continue  # the core lessons, 00 to 10: slides were fitted to those alone
         to_slides(notebook)
         notebook.metadata["title"] = re.search(r"^# (.*)", notebook.cells[0].source, re.M)[1]
         html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"path": str(book), "name": path.stem}})

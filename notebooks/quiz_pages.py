@@ -98,7 +98,7 @@ def decks(book):
 
 
 def html(content):
-    return f'<div style="text-align: left; font-size: 1.2em">{content}</div>'
+    return f'<div style="text-align: left; font-size: 1.1em">{content}</div>'
 
 
 def slide(kind, source):
