@@ -551,7 +551,12 @@ def main():
         return
     if folders and not Path(folders[0]).is_dir():
         sys.exit(f"{folders[0]} is no folder")
-    out, rows = grade(folders[0], names[0]) if folders else table(names[0])
+    if folders:
+        out, rows = grade(folders[0], names[0])
+    else:  # feedback with the points and comments that were given by hand
+        if (COURSE / f"{names[0]}.json").exists():
+            nbgrader("generate_feedback", names[0], "--force", check=False)
+        out, rows = table(names[0])
     for row in rows:
         print(f"{row['points']:>5} of {row['of']:<5} {row['student']:<24} {row['notes']}")
     print(f"Marks and feedback: {os.path.relpath(out)}")
