@@ -1,10 +1,13 @@
 """The Mixture-of-Embedding-Experts model, top to bottom (Miech, Laptev and Sivic, arXiv 1804.02516).
 
-::
+.. code-block:: text
 
-    words  ->  NetVLAD  ->  one gated unit per expert, and a softmax: how much the sentence trusts each expert
-    clips  ->  one gated unit per expert (sequences through NetVLAD first); absent experts are masked
-    score  =   the weighted mean of the experts' similarities, over the experts that the clip has
+    words  ->  NetVLAD  ->  a gated unit per expert, and a softmax: how
+                            much the sentence trusts each expert
+    clips  ->  a gated unit per expert (sequences through NetVLAD first);
+               absent experts are masked
+    score  =   the weighted mean of the experts' similarities, over the
+               experts that the clip has
 
 Training, evaluation and search rest on three methods: ``embed_text``, ``embed_video`` and ``score``. This file needs
 PyTorch and nothing else, so it can be copied into another project on its own.

@@ -206,7 +206,14 @@ def quiz_sheets(app, error):
         write_sheets(app.srcdir, Path(app.outdir) / "quizzes")
 
 
+def plain_fields(app, what, name, obj, options, lines):
+    """Leave out what Python itself says of a named tuple's fields, "Alias for field number 0"."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+
+
 def setup(app):
+    app.connect("autodoc-process-docstring", plain_fields)
     app.connect("html-page-context", size_pictures)
     app.connect("build-finished", quiz_sheets)
     for transform in (Numbers, Boxes, Figures, Links):
