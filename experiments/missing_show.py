@@ -62,7 +62,7 @@ def at(record, label, metric, share):
 
 def gains_table(records):
     """The calibrated score against the paper's, same models; bold: what holds for the family of comparisons."""
-    rows = [["", "deleted", *METRICS]]
+    rows = [["Clips", "deleted", *METRICS]]
     for record in records:
         for share in (0.0, 0.3, 0.5):
             cells = []

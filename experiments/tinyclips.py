@@ -309,7 +309,7 @@ def stills(clips, options):
         pairs += [(f"{count} films and stills, expert loss", f"{count} films, expert loss")]
     results = compare(clips, variants, options.seeds, options.split, **settings)
     print(table(results))
-    print("\n| | against | t2v R@10 | v2t R@10 |\n| --- | --- | --- | --- |")
+    print("\n| variant | against | t2v R@10 | v2t R@10 |\n| --- | --- | --- | --- |")
     for a, b in pairs:
         gains = [difference(results[a], results[b], direction) for direction in ("t2v", "v2t")]
         print(f"| {a} | {b} | " + " | ".join("{:+.1f} [{:+.1f}, {:+.1f}]".format(*gain) for gain in gains) + " |")

@@ -425,10 +425,10 @@ def test_an_exercise_keeps_the_question_and_the_check_and_hides_the_answer(whole
     text = "\n".join(cell.source for cell in notebook.cells)
     stubs = re.findall(r"raise NotImplementedError\(.*\)", text)
     assert len(stubs) == 3 and stubs[1] == 'raise NotImplementedError("Exercise 2: return the mean with weights")'
-    assert "def mean(scores, there):\n    \"\"\"Mean of" in text and text.count("*Your answer") == 3
+    assert "def mean(scores, present):\n    \"\"\"Mean of" in text and text.count("*Your answer") == 3
     assert text.startswith("# Exercises: ")
     assert "The same with weights" in text and "exercise 2: right" in text
-    for hidden in ("weights[there]", "Indexing by a boolean tensor", 'float("nan")', "two of three are there"):
+    for hidden in ("weights[present]", "Indexing by a boolean tensor", 'float("nan")', "two of three are present"):
         assert hidden not in text
     graded = [cell.metadata.nbgrader for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     wanted = [f"exercise-01-{number}-{kind}" for number in (1, 2, 3) for kind in ("check", "written")]

@@ -84,10 +84,10 @@ for key, value in facts[ours].items():
 # The `split` says what a clip is for: 2,000 clips are for training (`train`), 500 for decisions on the way (`val`), and
 # 500 for measuring at the end (`test`).
 #
-# `render` makes a film of such facts. Take 24 test clips, six of them silent; the folded code below puts their films on
-# a wall.
+# `render` makes a film of such facts. The folded code below takes 24 test clips, six of them silent, and puts their
+# films on a wall.
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 test = [i for i, one in enumerate(facts) if one["split"] == "test"]
 silent = [i for i in test if facts[i]["sound"] == "silence"]
 sounding = [i for i in test if facts[i]["sound"] != "silence"]

@@ -117,7 +117,7 @@ draw("03_gates_and_values", "The place decides which of two equal numbers passes
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The clip with the lamp on wants the first dimension high and the second low; the other clip wants the opposite.
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 on = F.normalize(torch.tensor([1.0, -1.0, 0.0]), dim=0)
 scores = F.normalize(z2, dim=1) @ torch.stack([on, -on], 1)  # (sentences, clips)
 for name, row, clip in zip(names, scores, lamp, strict=True):
@@ -150,9 +150,6 @@ play_with(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # You cannot: gates that are the same for all sentences multiply by constants, which makes a linear layer again. Gates
 # help because they move with the sentence.
-#
-# > **Aside.** Dividing by the length is not linear either, which matters when one clip ranks several sentences
-# > (exercise 2).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Write the whole unit
@@ -253,7 +250,7 @@ print("eval mode, row 0 in a batch of three:", three[0])
 # two clips' vectors. The loss asks that the right clip be ahead by 0.2.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 def learn(gating, seed):
     torch.manual_seed(seed)
     unit = GatedEmbeddingUnit(2, 8, gating)
@@ -349,7 +346,7 @@ videos, ind, masks = clips.video(val)
 # appearance's unit, before training and after?
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 def gates_of(model, name):
     unit = model.mee.video_GU[name]
     with torch.no_grad():
@@ -444,9 +441,8 @@ for name, g in gates.items():
 # Place accounts for ≈ 0.4 of the variance of appearance's gates, and *how it moves* for ≈ 0.5 of the variance of
 # motion's gates; shuffled labels reach ≈ 0.04 at most. Two cautions, measured in the folded cell below:
 #
-# - The gates of appearance also differ by *sound*, which it cannot hear: surf goes with the beach. In places without a
-#   sound of their own the difference is within chance. *How it moves* is drawn independently of the place, so it is a
-#   good control.
+# - The gates of appearance also differ by *sound*, which it cannot hear: surf goes with the beach. *How it moves* is
+#   drawn independently of the place, so it is a good control.
 # - Untrained gates differ by place too, as *any* function of a picture does. Shuffling says that gates *see* the
 #   context; their wider range says that training made them *use* it.
 #

@@ -482,11 +482,10 @@ asked = [weights[:, [i]] * texts[name] for i, name in enumerate(model.experts)]
 shown = torch.cat([videos[name] for name in model.experts], 1)
 product = torch.cat(asked, 1) @ shown.T  # all that an index of inner products sees
 complete = mask.all(1)
-print(f"complete: {complete.double().mean():.0%} of all clips", end="")
+print(f"complete: {complete.double().mean():.0%} of all clips")
 for label, values in (("score", scores), ("product", product)):
     share = complete[values.topk(10, 1).indices].double().mean()
-    print(f", ≈ {100 * share:.0f} % of the ten best by {label}", end="")
-print()
+    print(f"complete: ≈ {100 * share:.0f} % of the ten best by {label}")
 
 # %% [markdown]
 # Complete ones do, because a clip with more experts adds up more terms. Who pays for it? Compare the captions of clips
