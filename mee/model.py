@@ -402,7 +402,7 @@ class VideoTextMEE(nn.Module):
 
     @property
     def experts(self) -> list[str]:
-        """The experts' names, alphabetically: the columns of weights and masks."""
+        """Names of the experts in alphabetical order, which is that of the columns of weights and masks."""
         return self.mee.experts
 
     def forward(

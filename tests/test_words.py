@@ -55,6 +55,11 @@ def test_banned_words_stay_out(pattern):
     assert not hits, f"better: {BANNED[pattern]}\n" + "\n".join(hits)
 
 
+def test_no_page_waits_for_something_to_be_filled_in():
+    placeholder = re.compile(r"^(TABLE|FIGURE|NUMBERS?|RESULTS?)$|\b(TODO|FIXME|XXX|TBD)\b", re.M)
+    assert not [(name, placeholder.findall(text)) for name, text in ours() if placeholder.search(text)]
+
+
 def test_a_comment_that_cites_a_trap_cites_one_of_the_table():
     table = (ROOT / "notebooks" / "traps.md").read_text(encoding="utf-8")
     known = set(map(int, re.findall(r"^\| (\d+) \|", table, re.M)))

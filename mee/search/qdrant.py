@@ -123,7 +123,7 @@ class QdrantIndex:
 
     @property
     def experts(self) -> list[str]:
-        """The experts' names, alphabetically: the columns of weights and masks."""
+        """Names of the experts in alphabetical order, which is that of the columns of weights and masks."""
         return list(self.dims)
 
     def __len__(self) -> int:

@@ -61,7 +61,7 @@ model, words = load_model("data/tinyclips_model.pt")
 model = model.float()
 clip_ids = torch.cat([clips.clips_in("val"), clips.clips_in("test")])
 gallery = model.embed_video(*clips.video(clip_ids))
-print({name: tuple(x.shape) for name, x in gallery.vectors.items()})
+print(*(f"{name} {tuple(x.shape)}" for name, x in gallery.vectors.items()))
 print("mask:", tuple(gallery.mask.shape))
 
 # %% [markdown]
