@@ -277,7 +277,7 @@ class Clips:
 
     @property
     def name(self) -> str:
-        """What messages call this set: its path or, without one, its title."""
+        """How messages call this set, which is by its path or, without one, by its title."""
         return str(self.path or self.title or "these clips")
 
     @property
