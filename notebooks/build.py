@@ -525,8 +525,8 @@ def slides(book=BOOK):
         made.append(out / f"{name}.html")
     for path in sorted(book.glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        if path.name > "11" or not any("slideshow" in cell.metadata for cell in notebook.cells):
-            continue  # the core lessons, 00 to 10: slides were fitted to those alone
+        if not any("slideshow" in cell.metadata for cell in notebook.cells):
+            continue  # only the core lessons, 00 to 10, say which of their cells are slides
         to_slides(notebook)
         notebook.metadata["title"] = re.search(r"^# (.*)", notebook.cells[0].source, re.M)[1]
         html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"path": str(book), "name": path.stem}})

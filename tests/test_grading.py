@@ -110,3 +110,15 @@ def test_folders_and_names_of_submissions(tmp_path):
         else:
             assert word in notes
     assert json.dumps(sorted(found)), "names can be written, whatever their bytes"
+
+
+def test_marking_by_hand_reaches_the_feedback(tmp_path, monkeypatch, capsys):
+    """`make grade LESSON=NN` writes the feedback, then the table, which copies it."""
+    done = []
+    monkeypatch.setattr(grading, "COURSE", tmp_path)
+    monkeypatch.setattr(grading, "nbgrader", lambda *arguments, check: done.append(arguments[:2]))
+    monkeypatch.setattr(grading, "table", lambda name: done.append(("table", name)) or (tmp_path, []))
+    (tmp_path / f"{NAME}.json").write_text("[]", encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["grading.py", "grade", NAME[:2]])
+    grading.main()
+    assert done == [("generate_feedback", NAME), ("table", NAME)] and "Marks and feedback" in capsys.readouterr().out

@@ -37,7 +37,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         try:
             os.replace(temporary, path)
         except PermissionError as error:  # Windows replaces no file that is open, as a clip file is in a notebook
-            raise PermissionError(f"{path}: another program has it open; end that, or write elsewhere") from error
+            why = "another program has it open, or you may not replace it; end that program, or write elsewhere"
+            raise PermissionError(f"{path}: {why}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

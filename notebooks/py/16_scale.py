@@ -47,7 +47,7 @@ faiss.omp_set_num_threads(1)  # a graph built by several threads differs each ti
 # %% tags=["remove-input"]
 draw("here_16", "You are here: the scores and the ranks of a million clips.")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Compute a ratio by hand
 #
 # There are two experts, motion and face, whose embeddings have two dimensions, and five clips, numbered from 0; the
@@ -97,7 +97,7 @@ print(denominator)
 patterns = present.unique(dim=0)
 print(len(denominator.unique()), "denominators,", len(patterns), "patterns")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # There are three, as many as there are [patterns](glossary.md#pattern): a clip's pattern is the set of experts that it
 # has. So group the clips by pattern. Inside a group all clips are divided by the same number, and a common divisor
 # changes no order: the group's best by product are its best by score. Take the best *k* of each group, divide, merge.
@@ -206,7 +206,7 @@ results(clips, hits, right, "The best for a bell by the sea; a tick marks what f
 # Only the second of the four films has both the bell and the sea. With one expert the weight that is left is 1,
 # whichever expert it is. And the filter finds nothing among the training films, as this index holds test films only.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Walk from neighbour to neighbour
 #
 # An exact search compares the query with every clip, so twice as many clips take twice as long. An
@@ -325,7 +325,7 @@ print(f"ef 1 from a good start: {found:.0%} found, {looked:.0f} points looked at
 # A good start alone lifts recall from 57 % to 90 %, and the walks are shorter: they look at 8 points instead of 10. The
 # six points that were tried for the start come on top of these.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Choose between exact and fast
 #
 # FAISS's HNSW does this with up to 64 links per clip, and `ClipIndex` uses it for `kind="hnsw"`; its `ef_search` is our

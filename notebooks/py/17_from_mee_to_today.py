@@ -1,4 +1,4 @@
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # What became of the idea?
 #
 # **You will learn** to read the weighted mean as attention; to write a transformer layer over experts by hand; to
@@ -45,7 +45,7 @@ torch.set_printoptions(precision=2, sci_mode=False)
 # %% tags=["remove-input"]
 draw("here_17", "You are here: weights and score, for which attention can stand in.")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A weighted mean is attention
 #
 # [Attention](glossary.md#attention) looks things up softly ([Vaswani et al., 2017](references.md#vaswani2017)). There
@@ -124,7 +124,7 @@ assert_close(attention[0, 0], by_mee)
 # expert is beside the others, not what the sentence is about*. Now add that the weight speaks of the expert in general,
 # not of the expert in this film.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Let the experts of a clip look at each other
 #
 # A **transformer** takes queries, keys and values all from the clip. Each expert becomes a [token](glossary.md#token),
@@ -310,7 +310,7 @@ for name, model in models.items():
 # The weighted mean is ahead on whole clips, R@10 ≈ 65 against ≈ 60. With half of the experts deleted both fall to about
 # half of that.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The trap: a deleted expert that still speaks
 #
 # In MEE, an expert's vector comes from that expert alone. So you may embed the clips once and take experts away
@@ -337,7 +337,7 @@ assert after - before > 0.5  # of the transformer, the last of the loop
 #
 # > **Aside.** `mee.robustness` deletes from the embeddings. That is right for MEE, and only for models like it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Compare the two fairly
 #
 # Two small models and one seed say little. The script `experiments/attention.py` compares with more care, and its
@@ -399,7 +399,7 @@ show_difference("transformer", "weighted mean")
 # films, which are few and made by a program. It says nothing about MMT, whose paper reports better results than the
 # models before it, on real videos, with many tokens per expert and a language model for the text.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Practise being without: modality dropout
 #
 # Films at search time may lack experts that the training films had. So let the training films lose some at random.
@@ -529,7 +529,7 @@ assert longer[0] > longer[1] + 1
 # the right half of the figure it lifts the models that had no modality dropout. By that score, modality dropout still
 # costs something on whole films, and with half of the experts deleted it gains little or nothing.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## InfoNCE both ways is CLIP's loss
 #
 # In 2021 **CLIP** ([Radford et al., 2021](references.md#radford2021)) learnt from pictures and their texts on the web,
@@ -575,7 +575,7 @@ for name, matrix in (("right pairs ahead", scores), ("two pairs wrong", confused
 # where they are not, it rises and makes the model less sure. The limit of 100 keeps the temperature from falling for
 # ever.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Tell the mixtures of experts apart
 #
 # The words *mixture of experts* have meant three things:
@@ -638,7 +638,7 @@ print(f"parameters of all experts {4 * each:,}, used for one token {2 * each:,}"
 # MEE needs no such loss. Its experts are not interchangeable: the sound expert is about sound from the start. And MEE
 # has nothing to save, since an expert's vectors are computed once per clip and kept in the index.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## See where each idea went, from 2018 to today
 #
 # Dates are those of the first version on arXiv; an arrow leads from a work to one that takes it up.
