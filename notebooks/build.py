@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections import Counter
@@ -313,6 +314,17 @@ def lacks(name, book=BOOK):
     return None
 
 
+def without_ports(manager, folder):
+    """Have a kernel listen on files in `folder` instead of ports, where the system can. Returns its manager.
+
+    A kernel's ports are looked up and let go before it starts; when another process gets one of them in between, the
+    kernel dies, or lives and never answers.
+    """
+    if os.name == "posix":
+        manager.transport, manager.ip = "ipc", str(Path(folder) / "s")
+    return manager
+
+
 def execute(name, out=BOOK, book=BOOK, timeout=600):
     """Execute a script in a fresh kernel, in the notebook's own folder, and write the notebook below `out`.
 
@@ -326,6 +338,7 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
     if lacks(name, book) and before.exists():  # never executed: it raises, and says how to get the file
         write(out / f"{name}.ipynb", before.read_text(encoding="utf-8"))
         return 0, None
+    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -334,10 +347,11 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1")
     start, notebook = time.perf_counter(), read(name, book)
     at = []
+    home = tempfile.TemporaryDirectory(prefix="k", ignore_cleanup_errors=True)
     client = NotebookClient(
         notebook,
+        km=without_ports(AsyncKernelManager(kernel_name="python3"), home.name),
         timeout=timeout,
-        kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
@@ -346,7 +360,8 @@ def execute(name, out=BOOK, book=BOOK, timeout=600):
         on_cell_start=lambda cell, cell_index: at.append(cell_index),
     )
     try:
-        client.execute()
+        with home:
+            client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         number = at[-1] if at else 0
         source = notebook.cells[number].source if notebook.cells else ""

@@ -1,11 +1,13 @@
 """Settings of `pytest --nbval notebooks`: outputs are compared, apart from what sanitize.cfg names."""
 
 import os
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from build import lacks
+from build import lacks, without_ports
+from jupyter_client.manager import KernelManager
 
 collect_ignore_glob = ["_build/*", "exercises/*"]  # exercises wait for a student's code
 
@@ -17,6 +19,15 @@ def pytest_configure(config):
     if getattr(config.option, "nbval", False):
         config.option.nbval_sanitize_with = str(Path(__file__).parent / "sanitize.cfg")
         config.option.nbval_current_env = True
+        from nbval import kernel
+
+        home = tempfile.TemporaryDirectory(prefix="k", ignore_cleanup_errors=True)
+        config.add_cleanup(home.cleanup)
+
+        def manager(**settings):
+            return without_ports(KernelManager(**settings), tempfile.mkdtemp(dir=home.name))
+
+        kernel.KernelManager = manager
 
 
 def pytest_collection_modifyitems(items):

@@ -71,6 +71,7 @@ def execute():
 
     A cell that fails, takes too long or prints too much does not stop the others; a kernel that died does.
     """
+    from build import without_ports
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import DeadKernelError
@@ -105,11 +106,10 @@ def execute():
         kept |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         os.environ.clear()
         os.environ.update(kept)
-        manager = AsyncKernelManager(kernel_name="python3")
+        manager = without_ports(AsyncKernelManager(kernel_name="python3"), home)  # works without network, too
         if os.name == "posix":
             import resource
 
-            manager.transport, manager.ip = "ipc", f"{home}/s"  # no port that others could reach; works without network
             hard = resource.getrlimit(resource.RLIMIT_AS)[1]
             resource.setrlimit(resource.RLIMIT_AS, (min(MEMORY, hard) if hard > 0 else MEMORY, hard))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
