@@ -41,7 +41,7 @@ def times(found, *batches):
     for batch in batches:
         for name, row in found[batch].items():
             rows.append([batch, name, f"{ms(row['seconds'])} ({ms(row['low'])} to {ms(row['high'])})", ratio(row)])
-    return table(["batch", "", "ms per step", "times as fast as plain"], rows)
+    return table(["batch", "side", "ms per step", "times as fast as plain"], rows)
 
 
 def of_step(data):
@@ -74,7 +74,7 @@ def of_bound(data):
         for name, row in found.items():
             times = [ms(row[key]) for key in ("step", "products", "adam")]
             rows.append([batch, name, *times, f"{100 * row['share']:.0f} %", f"{row['gigaflops']:.0f}"])
-    head = ["batch", "", "ms per step", "ms its products would take", "ms of Adam's pass", "share of the two"]
+    head = ["batch", "side", "ms per step", "ms its products would take", "ms of Adam's pass", "share of the two"]
     return table([*head, "gigaflops of a product"], rows)
 
 
@@ -90,7 +90,7 @@ def of_epoch(data):
                 loading = found["loading"][name.partition(",")[0]] / found["steps"]
                 cells = [machine, name, f"{row['seconds']:.1f}", ms(row["seconds"] / found["steps"]), ms(loading)]
                 rows.append([*cells, ratio(row)])
-    head = ["", "", "s per epoch", "ms per batch", "loading alone, ms per batch", "times as fast as plain"]
+    head = ["measured with", "side", "s per epoch", "ms per batch", "loading alone, ms per batch", "times as fast as plain"]
     return table(head, rows)
 
 
@@ -110,7 +110,7 @@ def of_tried(data):
             for name, row in what["found"]["text"].items():
                 label = f"the sentence's units, first layers: {name}"
                 rows.append([machine, "64", label, ms(row["seconds"]), ratio(row)])
-    return table(["", "batch", "", "ms", "times as fast as the first of its kind"], rows)
+    return table(["measured with", "batch", "variant", "ms", "times as fast as the first of its kind"], rows)
 
 
 def of_make(data):
@@ -122,7 +122,7 @@ def of_make(data):
     lessons = ", ".join(
         f"{name} {row['seconds']:.0f}" for name, row in sorted(found["lessons"].items()) if row["seconds"]
     )
-    return table(["", "", "s"], rows) + f"\n\nThe lessons one by one, in seconds, two at a time: {lessons}."
+    return table(["command", "part", "s"], rows) + f"\n\nThe lessons one by one, in seconds, two at a time: {lessons}."
 
 
 def of_sides(data, part):
@@ -133,7 +133,7 @@ def of_sides(data, part):
         if "peak" in row:
             cells += [mb(row["peak"]), f"{row['peak'] / found['matrix']:.2f}"]
         rows.append(cells)
-    return table(["", "s", "times as fast as plain", "memory at the peak, MB", "/ the matrix of scores"], rows)
+    return table(["side", "s", "times as fast as plain", "memory at the peak, MB", "/ the matrix of scores"], rows)
 
 
 def of_ranking(data):
@@ -153,7 +153,7 @@ def of_files(data):
         ["`import mee`, after `import torch`", f"{found['import mee']['seconds beyond torch']:.4f}"],
         ["`import mee.train`, after `import torch`", f"{found['import mee.train']['seconds beyond torch']:.2f}"],
     ]
-    return table(["", "s"], rows)
+    return table(["what", "s"], rows)
 
 
 def of_growth(data):
@@ -170,7 +170,7 @@ Cost against the batch, the number of experts, the length of captions, and the n
 ```
 
 """
-    return picture + table(["", "mee, ms", "mee in bfloat16, ms", "plain, ms"], rows)
+    return picture + table(["what grows", "mee, ms", "mee in bfloat16, ms", "plain, ms"], rows)
 
 
 def of_machine(data):
@@ -259,7 +259,7 @@ def of_gpu(data):
                 faster = f"{sides['plain']['ms'] / row['ms']:.1f}" if "ms" in sides.get("plain", {}) else ""
                 share = f"{100 * row['share']:.0f} %" if "share" in row else ""
                 rows.append([batch, name, f"{row['ms']:.2f} ({row['low']:.2f} to {row['high']:.2f})", faster, share])
-        return table(["batch", "", "ms per step", "times as fast as plain", "share of the bound"], rows)
+        return table(["batch", "side", "ms per step", "times as fast as plain", "share of the bound"], rows)
 
     def recipe(found):
         rows = []
@@ -295,7 +295,7 @@ def of_gpu(data):
                     rows.append([f"{name}: {label}", f"{value['ms'] / 1000:.4f}"])
                 elif label in ("ms", "seconds"):
                     rows.append([name, f"{value / 1000 if label == 'ms' else value:.3f}"])
-        return table(["", "s"], rows)
+        return table(["ranking", "s"], rows)
 
     shown = {"card": card, "step": step, "recipe": recipe, "halves": halves, "seeds": seeds, "ranking": ranking}
     return "\n\n".join(part(name, show) for name, show in shown.items())
