@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: How do you find a film with a sentence?
 #
-# Three tiny exercises to [the lesson](../00_search_in_five_minutes.ipynb).
+# Three tiny exercises for [the lesson](../00_search_in_five_minutes.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/00_search_in_five_minutes.ipynb)

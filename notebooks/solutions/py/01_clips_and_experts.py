@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What can you see, hear and miss in a clip?
 #
-# Three exercises to [the lesson](../01_clips_and_experts.ipynb).
+# Three exercises for [the lesson](../01_clips_and_experts.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/01_clips_and_experts.ipynb)
@@ -20,6 +20,8 @@ elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: 
     os.chdir("mee-book/notebooks")
 
 # %%
+from pprint import pp
+
 import numpy as np
 
 from mee import read_clips
@@ -204,7 +206,7 @@ def fitting(question):
     return [i for i in test if all(true_of(clips.facts[i], *pair) for pair in wanted)]
 
 
-print(clips.facts[int(clips.clips_in("test")[5])])
+pp(clips.facts[int(clips.clips_in("test")[5])], width=88)
 pink_drum = fitting({"colour": "pink", "sound": "drum"})
 print(len(pink_drum), "clips fit a pink thing and a drum")
 

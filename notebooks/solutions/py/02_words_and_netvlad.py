@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: How do any number of words become one vector?
 #
-# Three exercises to [the lesson](../02_words_and_netvlad.ipynb).
+# Three exercises for [the lesson](../02_words_and_netvlad.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/02_words_and_netvlad.ipynb)

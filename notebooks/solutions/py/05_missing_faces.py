@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What if the expert is missing?
 #
-# Three exercises to [the lesson](../05_missing_faces.ipynb).
+# Three exercises for [the lesson](../05_missing_faces.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/05_missing_faces.ipynb)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What does max margin ask for, and how does InfoNCE differ?
 #
-# Three exercises to [the lesson](../06_ranking_loss.ipynb).
+# Three exercises for [the lesson](../06_ranking_loss.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/06_ranking_loss.ipynb)

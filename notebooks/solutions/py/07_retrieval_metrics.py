@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: How good is it, and how sure are we?
 #
-# Three exercises to [the lesson](../07_retrieval_metrics.ipynb).
+# Three exercises for [the lesson](../07_retrieval_metrics.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/07_retrieval_metrics.ipynb)

@@ -51,9 +51,10 @@ def same(x, wanted, otherwise):
 # other, and offsets ([lesson 01](../01_clips_and_experts.ipynb)). Write a NetVLAD that takes these two. Its
 # parameters are given, with the library's names. An item without rows becomes zeros.
 #
-# 1. The shares of a row: the softmax over the centres of `batch_norm(rows @ clusters)`. 2. For each item and centre,
-# the sum over the item's rows of share times (row − centre), with the centres of `clusters2`. 3. Each sum is scaled
-# to length 1, over `dim`; then the whole item.
+# 1. The shares of a row: the softmax over the centres of `batch_norm(rows @ clusters)`.
+# 2. For each item and centre: the sum over the item's rows of share times (row − centre), with the centres of
+#    `clusters2`.
+# 3. Each sum is scaled to length 1, over `dim`; then the whole item.
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>

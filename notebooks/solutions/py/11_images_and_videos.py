@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: Can still images teach a model about videos?
 #
-# Three exercises to [the lesson](../11_images_and_videos.ipynb).
+# Three exercises for [the lesson](../11_images_and_videos.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/11_images_and_videos.ipynb)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What does each part buy?
 #
-# Three exercises to [the lesson](../12_ablations.ipynb).
+# Three exercises for [the lesson](../12_ablations.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/12_ablations.ipynb)

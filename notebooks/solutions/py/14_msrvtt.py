@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: Does it hold on the paper's own videos?
 #
-# Three exercises to [the lesson](../14_msrvtt.ipynb). None of them needs the clips.
+# Three exercises for [the lesson](../14_msrvtt.ipynb). None of them needs the clips.
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/14_msrvtt.ipynb)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: And with a million clips?
 #
-# Three exercises to [the lesson](../16_scale.ipynb).
+# Three exercises for [the lesson](../16_scale.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/16_scale.ipynb)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Solutions: What became of the idea?
 #
-# Three exercises to [the lesson](../17_from_mee_to_today.ipynb).
+# Three exercises for [the lesson](../17_from_mee_to_today.ipynb).
 
 # %% [markdown] tags=["badges"]
 # [![Open in Colab](../_static/colab.svg)](https://colab.research.google.com/github/OWNER/mee/blob/main/notebooks/solutions/17_from_mee_to_today.ipynb)
