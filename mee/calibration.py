@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from mee.model import TextEmbedding, VideoEmbedding, inner, single
 
-#: Calibrated score of a clip without any expert: below all others, so that the clip ranks last.
+#: Calibrated score of a clip without any expert, below all others, so that the clip ranks last.
 LAST = -1e6
 #: Smallest variance of a similarity, so that z stays finite where all clips are alike.
 FLOOR = 1e-6
@@ -108,8 +108,10 @@ class Calibration(nn.Module):
 
     Parameters
     ----------
-    mean, covariance
-        Expert -> (dim,) and (dim, dim) of the clips' embeddings.
+    mean
+        Expert -> (dim,), the mean of the clips' embeddings.
+    covariance
+        Expert -> (dim, dim), their covariance.
     captions
         Embedded captions for the second half, h(v); None: h is 0.
     """

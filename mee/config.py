@@ -36,7 +36,7 @@ class TrainConfig:
     loss: str = _option("max-margin", "what training minimises", choices=LOSSES)
     margin: float = _option(0.2, "how far a wrong pair must stay below the right one (max-margin)")
     temperature: float = _option(0.05, "divides the scores (info-nce)")
-    score: str = _option("paper", "what training ranks by; calibrated needs --loss info-nce", choices=SCORES)
+    score: str = _option("paper", "what training ranks by; calibrated needs the loss info-nce", choices=SCORES)
     expert_loss: float = _option(0.0, "weight of a loss of each expert alone, among the clips that have it (paper: 0)")
     image_rate: float | str = _option(
         0.5, "images per clip, or 'all': each image once per epoch", type=_image_rate, metavar="RATE"

@@ -111,16 +111,20 @@ class Batch:
 
     Parameters
     ----------
-    words, word_mask
-        (n, longest, dim) float32 and (n, longest) bool.
+    words
+        (n, longest, dim) float32: the word vectors of each caption; rows behind its last word are zero.
+    word_mask
+        (n, longest) bool: which words are real.
     videos
         Expert -> (n, dim), or (n, longest, dim) for a sequence; rows of what is absent are zero.
     ind
         Expert -> (n,) bool: whether the clip has it.
     masks
         Sequence expert -> (n, longest) bool: which rows are real.
-    clip, caption
-        (n,) which clip and which caption; the numbers of a second file continue those of the first.
+    clip
+        (n,) int64: which clip; the numbers of a second file continue those of the first.
+    caption
+        (n,) int64: which caption, numbered in the same way.
     sentence
         (n,) int64, equal for two captions that say the same, so that a loss can tell.
     """
@@ -223,16 +227,20 @@ class Clips:
 
     Parameters
     ----------
-    ids, split
-        List of str, and array of str (train, val, test), one per clip.
+    ids
+        List of str, one per clip.
+    split
+        Array of str, one per clip: train, val or test.
     experts
         Name -> :class:`Expert`, in alphabetical order.
     caption_clip
         (captions,) int64: the clip of each caption; -1: only a candidate in ``choices``.
     caption_offsets
         (captions + 1,) int64: where the words of each caption begin in ``tokens`` or ``caption_vectors``.
-    words, tokens
-        A vocabulary (:class:`Words`) and word ids into it; or None where captions carry their own vectors.
+    words
+        A vocabulary (:class:`Words`), or None where captions carry their own vectors.
+    tokens
+        (words of all captions,) int: numbers of words in the vocabulary; or None, as above.
     caption_vectors
         (words of all captions, dim) float, or None where there is a vocabulary.
     texts

@@ -1,5 +1,7 @@
 """Training on several processes, on one machine or many: the batch is split, its negatives are not (lesson 16).
 
+From the shell::
+
     torchrun --nproc-per-node 2 -m mee train FILE.h5 --batch-size 512 ...
 
 Each process embeds its part of every batch; then the embeddings are gathered, and all processes compute the same loss

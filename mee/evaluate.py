@@ -43,8 +43,10 @@ def embed(
 
     Parameters
     ----------
-    captions, clip_ids
-        Numbers of captions and of clips, int64.
+    captions
+        Numbers of captions, int64.
+    clip_ids
+        Numbers of clips, int64.
     experts
         Use these experts of the clips only (default: all of the model's); the others are as if absent.
     chunk

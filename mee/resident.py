@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mee.data import Batch, Clips, MixedBatches
 
-#: Steps that run before one is recorded: Adam's state, gradients and the libraries' workspaces must exist by then.
+#: Steps that run before one is recorded, as Adam's state, gradients and the libraries' workspaces must exist by then.
 WARM_UP = 3
 
 
@@ -108,8 +108,10 @@ class ResidentEpoch:
 
     Parameters
     ----------
-    model, batches, loss, config, optimizer
-        As in :func:`mee.train.fit`; with ``capture``, the optimiser must be capturable.
+    model, batches, loss, config
+        As in :func:`mee.train.fit`.
+    optimizer
+        As there, too; with ``capture`` it must be capturable.
     train_step
         Computes loss and gradients of one batch.
     capture

@@ -1,6 +1,8 @@
 """How well a model still finds clips as experts go missing: its curve over the share of deleted experts (lesson 05).
 
-mee evaluate MODEL CLIPS --delete 0 .1 .3 .5 .7 .9
+From the shell::
+
+    mee evaluate MODEL CLIPS --delete 0 .1 .3 .5 .7 .9
 """
 
 from __future__ import annotations

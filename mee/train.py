@@ -290,8 +290,10 @@ def fit_clips(
         Builds another network from a :class:`mee.model.ModelConfig`, with the same three methods, for experiments.
     callbacks, progress
         As for :func:`fit`; ``progress`` shows a bar.
-    config, options
-        A :class:`mee.config.TrainConfig` (default: the paper's), and fields of it to change.
+    config
+        A :class:`mee.config.TrainConfig`; default: the paper's.
+    options
+        Fields of it to change.
     """
     config = replace(config or TrainConfig(), **options)
     model, batches, loss, validate = prepare(clips, config, images, train, val, network)

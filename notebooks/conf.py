@@ -1,6 +1,7 @@
 """Sphinx's settings for the book. `make book` builds it, without a network and with warnings as errors."""
 
 import base64
+import dataclasses
 import re
 import sys
 from importlib.util import find_spec
@@ -206,14 +207,19 @@ def quiz_sheets(app, error):
         write_sheets(app.srcdir, Path(app.outdir) / "quizzes")
 
 
-def plain_fields(app, what, name, obj, options, lines):
-    """Leave out what Python itself says of a named tuple's fields, "Alias for field number 0"."""
+def fields_in_words(app, what, name, obj, options, lines):
+    """Leave out what Python itself says of a named tuple's fields, "Alias for field number 0"; say what TrainConfig's
+    own fields choose."""
     if lines and lines[0].startswith("Alias for field number"):
         lines.clear()
+    if name == "mee.config.TrainConfig":
+        for each in dataclasses.fields(obj):
+            choices = f" ({' or '.join(each.metadata['choices'])})" if "choices" in each.metadata else ""
+            lines.append(f":param {each.name}: {each.metadata['help']}{choices}")
 
 
 def setup(app):
-    app.connect("autodoc-process-docstring", plain_fields)
+    app.connect("autodoc-process-docstring", fields_in_words)
     app.connect("html-page-context", size_pictures)
     app.connect("build-finished", quiz_sheets)
     for transform in (Numbers, Boxes, Figures, Links):

@@ -1,6 +1,7 @@
 """The house: which module may import which, what an import costs, and that all public names say what they are."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -133,6 +134,13 @@ def test_everything_public_has_a_docstring():
         assert ast.get_docstring(tree) or name == "__main__", f"mee.{name} has no docstring"
     bare = [full for full, node in PUBLIC if ".__" not in full and not ast.get_docstring(node)]
     assert len(PUBLIC) > 100 and not bare, f"no docstring: {bare}"
+
+
+def test_what_stands_before_a_colon_is_no_type():
+    """Sphinx takes "#: width: of a bar" for a type and its description, and tears the sentence apart."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "mee").rglob("*.py")]
+    torn = [line for text in texts for line in re.findall(r"^ *#: [^`\n]*: .*", text, re.M)]
+    assert not torn
 
 
 def test_everything_public_has_type_hints():

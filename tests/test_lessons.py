@@ -112,11 +112,15 @@ def check_code(book, name):
     assert len(asserts) <= 6, f"{name}: {len(asserts)} asserts outside of folded check cells"
 
 
-def check_comments(book, name):
-    """MyST takes a line of text that begins with % for a comment, and the page loses it without a word."""
+def check_lines(book, name):
+    """MyST takes a line of text that begins with % for a comment, and the page loses it without a word; one that
+    begins with "1. " becomes a list, in the middle of a sentence."""
     for each in (name, f"solutions/{name}"):
-        lost = re.search(r"^(> )?%.*", prose(load(book, each)), re.M)
+        text = prose(load(book, each))
+        lost = re.search(r"^(> )?%.*", text, re.M)
         assert not lost, f"{each}: the book would leave out {lost[0]!r}"
+        torn = re.search(r"^(?!\d+\. )\S.*[^:\n]\n(> )?1\. .*|^\d+\. .*[.:] 2\. .*", text, re.M)
+        assert not torn, f"{each}: the book would show another list than is meant: {torn[0]!r}"
 
 
 def check_predictions(book, name):
@@ -349,7 +353,9 @@ BREAKS = [  # no check passes whatever it is given
     ("01_one", "code", replace("print(mean)", "print(mean" + 30 * " + mean" + ")"), "more than 88 columns"),
     ("01_one", "code", replace("print(mean)", "print(mean)\n" * 18), "lines in a cell"),
     ("01_one", "code", replace("print(mean)", "assert 1\n" * 7), "asserts outside"),
-    ("01_one", "comments", replace("Both means are", "% Both means are"), "the book would leave out"),
+    ("01_one", "lines", replace("Both means are", "% Both means are"), "the book would leave out"),
+    ("01_one", "lines", replace("Both means are", "They sum to\n1. Both means are"), "another list than is meant"),
+    ("01_one", "lines", replace("Both means are", "\n\n1. One. 2. Two. Both means are"), "another list than is meant"),
     ("01_one", "predictions", replace("> **Predict.**", "Guess:"), "has 1 predictions"),
     ("01_one", "predictions", lambda n: code(n)[3].update(outputs=[]), "no output"),
     ("01_one", "quoted", replace("≈ 0.4", "≈ 0.5"), "nothing printed before rounds to ≈ 0.5"),

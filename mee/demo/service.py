@@ -86,7 +86,7 @@ class Answer:
 
     #: the sentence as the model read it
     text: str
-    #: remarks to the reader: unknown words, a truncated sentence, ...
+    #: remarks to the reader, such as unknown words or a truncated sentence
     notes: list[str] = field(default_factory=list)
     #: expert -> how far the sentence trusts it, among the chosen experts; the weights sum to 1
     weights: dict[str, float] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Answer:
     hits: list[Hit] = field(default_factory=list)
     #: for each hit its rank, from 1, with all experts; None beyond the ``DEPTH`` clips compared
     full_ranks: list[int | None] = field(default_factory=list)
-    #: what the clips are ranked by: "calibrated" or "paper"
+    #: what the clips are ranked by, "calibrated" or "paper"
     score: str = "paper"
 
 
@@ -107,8 +107,10 @@ class SearchService:
 
     Parameters
     ----------
-    model, words
-        What :func:`mee.load_model` gives. ``words=None``: the vocabulary of ``clips``.
+    model
+        As :func:`mee.load_model` gives it.
+    words
+        The vocabulary that comes with it; default: that of ``clips``.
     clip_ids
         Numbers of the clips to search; default: the val and test splits, or all clips if both are empty.
     videos

@@ -100,9 +100,9 @@ print("exercise 1: right, and the scores are the library's")
 # does that mean for the still's score?
 
 # %% [markdown] tags=["written", "points-1"]
-# The weights of appearance and face share everything, however small they were: they keep their proportion and sum to
-# 1. So a sentence that is about a sound is compared with a still by looks alone, at full weight, and what the still
-# lacks does not count against it.
+# The weights of appearance and face share everything, however small they were: they keep their proportion, and their
+# sum is 1. So a sentence that is about a sound is compared with a still by looks alone, at full weight, and what the
+# still lacks does not count against it.
 
 # %% [markdown]
 # ## Exercise 2 (usual): a sampler with a memory
