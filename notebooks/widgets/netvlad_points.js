@@ -31,11 +31,12 @@ plane.append(
 function handle(kind, i) {
   const list = () => (kind === "point" ? points : centres);
   const mark = kind === "point"
-    ? [svg("circle", { r: 8, fill: "currentColor" })]
+    ? [svg("circle", { r: 10, fill: "#5c6068" })]
     : [svg("path", { d: "M-9 -9 L9 9 M-9 9 L9 -9", stroke: LOOKS[i][0], "stroke-width": 6 })];
   const ring = svg("circle", { r: 17, fill: "transparent", stroke: "currentColor", "stroke-width": 0 });
-  const place = kind === "point" ? { x: -12, y: -9, "text-anchor": "end" } : { x: -14, y: 6, "text-anchor": "end" };
-  const name = svg("text", { ...place, "font-size": 15, fill: "currentColor" }, kind === "point" ? i : `centre ${i}`);
+  const name = kind === "point" // in the dot, where no arrow runs over it
+    ? svg("text", { y: 5, "text-anchor": "middle", "font-size": 14, "font-weight": "bold", fill: "white" }, i)
+    : svg("text", { x: -14, y: 6, "text-anchor": "end", "font-size": 15, fill: "currentColor" }, `centre ${i}`);
   const group = svg("g", { tabindex: 0, role: "slider", "aria-label": `${kind} ${i}, arrow keys move it`,
     "aria-valuemin": -3, "aria-valuemax": 3, style: "cursor: move; outline: none" }, ring, ...mark, name);
   const move = (x, y) => {

@@ -59,7 +59,7 @@ function paint() {
 
 const boxes = data.experts.map((name, n) => {
   const box = tick(name, true, (on) => { state.on[n] = on; paint(); });
-  const square = svg("svg", { width: 16, height: 16, "aria-hidden": "true", style: "vertical-align: -2px" }, hatches(`${key}-key${n}`),
+  const square = svg("svg", { width: 16, height: 16, "aria-hidden": "true", style: "vertical-align: -2px; margin-right: 0.3em" }, hatches(`${key}-key${n}`),
     svg("rect", { width: 16, height: 16, fill: `url(#${key}-key${n}-${name})`, stroke: "currentColor" }));
   box.insertBefore(square, box.lastChild);
   return box;
