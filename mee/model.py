@@ -261,7 +261,7 @@ class MEE(nn.Module):
     >>> captions = torch.randn(5, 300)
     >>> videos = {"face": torch.randn(7, 128), "audio": torch.randn(7, 40)}
     >>> ind = {"face": [1, 1, 0, 1, 0, 1, 1], "audio": [True] * 7}
-    >>> mee(captions, videos, ind).shape        # every caption with every clip
+    >>> mee(captions, videos, ind).shape  # every caption with every clip
     torch.Size([5, 7])
     """
 

@@ -7,9 +7,10 @@ loads nothing from other hosts, fonts included; only a link that you follow lead
 
 From the shell::
 
-    mee demo                       # TinyClips, and the small model that comes with them
+    mee demo                       # TinyClips, and its small model
     mee demo run/model.pt mine.h5  # a model of `mee train`, and clips to search
-    mee demo run/model.pt mine.h5 --videos FOLDER   # with the videos themselves: FOLDER/ID.mp4
+    # with the videos themselves, FOLDER/ID.mp4
+    mee demo run/model.pt mine.h5 --videos FOLDER
 
 :mod:`mee.demo.service` answers, also in a notebook; :mod:`mee.demo.page` draws the answers and needs Gradio:
 ``pip install "mee[search,demo]"``.

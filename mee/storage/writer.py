@@ -84,8 +84,10 @@ class ClipWriter:
 
     Examples
     --------
-    >>> with ClipWriter("mine.h5", {"motion": ("vector", 3)}, words=words) as out:      # doctest: +SKIP
-    ...     out.add("clip-1", "train", {"motion": [0.1, 0.0, 2.0]}, captions=["a ball rolls"])
+    >>> experts = {"motion": ("vector", 3)}
+    >>> with ClipWriter("mine.h5", experts, words) as out:  # doctest: +SKIP
+    ...     features = {"motion": [0.1, 0.0, 2.0]}
+    ...     out.add("clip-1", "train", features, captions=["a ball rolls"])
     """
 
     def __init__(

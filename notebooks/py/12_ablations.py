@@ -17,9 +17,10 @@
 # @title Set-up: run this cell first
 import os
 
-if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
-    os.chdir("..")
-elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+if os.path.exists("../lesson.py"):
+    os.chdir("..")  # exercises and solutions work in the book's folder, too
+elif not os.path.exists("lesson.py"):
+    # this notebook came alone, as on Colab: fetch its book and install mee
     address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
     # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
     # %run mee-book/notebooks/lesson.py
@@ -281,8 +282,10 @@ for label in (repeated, "uniform weights", "no gate"):
 
 # %%
 record = json.loads(Path("data/ablations.json").read_text())
-for key in ("command", "machine", "seeds", "settings"):
+for key in ("command", "machine", "seeds"):
     print(f"{key:<9}", record[key])
+settings = (f"{name} {value}" for name, value in record["settings"].items())
+print("settings ", ", ".join(settings))
 ranked = record["clips"]
 print(f"ranked    {ranked['clips']} clips of the {ranked['split']} split,", end=" ")
 print(f"{ranked['captions']} captions")

@@ -18,9 +18,10 @@
 # @title Set-up: run this cell first
 import os
 
-if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
-    os.chdir("..")
-elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+if os.path.exists("../lesson.py"):
+    os.chdir("..")  # exercises and solutions work in the book's folder, too
+elif not os.path.exists("lesson.py"):
+    # this notebook came alone, as on Colab: fetch its book and install mee
     address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
     # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
     # %run mee-book/notebooks/lesson.py

@@ -15,9 +15,10 @@
 # @title Set-up: run this cell first
 import os
 
-if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
-    os.chdir("..")
-elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+if os.path.exists("../lesson.py"):
+    os.chdir("..")  # exercises and solutions work in the book's folder, too
+elif not os.path.exists("lesson.py"):
+    # this notebook came alone, as on Colab: fetch its book and install mee
     address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
     # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
     # %run mee-book/notebooks/lesson.py
@@ -37,7 +38,8 @@ from mee.metrics import chance
 clips = read_clips("data/tinyclips.h5")
 train, test = clips.clips_in("train"), clips.clips_in("test")
 captions, _ = clips.captions_of(test)
-print(len(train), "clips to train on;", len(test), "clips and", len(captions), "captions to test")
+print(len(train), "clips to train on;", end=" ")
+print(len(test), "clips and", len(captions), "captions to test")
 
 # %% [markdown]
 # ## Say beforehand what will happen

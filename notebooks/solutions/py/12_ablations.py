@@ -11,9 +11,10 @@
 # @title Set-up: run this cell first
 import os
 
-if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
-    os.chdir("..")
-elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+if os.path.exists("../lesson.py"):
+    os.chdir("..")  # exercises and solutions work in the book's folder, too
+elif not os.path.exists("lesson.py"):
+    # this notebook came alone, as on Colab: fetch its book and install mee
     address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
     # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
     # %run mee-book/notebooks/lesson.py
@@ -169,8 +170,8 @@ assert 0.48 < p < 0.52, "ten captions of two films are two coins"
 p = float(p_value(as_result(ten), as_result(~ten), tosses=999))
 assert 0.0009 < p < 0.02, "ten of ten films: rare, but never 0"
 ### END HIDDEN TESTS
-print("exercise 2: right for six against none, for captions that agree", end=" ")
-print("and for methods that are alike")
+print("exercise 2: right for six against none, captions that agree,", end=" ")
+print("methods alike")
 
 # %% [markdown]
 # **In words.** Whose luck does this p count, and whose not? Compare it with the library's `difference`.

@@ -11,15 +11,18 @@
 # @title Set-up: run this cell first
 import os
 
-if os.path.exists("../lesson.py"):  # exercises and solutions work in the book's folder, as the lessons do
-    os.chdir("..")
-elif not os.path.exists("lesson.py"):  # this notebook came alone, as on Colab: fetch its book and install mee
+if os.path.exists("../lesson.py"):
+    os.chdir("..")  # exercises and solutions work in the book's folder, too
+elif not os.path.exists("lesson.py"):
+    # this notebook came alone, as on Colab: fetch its book and install mee
     address = os.environ.get("MEE_REPOSITORY", "https://github.com/OWNER/mee")
     # !test -d mee-book || git clone --quiet --depth 1 "{address}" mee-book
     # %run mee-book/notebooks/lesson.py
     os.chdir("mee-book/notebooks")
 
 # %%
+from pprint import pp
+
 from lesson import need
 
 need("search")  # on Colab it is installed now; where it is, nothing happens
@@ -214,8 +217,7 @@ print("exercise 2: right for four sentences")
 # </details>
 
 # %%
-for key, value in clips.facts[search.number["test_0081"]].items():
-    print(f"{key:>7}: {value}")
+pp(clips.facts[search.number["test_0081"]], width=84)
 
 # %% tags=["solution"]
 # works, a list of three pairs (sentence, judge), and fails, one pair; a judge takes
