@@ -68,13 +68,13 @@ class MEE(nn.Module):
         self.text_GU = nn.ModuleDict({e: Unit(text_dim, experts[e][1]) for e in names})
         self.moe_fc = nn.Linear(text_dim, len(names))
 
-    # (texts, words, word_dim) -> expert -> (texts, dim); weights (texts, experts)
+    # (texts, words, word_dim) -> {expert: (texts, dim)}, weights (texts, experts)
     def embed_text(self, words, mask):
         pooled = self.text_pooling(words, mask)
         vectors = {e: self.text_GU[e](pooled) for e in self.experts}
         return vectors, self.moe_fc(pooled).softmax(1)
 
-    # expert -> (rows, mask) -> expert -> (clips, dim); present (clips, experts)
+    # {expert: (rows, mask)} -> {expert: (clips, dim)}, present (clips, experts)
     def embed_video(self, videos):
         present = torch.stack([videos[e][1].any(1) for e in self.experts], 1)
         vectors = {}
@@ -98,11 +98,11 @@ class MEE(nn.Module):
 
 
 # a list of (length, dim) -> (items, longest, dim), and which rows are real
-def pad(rows):
-    longest = max(1, *map(len, rows))
-    mask = torch.arange(longest) < torch.tensor([[len(x)] for x in rows])
-    out = torch.zeros(*mask.shape, rows[0].shape[1])
-    out[mask] = torch.cat(rows).float()
+def pad(tables):
+    longest = max(1, *map(len, tables))
+    mask = torch.arange(longest) < torch.tensor([[len(x)] for x in tables])
+    out = torch.zeros(*mask.shape, tables[0].shape[1])
+    out[mask] = torch.cat(tables).float()
     return out, mask
 
 
@@ -112,11 +112,11 @@ def text_batch(clips, captions):
     return pad([clips.words.vectors[ids] for ids in known])
 
 
-# numbers of clips -> expert -> (clips, longest, dim), and which rows are real
-def video_batch(clips, rows):
+# numbers of clips -> {expert: (a block (clips, longest, dim), which rows are real)}
+def video_batch(clips, clip_ids):
     videos = {}
     for name, expert in clips.experts.items():
-        ends = zip(expert.offsets[rows], expert.offsets[rows + 1], strict=True)
+        ends = zip(expert.offsets[clip_ids], expert.offsets[clip_ids + 1], strict=True)
         videos[name] = pad([expert.features[start:end] for start, end in ends])
     return videos
 
@@ -129,13 +129,13 @@ def max_margin(scores, margin=0.2):
 
 
 def train(model, clips, epochs=10, lr=2e-3, size=64, seed=0):
-    g, rows = torch.Generator().manual_seed(seed), clips.clips_in("train")
+    g, clip_ids = torch.Generator().manual_seed(seed), clips.clips_in("train")
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)
     for epoch in range(epochs):
-        order = rows[torch.randperm(len(rows), generator=g)]
+        order = clip_ids[torch.randperm(len(clip_ids), generator=g)]
         losses = []
-        for part in order.split(size)[: len(rows) // size]:
+        for part in order.split(size)[: len(clip_ids) // size]:
             words = text_batch(clips, clips.draw_captions(part, g))
             video = model.embed_video(video_batch(clips, part))
             loss = max_margin(model.score(model.embed_text(*words), video))
@@ -151,9 +151,9 @@ def train(model, clips, epochs=10, lr=2e-3, size=64, seed=0):
 # in percent, text to clip; tied clips share the mean of their ranks (lesson 07)
 @torch.no_grad()
 def recall_at_10(model, clips, split):
-    rows = clips.clips_in(split)
-    captions, positive_clip = clips.captions_of(rows)
-    video = model.embed_video(video_batch(clips, rows))
+    clip_ids = clips.clips_in(split)
+    captions, positive_clip = clips.captions_of(clip_ids)
+    video = model.embed_video(video_batch(clips, clip_ids))
     scores = model.score(model.embed_text(*text_batch(clips, captions)), video)
     right = scores.gather(1, positive_clip[:, None])
     ranks = (scores > right).sum(1) + ((scores == right).sum(1) + 1) / 2

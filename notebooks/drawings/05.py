@@ -124,7 +124,7 @@ def filled_in():
         700,
         286,
         "Each treatment fills in a number",
-        "A histogram of the similarities of someone smiles with 300 real faces, from about -0.5 to 1. On its axis "
+        "A histogram of the similarities of someone smiles with 300 other faces, from about -0.5 to 1. On its axis "
         f"three marks show what clip C's absent face counts as: {said}. The mask's is the similarity of C's motion.",
     )
     low, high, ground = -0.6, 1.05, 220
@@ -147,7 +147,7 @@ def filled_in():
     drawing.text(350, 278, "similarity of “someone smiles” with a face", 16, "middle")
     drawing.text(20, 44, "C’s face counts as", 16)
     drawing.text(20, 64, "above this share of faces", 16)
-    drawing.text(20, 160, "300 real faces", 16)
+    drawing.text(20, 160, "300 other faces", 16)
     for name, value in fills.items():
         drawing.line(x(value), 74, x(value), ground, stroke=ACCENT, stroke_width=3)
         drawing.text(x(value), 24, name, 18, "middle", font_weight="bold")

@@ -167,6 +167,8 @@ for t in (0, 7, 14, 21):
     axes[str(t)].imshow(frames[t])
     axes[str(t)].set_title(f"{t / fps:.2f} s")
 axes["motion"].imshow(frames[8])
+flow = optical_flow.calc(grey[8], grey[9], None)  # forwards
+moved = np.hypot(flow[..., 0], flow[..., 1]) > 2
 y, x = np.mgrid[4:168:14, 4:224:14]
 keep = moved[y, x]
 arrows = flow[y, x][keep].T
@@ -280,7 +282,7 @@ show(
     figure,
     "Above the waveform, below 64 bands over time. Bright stripes stand below the "
     "telephone's rings, and the bands are dark in the silence between them.",
-    "The audio expert's rows are bright while the telephone rings, else dark.",
+    "The audio expert's rows are bright while the telephone rings, and dark otherwise.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -335,7 +337,7 @@ show(
     figure,
     "Of the films, half lack a face and one in nine lacks audio; all have appearance "
     "and motion. Of the stills, all lack audio and motion, and nearly half a face.",
-    "Every second film shows no face; no still has motion or sound.",
+    "Half of the films show no face; no still has motion or sound.",
 )
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
@@ -352,8 +354,8 @@ assert torch.equal(has_face, clips.present[:, names.index("face")])
 #
 # Sound depends in part on what you see, as in life: surf belongs to the beach, a siren to the city, an engine to a car.
 #
-# > **Predict.** Surf is one of 13 sounds. Of the films at the beach, how many let you hear it: one in 13, half, or
-# > nearly all? And of the films elsewhere?
+# > **Predict.** Surf is one of 13 sounds. In how many of the films at the beach do you hear it: one in 13, more than
+# > half, or nearly all? And in how many of the films elsewhere?
 
 # %% slideshow={"slide_type": "skip"}
 surf = np.array([one["sound"] == "surf" for one in facts])
@@ -369,14 +371,16 @@ for one in facts:
 assert 0.4 < belongs / len(facts) < 0.45
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So in part of the films two experts *corroborate* each other: you can look for the sea, or listen for it. In the rest
-# the sound is drawn at random, and looking cannot replace listening.
+# At the beach you hear surf in more than half of the films. Elsewhere it is rarer than one in 13, as other places and
+# things have sounds of their own. So in part of the films two experts *corroborate* each other: you can look for the
+# sea, or listen for it. In the rest the sound is drawn at random, and looking cannot replace listening.
 #
 # ## See what captions leave out
 #
 # [Captions](glossary.md#caption) are what we search with. Here are those of our clip. Below each stand the experts
-# whose knowledge it uses, which TinyClips recorded in `mentions` as it wrote the caption. `captions_of` gives the
-# numbers of a clip's captions. The last two lines of the output say which test clips the last caption is true of.
+# whose knowledge it uses. TinyClips recorded them as it wrote the caption: the file calls that table `about`, the
+# library `mentions`. `captions_of` gives the indices of a clip's captions. The last two lines of the output say which
+# test clips the last caption is true of.
 
 # %% slideshow={"slide_type": "slide"}
 for k in clips.captions_of([ours])[0].tolist():
@@ -410,8 +414,8 @@ assert (count == 4).float().mean() < 0.06 and (count <= 2).float().mean() > 0.6
 # answer. In TinyClips, too, some silent films have no sound track, and others have one in which every number is zero.
 # The clip file treats both as absent. What would have happened to the second kind? Make rows as in
 # [Figure](#window-slides): the logarithm of the energy in each range of pitch, with something small added, as the
-# logarithm of zero is minus infinity. Then scale every row to length 1, as this model does with all its
-# [embeddings](glossary.md#embedding).
+# logarithm of zero is minus infinity. Then scale every row to length 1, as this model does with every vector that it
+# compares, its [*embeddings*](glossary.md#embedding).
 #
 # > **Predict.** What do 64 equal numbers look like after that?
 
@@ -420,8 +424,10 @@ assert (count == 4).float().mean() < 0.06 and (count <= 2).float().mean() > 0.6
 def spectrogram(samples):
     """(moments, 64 bands): logarithm of the energy."""
     sound, window = torch.from_numpy(samples), torch.hann_window(512)
+    # windows of 512 samples, one every 1,600 samples: ten a second
     power = torch.stft(sound, 512, 1600, window=window, return_complex=True).abs() ** 2
-    return torch.log(power[1:].reshape(64, 4, -1).mean(1).T + 1e-6)
+    bands = power[1:].reshape(64, 4, -1).mean(1)  # 256 frequencies, four to a band
+    return torch.log(bands.T + 1e-6)  # for silence: log(1e-6), about -13.8
 
 
 tracks = {i: films[i][1] for i in wall}  # of the wall's 24 films; None: no track

@@ -136,8 +136,8 @@ torch.testing.assert_close(sentence, batch[0])
 print("left out, as it has no vector:", words.unknown("a qwertyuiop sinks"))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A word without a vector is left out. The next sentence may have two words or twenty, but the linear layer that follows
-# wants one vector of fixed size. The easiest way to get one is the **mean**. What does the mean lose?
+# A word without a vector is left out. The next sentence may have two words or twenty, but the next part of the model, a
+# linear layer, wants one vector of fixed size. The easiest way to get one is the **mean**. What does the mean lose?
 #
 # > **Predict.** Do these two sentences have the same mean?
 
@@ -233,7 +233,8 @@ assignment = torch.softmax(points @ c, dim=1)  # (6, K): a_ik
 print(assignment)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Point 5 is shared by centres 0 and 1; each other point goes nearly whole to one centre. What if a centre moves?
+# Point 5 is shared by centres 0 and 1; each other point goes almost entirely to one centre. What if a $c_k$ turns? The
+# drawing has only two centres, and makes their $c_k$ shorter, so that the shares change gradually.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
@@ -279,12 +280,13 @@ show(
     "Lines join each centre with the points that it shares in, thicker for a larger "
     "share; from each centre a black arrow shows the sum of these residuals: to the "
     "right of centre 0, up from centre 1, up and left from centre 2.",
-    "Each arrow sums its centre's residuals, the lines, as thick as its shares.",
+    "Each arrow sums its centre's residuals, drawn as lines: the larger the share, the "
+    "thicker the line.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# The last line of step 2's code gets the same sum without residuals, as the library does: for a batch of captions their
-# tensor, here (6, D, K), would be very large.
+# The last line of step 2's code gets the same sums without residuals, as the library does. For a batch of captions the
+# tensor of residuals, here (6, D, K), would be very large.
 #
 # **Step 3: scale each sum.** Each $V_k$ is scaled to length 1 (*intra-normalisation*). Why? Say point 0 a hundred
 # times. Its centre's $V_0$ grows and dwarfs the others: the vector says *point 0* and nothing else.
@@ -478,8 +480,8 @@ assert abs(to_truth[3] - to_others[0]) < 0.1, "as far as from a stranger"
 assert (to_truth.diff() < 0).all() and (to_others.diff() > 0).all()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two *different* captions without padding have ≈ 0.85. So a caption padded to 30 places is about as far from its own
-# vector as from another caption's. Where does it go? Pad it further.
+# Two *different* captions without padding have ≈ 0.85. So padding a caption to 30 places changes its vector about as
+# much as taking another caption would. Where does it go? Pad it further.
 
 # %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 figure, axis = plt.subplots()
@@ -567,8 +569,8 @@ torch.testing.assert_close(*with_mask)
 # - A mean loses which word goes with which, and makes all captions alike.
 # - NetVLAD shares each word out among centres, sums the residuals of each centre, scales each sum and then the whole.
 #   It tells apart sets that have the same mean; the order of words it loses too.
-# - To NetVLAD a zero is a word. Eight words in 30 places are as far from themselves as from another caption, two thirds
-#   of the batch norm's rows are padding, and the other sentences of a batch change the vector.
+# - To NetVLAD a zero is a word. Padding eight words to 30 places changes their vector about as much as taking another
+#   caption, two thirds of the batch norm's rows are padding, and the other sentences of a batch change the vector.
 # - With a mask the padding changes nothing, whatever stands in it.
 
 # %% [markdown] tags=["quiz"]
@@ -593,6 +595,7 @@ quiz("02")
 #
 # ## Where next
 #
-# There is one vector per sentence, and one per clip and expert. How do they come into a common space?
+# There is one vector per sentence. There is one per clip and expert, too: the rows of a clip's sound are pooled by a
+# NetVLAD of their own. How do they come into a common space?
 # [What does a gate do that a linear layer does not?](03_gating.ipynb) Or back to
 # [clips and experts](01_clips_and_experts.ipynb).

@@ -73,7 +73,8 @@ def random(*shape):
     return torch.randn(*shape, generator=generator)
 
 
-lead = (sentences @ random(2, 8) + random(8)) @ (random(8) - random(8))
+W, b, c_on, c_off = random(2, 8), random(8), random(8), random(8)
+lead = (sentences @ W + b) @ (c_on - c_off)  # one row of `sentences` per lead
 print("leads", lead)
 print(f"sums {lead[0] + lead[3]:.2f} and {lead[1] + lead[2]:.2f}")
 
@@ -194,7 +195,10 @@ torch.testing.assert_close(by_library, by_hand, atol=1e-4, rtol=0)
 #
 # Why `strict=False`, and why are the two results not equal to the last digit? The paper's code has one step more inside
 # the gate, [batch normalisation](glossary.md#batch-normalisation) ([Ioffe and Szegedy, 2015](references.md#ioffe2015)),
-# which you met in NetVLAD: $\sigma(\mathrm{BN}(W_2 z_1 + b_2))$.
+# which you met in NetVLAD: $\sigma(\mathrm{BN}(W_2 z_1 + b_2))$. `ours` has no numbers for that step, hence
+# `strict=False`, and a fresh layer in `eval()` mode changes next to nothing. The drawing has the shapes of the model
+# that you will train below: 500 clips with 1,280 numbers each from appearance, and 2,001 sentences with 8 × 50 numbers
+# each from NetVLAD.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("03_unit", "In a unit, only the batch norm looks at other rows.")
@@ -221,7 +225,7 @@ print("row 0 in a batch of three:", fewer[0])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The same row gets other gates. A query must not depend on who else is asking, so the layer collects
 # [running](glossary.md#running-statistics) means and variances in training, and uses those afterwards. PyTorch calls
-# the two modes `train()` and `eval()`.
+# the two modes `train()` and `eval()`. The drawing shows both, with simpler numbers.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw("03_two_batches", "A row's gate depends on its batch, until the mean is stored.")
@@ -242,7 +246,8 @@ print("eval mode, row 0 in a batch of six:  ", six[0])
 print("eval mode, row 0 in a batch of three:", three[0])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In `eval()` mode row 0 has the same gates in both batches.
+# In `eval()` mode row 0 has the same gates in both batches. They are not those of `train()` mode yet: one batch has
+# moved the running mean and variance only a tenth of the way.
 #
 # ## Can training find such gates?
 #
@@ -326,8 +331,10 @@ show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## What moves the gates of a trained model?
 #
-# Take a small model of TinyClips, which `fit_clips` trains in one line ([lesson 09](09_training.ipynb) shows what that
-# line does). We measure on the [validation split](glossary.md#validation-split), so that the test split stays unseen.
+# Train a small model on TinyClips. `fit_clips` does that in one line ([lesson 09](09_training.ipynb) shows what it
+# does). Its embeddings have 64 dimensions. One NetVLAD with 8 centres pools the words of a sentence, and another with 4
+# pools the rows of a clip's sound. We measure on the [validation split](glossary.md#validation-split), so that the test
+# split stays unseen.
 
 # %% slideshow={"slide_type": "skip"}
 from mee import fit_clips, read_clips
@@ -442,8 +449,9 @@ for name, g in gates.items():
 # Place accounts for ≈ 0.4 of the variance of appearance's gates, and *how it moves* for ≈ 0.5 of the variance of
 # motion's gates; shuffled labels reach ≈ 0.04 at most. Two cautions, measured in the folded cell below:
 #
-# - The gates of appearance also differ by *sound*, which it cannot hear: surf goes with the beach. *How it moves* is
-#   drawn independently of the place, so it is a good control.
+# - The gates of appearance also differ by *sound*, which it cannot hear: surf goes with the beach. In clips whose place
+#   and things have no sound of their own, that share is no larger than chance. *How it moves* is drawn independently of
+#   the place, so it is a good control.
 # - Untrained gates differ by place too, as *any* function of a picture does. Shuffling says that gates *see* the
 #   context; their wider range says that training made them *use* it.
 #
@@ -502,7 +510,7 @@ print("the trained face unit: length", absent.norm())
 # %% slideshow={"slide_type": "skip"}
 from mee.evaluate import embed
 
-captions, positive_clip = clips.captions_of(val)
+captions, positive_clip = clips.captions_of(val)  # caption numbers; the clip of each
 text, video = embed(model, clips, captions, val)
 opinion = text.vectors["face"] @ absent[0]
 print(f"{len(captions)} captions, similarity with no face:", end=" ")

@@ -75,8 +75,10 @@ torch.testing.assert_close(weights, torch.softmax(sentences @ W.T + b, dim=1))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Compute the score with loops
 #
-# Now take four clips. A vector of length 1 in the plane is fixed by its angle, so we write angles. Clip 1 is silent.
-# Clip 2 is black and has only sound.
+# Now take four clips. Each expert has a vector for each sentence and one for each clip, all of length 1. The gated
+# units of lesson 03 make such vectors; here we make them up. In the plane a vector of length 1 is fixed by its angle,
+# so we write angles. Clip 1 is silent. Clip 2 is black and has only sound. The angle of what they lack is written as 0
+# and means nothing: `present` says so.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -189,7 +191,7 @@ print(mee.score(TextEmbedding(text, weights), empty).T)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Look at the weights of real sentences
 #
-# Take a small model of TinyClips with four experts, trained by `fit_clips` as in [lesson 03](03_gating.ipynb). `embed`
+# Train a small model with four experts on TinyClips, by `fit_clips` as in [lesson 03](03_gating.ipynb). `embed`
 # gives the [embeddings](glossary.md#embedding) of captions and clips. We measure on the [validation
 # split](glossary.md#validation-split).
 
@@ -303,8 +305,8 @@ play_with(
 # ## Do the weights agree with the sentence?
 #
 # Take the captions that talk about *one* expert only. Does that expert get the largest weight?
-# [Guessing](glossary.md#chance-level) would be right for one in four. Always naming the expert that most of these
-# captions talk about would be right a little more often.
+# [Guessing](glossary.md#chance-level) would be right for one in four. Always naming the expert that captions talk about
+# most often would do a little better.
 
 # %% slideshow={"slide_type": "skip"}
 one = mentions.sum(1) == 1
@@ -441,9 +443,10 @@ for k in (1, 2, 3):
 assert -2 < gains["t2v"][0] < 7 and -9 < gains["v2t"][0] < 5
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# From text to video learnt weights are ahead by about a point, and the interval just reaches zero; from video to text
-# we see no gain. These are small models with little training; [lesson 12](12_ablations.ipynb) repeats the comparison
-# with full ones. Why should the two directions differ at all?
+# From text to video learnt weights are ahead by about a point, but the interval just reaches zero. From video to text
+# we see no gain. These small models had four [epochs](glossary.md#epoch) of training instead of the eight above, so
+# their R@10 is lower. [Lesson 12](12_ablations.ipynb) repeats the comparison with full ones. Is there a reason why the
+# two directions should differ?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Whose weights count when the query is a clip?
@@ -483,7 +486,7 @@ assert changed > 0.15
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Find out what hedging is for
 #
-# For ≈ 40 % of the clips the winner depends on the weights that sentences bring. What, then, would sharper weights do?
+# For four clips in ten the winner depends on the weights that sentences bring. What, then, would sharper weights do?
 # We know what each caption talks about, so give it *perfect* weights: all on those experts, evenly. `recall` gives R@k
 # in both directions. A clip has several captions, which `pad_positives` lists, and the best of them counts.
 #
@@ -535,9 +538,9 @@ assert by_perfect < by_own - 0.5
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Weights set the *scale* of a sentence's scores. A row never notices, as the whole row has the same sentence. A column
-# does, because it compares sentences. So sharp weights can help a row and spoil the columns; hedging keeps that cost
-# small. The other extreme, the same weights for all sentences, costs the columns nothing (v2t ≈ 82) and the rows a
-# little (t2v ≈ 58).
+# does, because it compares sentences. So sharp weights spoil the columns, and here they gain the rows nothing (t2v
+# ≈ 60). Hedging keeps that cost small. The other extreme, the same weights for all sentences, costs the columns nothing
+# (v2t ≈ 82) and the rows a little (t2v ≈ 58).
 #
 # > **Aside.** This model was trained with its own weights; a model trained with perfect ones might cope better.
 
@@ -557,7 +560,7 @@ draw("04_crossed_wires", "By position (arrows), weights meet the wrong experts."
 
 # %% slideshow={"slide_type": "skip"}
 def careless(text, video, built, called):
-    """Scores where column n of the weights belongs to built[n], used for called[n]."""
+    """By position: column n of the weights, made for built[n], weighs called[n]."""
     weighted = [text.weights[:, [n]] * text.vectors[e] for n, e in enumerate(called)]
     gallery = torch.cat([video.vectors[name] for name in called], 1)
     mask = video.mask[:, [built.index(name) for name in called]]
@@ -627,7 +630,8 @@ assert built[0].experts == built[1].experts == sorted(sizes)
 # - Weights agree with what a caption talks about far beyond chance, though no loss asks for it. But they say how useful
 #   an expert is *beside the others*: appearance sees hair and beards too, so captions about a face trust appearance
 #   most.
-# - Learnt weights help a little from text to video. From video to text we saw no gain over uniform ones.
+# - From text to video learnt weights were ahead by about a point, which may be chance. From video to text we saw no
+#   gain over uniform ones.
 # - A clip has no weights: each sentence brings its own. These weights put sentences on different scales, so sharp
 #   weights spoil the ranking of sentences.
 # - Weights belong to names, not to positions.

@@ -42,7 +42,7 @@ draw(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# This figure is where the lesson ends. On TinyClips and on two sets of real clips, more and more
+# The curves below are where the lesson ends. On TinyClips and on two sets of real clips, more and more
 # [experts](glossary.md#expert) are deleted at random, and the search goes on. The blue line is the paper's answer to
 # a missing expert, the orange line is the answer that you will build, and the grey lines are other answers, which the
 # lesson explains on the way. The measure, [R@10](glossary.md#r@k), is the percentage of sentences whose clip is among
@@ -152,8 +152,8 @@ draw(
 # %% slideshow={"slide_type": "skip"} tags=["remove-input"]
 draw(
     "05_filled_in",
-    "A zero is an answer, and so is the mask: each treatment puts C's absent face "
-    "somewhere among the real ones.",
+    "A zero is an answer, and so is the mask: three treatments put C's absent face "
+    "somewhere among 300 other faces, made up for this world.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -288,7 +288,7 @@ plot_curves(
     "With nothing deleted, mask and zeros are best, then the mean, then as few clips "
     "drawn at random, and dropping is last. As experts are deleted the mask falls "
     "fastest: with 30 to 50 percent deleted, zeros are best, then the mean, then it.",
-    "The mask starts level with zeros and falls fastest; dropping loses most.",
+    "The mask starts level with zeros and falls fastest; dropping is always lowest.",
 )
 for i, share in enumerate(SHARES[:4]):
     if share != 0.1:
@@ -298,13 +298,14 @@ for i, share in enumerate(SHARES[:4]):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The figure holds two findings.
 #
-# **Dropping is by far the worst**, and not only because there is less to learn from: a model trained on as few clips,
-# drawn at random, does better. What can be missing in use must be missing in training too.
+# **Dropping is by far the worst of the four treatments.** Most of its loss comes from having fewer clips to learn from:
+# with nothing deleted, R@10 falls from ≈ 35 to ≈ 19 for a model trained on as few clips, drawn at random. It falls
+# further, to ≈ 15, if all of those clips are complete. What can be missing in use must be missing in training too.
 #
-# **The mask falls fastest.** With nothing deleted the mask is as good as zeros. With half deleted, zeros and even the
-# mean are better, though both make something up. Are gaps perhaps worth learning from? On TinyClips a natural gap is:
-# no caption about a face belongs to a film without one, and a model trained with zeros can learn that. But the
-# deletions here are random and tell a model nothing. Why, then, does the mask lose?
+# **From text to video the mask falls fastest.** With nothing deleted the mask is as good as zeros. With half deleted,
+# zeros and even the mean are better, though both make something up. Are gaps perhaps worth learning from? On TinyClips
+# a natural gap does say something: no caption about a face belongs to a film without one, and a model trained with
+# zeros can learn that. But the deletions here are random and tell a model nothing. Why, then, does the mask lose?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fewer experts make wilder scores
@@ -399,8 +400,10 @@ draw(
 #
 # In the model three things set the scale of a score: which experts the clip has, how far each expert's similarities
 # spread, and where their mean lies. For a sentence $t$, let the similarities $s_n(t, v)$ of wrong clips have mean
-# $m_n(t)$ and variance $s_n^2(t)$. (With a clip, $s_n$ is a similarity; without one, it is a spread.) Subtract the
-# mean. Then, if the experts err independently, the variances add up, each times its squared weight:
+# $m_n(t)$ and variance $s_n^2(t)$. (So $s_n(t, v)$ is a similarity, and $s_n(t)$ is a spread.) As in
+# [lesson 04](04_mixture_weights.ipynb), $w_n(t)$ is the weight of expert $n$, and $a_n(v)$ is 1 where clip $v$ has
+# expert $n$, else 0. Subtract the mean. Then, if the experts err independently, the variances add up, each times its
+# squared weight:
 #
 # $$
 # z(t, v) = \frac{\sum_n a_n(v)\, w_n(t)\, (s_n(t, v) - m_n(t))}{\sqrt{\sum_n a_n(v)\, w_n(t)^2\, s_n^2(t)}}
@@ -426,7 +429,7 @@ for t, sentence in enumerate(sentences):
     print(f"motion {motion:.2f} ± {motion_std:.2f}  ", sentence)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# No sentence has to be compared with 300 clips to get these numbers. A similarity is an inner product, so its mean
+# You need not compare a sentence with 300 clips to get these numbers. A similarity is an inner product, so its mean
 # over clips is the inner product with the *mean clip* $c_n$, and its variance is $t_n^\top C_n\, t_n$ with the clips'
 # covariance matrix $C_n$. Both $c_n$ and $C_n$ belong to the clips alone, and are computed once:
 
@@ -459,7 +462,7 @@ print("z   ", z[0], "->", order(z[0]))
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "05_two_scales",
-    "A masked score means something else in each row; z means the same in all.",
+    "A masked score means something different in each row; z means the same in all.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -518,6 +521,11 @@ curves["calibrated"] = curves_of("mask", calibrated)
 for i, share in enumerate(SHARES):
     gain = (curves["calibrated"] - curves["mask"])[:, i].mean()
     print(f"{100 * share:.0f} % deleted: ≈ {gain:+.1f} points of R@10")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The gain is largest with 30 to 50 % deleted. And who fills the top 10 now, with half of the experts deleted?
+
+# %% slideshow={"slide_type": "skip"}
 _, by_z = top_ten(calibrated)
 print(f"one expert: {all_clips[0]:.0f} % of all clips; in the top 10:", end=" ")
 print(f"≈ {by_mask[0]:.0f} % by the mask, ≈ {by_z[0]:.0f} % calibrated")
@@ -546,14 +554,15 @@ assert abs(R10["calibrated"][5] - R10["mask"][5]) < 3
 assert 25 < by_z[0] < 50
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Clips with one expert no longer crowd the top 10. With nothing deleted nothing is lost, and the gain is largest with
-# 30 to 50 % deleted. When nearly all is deleted, nearly every clip has one expert, all scores are equally wild, and
-# there is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
+# Clips with one expert no longer crowd the top 10; they now have a little less than their share. With nothing deleted
+# nothing is lost. When nearly all is deleted, nearly every clip has one expert, all scores are equally wild, and there
+# is little to correct: with nine in ten deleted the calibrated score is no better than the mask.
 #
-# These are small models. Below are the full ones of the first figure, five seeds each, on real clips too: MeMAD's
-# excerpts of television programmes, and half of MSR-VTT. Two more treatments are among them: *concatenation* lays all
-# features side by side in one vector, with zeros in the gaps, and *dropout in training* (*expert dropout* in the
-# figure) deletes experts at random while the model learns. Take experts away and compare.
+# These are small models. Below are the full ones from the top of this lesson, five seeds each, on real clips too:
+# MeMAD's excerpts of television programmes, and half of MSR-VTT, a set of web videos that the paper used ([lesson
+# 14](14_msrvtt.ipynb)). Two more treatments are among them: *concatenation* lays all features side by side in one
+# vector, with zeros in the gaps, and *dropout in training* (*expert dropout* at the top) deletes experts at random
+# while the model learns. Take experts away and compare.
 
 # %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 import json
@@ -598,14 +607,19 @@ play_with(
     "Choose how many experts are deleted: squares show which experts twenty clips "
     "keep, and a line per treatment shows what is found. Treatments, clips and the "
     "measure can be chosen, too.",
-    "Once experts are missing, full models find more clips by the calibrated score "
-    "than by the mask.",
+    "Once experts are missing, full models find more clips for a sentence by the "
+    "calibrated score than by the mask; from clip to sentence neither always wins.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# From text to video the calibrated score is above the mask on all three sets. The other treatments depend on the
+# clips: with 30 % deleted, zeros are above the mask on TinyClips and on MSR-VTT, and find least on MeMAD. From video to
+# text (v2t) the picture changes. The mask stays within a few points of the calibrated score, and zeros and the mean
+# fall below both: one clip ranks sentences, and its gaps are the same for all of them.
+#
 # [What we found](found.md) has the evidence, its limits, and who had which part of the idea before. The page also has
-# a warning: on MSR-VTT, where every clip has appearance, appearance alone does about as well as any treatment. Ask of
-# each data set *why* something is missing.
+# a warning: on MSR-VTT, where every clip has appearance until we delete it, appearance alone does about as well as any
+# treatment. Ask of each data set *why* something is missing.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## The trap: zeros spoil the batch norm
@@ -678,9 +692,10 @@ for each in (measured(title, file) for title, file in FILES.items()):
 # ## Summary
 #
 # - Zeros, the mean, the mask and dropping are four answers to what a gap means, and they order the same clips
-#   differently. Dropping incomplete clips was by far the worst: what can be missing must be missing in training too.
-# - The mask, the paper's score, fell fastest as experts were deleted. A mean over few cosines varies more than a mean
-#   over many, so clips with one expert fill the top 10.
+#   differently. Dropping incomplete clips was by far the worst, mostly because it leaves fewer clips to learn from.
+#   What can be missing in use must be missing in training too.
+# - From text to video the mask, the paper's score, fell fastest as experts were deleted. A mean over few cosines varies
+#   more than a mean over many, so clips with one expert fill the top 10.
 # - A calibrated score counts standard deviations above what wrong clips get, and subtracts what the clip gets from any
 #   sentence. It needs no training, and was above the mask with 10 to 70 % of the experts deleted.
 # - Rows of zeros spoil a batch norm. Absent rows are left out of its statistics.

@@ -97,7 +97,7 @@ print(scores)
 # > **Predict.** How many terms does the sum have for three texts and three clips, and how many of them are above 0?
 
 # %% slideshow={"slide_type": "slide"}
-n, terms = len(scores), []
+n, terms = len(scores), []  # a term: text or clip, its number, wrong pair i, j, value
 for i in range(n):
     for j in range(n):
         if i != j:
@@ -156,9 +156,9 @@ for _, owner, i, j, value in terms:
 print(count)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Training goes against the gradient: scores with a minus rise, scores with a plus fall. The last row is 0, because the
-# right pair of text 2 and clip 2 is far enough above all its rivals. Autograd, which does not count, finds the same
-# numbers in the library's loss.
+# Training goes against the gradient: scores with a minus rise, scores with a plus fall. The last row is 0: text 2
+# scores so low with clips 0 and 1 that neither pair is too near the right pair of its row or of its column, and clip 2
+# scores low enough with texts 0 and 1. Autograd, which does not count, finds the same numbers in the library's loss.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -259,11 +259,12 @@ assert_close(by_hand, InfoNCELoss(temperature)(scores))
 # > too. [Lesson 17](17_from_mee_to_today.ipynb) follows that thread.
 #
 # The gradient of InfoNCE is made of shares as well. In a row, each wrong clip is pushed down by its share, and the
-# right clip is lifted by the sum of those shares, all divided by $\tau$.
+# right clip is lifted by the sum of those shares, all divided by $\tau$ and by the number of rows. Here is that for the
+# rows alone; the columns work in the same way.
 
 
 # %% slideshow={"slide_type": "skip"}
-def row_loss(scores):  # the first half of InfoNCE: texts looking for clips
+def row_loss(scores):  # one direction of InfoNCE: texts looking for clips
     return -torch.log_softmax(scores / temperature, dim=1).diagonal().mean()
 
 
@@ -272,9 +273,10 @@ print(by_shares)
 assert_close(by_shares, gradient(row_loss, scores))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So no clip is ever *far enough away*, but a clip that is far away has hardly any share. A circle shows what the
-# losses do to vectors. Four sentences and their clips start in disorder; a pair's score is the
-# [cosine](glossary.md#cosine) of the angle between the two; each loss turns them by its own gradient.
+# So no clip is ever *far enough away*, but a clip that is far away has hardly any share. Circles show what the losses
+# do to vectors. Four sentences and their clips start in disorder, and a pair's score is the
+# [cosine](glossary.md#cosine) of the angle between the two. Each loss turns them by its own gradient, and the grey
+# trails show how far.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
@@ -314,9 +316,9 @@ for tau in (0.05, 0.5):
     print(f"InfoNCE {tau:<5}", torch.softmax(wrong / tau, 0))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The margin says yes or no. A low temperature pushes the hardest negative nearly alone, a high one treats all wrong
-# clips nearly alike. The temperature sets how far below the top a wrong clip still counts, in units of the score. The
-# next figure shows the push for a text with 63 wrong clips, at random scores:
+# The margin says yes or no. A low temperature gives nearly the whole push to the hardest negative, and a higher one
+# spreads it: at 0.5 even the easiest clip gets 0.08. The temperature sets how far below the top a wrong clip still
+# counts, in units of the score. The next figure shows the push for a text with 63 wrong clips, at random scores:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 g = torch.Generator().manual_seed(0)
@@ -575,7 +577,7 @@ for way in ("t2v", "v2t"):
 #   found by counting: +1 for each wrong pair that is too near, −1 for its right pair.
 # - InfoNCE asks for the right pair's share of a softmax. Its gradient is made of shares, and the temperature says how
 #   much of the push goes to the hardest negatives. Taken both ways, InfoNCE is CLIP's loss.
-# - Two captions of one clip, or the same caption twice, are no negatives. Pass the ids.
+# - Two captions of one clip, or the same caption twice, are not negatives. Pass the ids.
 # - With the diagonal in the mean, the loss has a floor of margin over batch size; its gradient keeps its direction.
 # - On TinyClips, in our small setting, InfoNCE ranks better than max margin, and both rank better than the hardest
 #   negative.

@@ -87,8 +87,8 @@ print(f"mean {rank_by_hand.double().mean():.1f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # R@5 among four clips is 100 % for every model. A number that every model reaches says nothing, so always ask how
-# many clips there were to choose from. In the library, `ranks` makes ranks of scores, and `summarise` makes these
-# numbers of ranks: MdR is the [median rank](glossary.md#median-rank), MnR the [mean rank](glossary.md#mean-rank).
+# many clips there were to choose from. In the library, `ranks` turns scores into ranks, and `summarise` turns ranks
+# into these numbers: MdR is the [median rank](glossary.md#median-rank), MnR the [mean rank](glossary.md#mean-rank).
 # `bootstrap=0` leaves out the intervals, which come later.
 #
 # In a larger [gallery](glossary.md#gallery) one sentence can get lost: let the last rank be 400 instead of 4.
@@ -165,8 +165,9 @@ assert_close(torch.tensor(v2t).double(), packaged_v2t)
 #
 # With *g* clips in a random order, each place is as likely as any other for the right one. So R@K is $100\,K/g$
 # percent, and the mean rank is $(g + 1)/2$. The library's `chance` gives the [level](glossary.md#chance-level)
-# exactly; here it stands below 2,000 rows of random scores for 500 clips, as many as TinyClips has for testing. In the
-# last line a clip has four right captions: four chances instead of one, but four times as many captions to beat.
+# exactly. The first line of the table is a simulation to compare it with: 2,000 captions with random scores for 500
+# clips, as many as TinyClips has for testing. The last line is for the other direction, where each clip has four right
+# captions: four chances instead of one, but four times as many captions to beat.
 
 # %%
 from mee.metrics import chance
@@ -256,9 +257,9 @@ for rule in rules:
 # - *Pessimistic* calls it hopeless, which is safe but not fair.
 # - *By place* gives chance on the diagonal, because a stable sort leaves equal scores in their order. With the right
 #   clip in column 0 the same order is a perfect score: the answer depends on where the right clip is stored.
-# - *By value* gives 10,000 ranks for 100 queries, and 200 for the twins, where half of the hits vanish into the
-#   larger denominator. The original code of this model ([Miech et al., 2018](references.md#miech2018)) counts this
-#   way.
+# - *By value* gives 10,000 ranks for 100 queries. With twins each query has two ranks, and at most one of the two is 1,
+#   so R@1 is 25 where half of the queries put the right pair first. The original code of this model ([Miech et al.,
+#   2018](references.md#miech2018)) counts this way.
 # - *The mean of ties* gives a constant network the mean rank of chance, and does not count a shared first place as
 #   first.
 #
@@ -323,6 +324,9 @@ play_with(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# No: among 50 clips R@10 is about twice as high. But chance is 20 % there instead of 2 %. The model is no better, and
+# the question is easier.
+#
 # Do [ties](glossary.md#tie) happen in such a model? In full precision they hardly ever do. But scores get rounded: to
 # two digits to print them, to eight bits to store an index. Here is one network's R@10 after rounding, with ties
 # counted the best and the worst way.
@@ -355,8 +359,8 @@ draw(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A clip's captions come along together, because they tend to succeed or fail together: an unclear film is hard to
 # find with any of them. So we need, for each clip, how many captions it has and how many of them found the clip. The
-# middle 95 % of the thousand values are the **[interval](glossary.md#bootstrap-interval)**. `summarise` draws in the
-# same order, so its numbers are the same.
+# middle 95 % of the thousand values are the **[interval](glossary.md#bootstrap-interval)**. `summarise` draws the same
+# clips, from a generator of seed 0, so its numbers are the same.
 
 # %% slideshow={"slide_type": "skip"}
 hit = hits["max margin"][0]
@@ -412,8 +416,9 @@ print(f"caption by caption: ≈ {width(alone):.1f} points wide")
 #
 # ## Compare two models query by query
 #
-# Start with a toy: models A and B answer 200 queries, and B finds all that A finds, and ten more. The usual interval
-# of a share $p$ of $n$ queries is $p \pm 1.96\sqrt{p(1-p)/n}$.
+# Start with a toy: models A and B answer 200 queries, and B finds all that A finds, and ten more. The textbook's 95 %
+# interval of a share $p$ of $n$ queries is $p \pm 1.96\sqrt{p(1-p)/n}$, as 95 % of a normal distribution lie within
+# 1.96 standard deviations of its mean.
 
 # %% slideshow={"slide_type": "skip"}
 a, b = torch.zeros(2, 200).double()
@@ -497,7 +502,7 @@ show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Pairing makes the interval shorter, at no cost. But this interval is about these two *networks*. With other seeds
 # there would have been others. Here are the differences between the three InfoNCE networks, which are one method with
-# other random numbers:
+# different random numbers:
 
 # %% slideshow={"slide_type": "skip"}
 for i, j in ((0, 1), (0, 2), (1, 2)):
@@ -568,8 +573,9 @@ assert two[1] > 0.5
 # ## How large must a test set be?
 #
 # For one caption per clip and R@10 near 50 %, $p \pm 1.96\sqrt{p(1-p)/n}$ gives the interval with $n$ clips. And for
-# a difference? If two models disagree on a share $d$ of the queries, the paired difference is known to about $\pm
-# 1.96\sqrt{d/n}$. Solve that for $n$, and you see how many queries it takes to tell a difference of one point from 0.
+# a difference? On each query the two models differ by $-1$, 0 or $+1$. If they disagree on a share $d$ of the queries,
+# these differences have a variance of about $d$, and their mean is known to about $\pm 1.96\sqrt{d/n}$. Set that to one
+# point, 0.01, and solve it for $n$: so many queries does it take to tell a difference of one point from 0.
 
 # %% slideshow={"slide_type": "skip"}
 for n in (100, 500, 1000, 10_000):

@@ -51,7 +51,7 @@ draw("08_shapes", "Each arrow changes a shape; in the score all shapes meet.")
 # of what comes out. None of the pieces has more than twenty lines.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
-draw("08_pieces", "The pieces and who uses whom: both sides meet in the score.")
+draw("08_pieces", "An arrow leads to the piece that takes the result; all meet in the score.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To follow the shapes, take a small [batch](glossary.md#batch) of TinyClips: three clips with one caption each.
@@ -62,12 +62,12 @@ draw("08_pieces", "The pieces and who uses whom: both sides meet in the score.")
 from mee import read_clips
 
 clips = read_clips("data/tinyclips.h5")
-rows = torch.tensor([0, 1, 3])
-captions = torch.stack([clips.captions_of([row])[0][0] for row in rows])
-few = clips.batch(rows, captions)
-for row, caption in zip(rows, captions, strict=True):
-    has = [e for e, yes in zip(clips.experts, clips.present[row], strict=True) if yes]
-    print(clips.ids[row], has)
+clip_ids = torch.tensor([0, 1, 3])
+captions = torch.stack([clips.captions_of([clip])[0][0] for clip in clip_ids])
+few = clips.batch(clip_ids, captions)
+for clip, caption in zip(clip_ids, captions, strict=True):
+    has = [e for i, e in enumerate(clips.experts) if clips.present[clip, i]]
+    print(clips.ids[clip], has)
     print("   ", clips.texts[caption])
 
 
@@ -125,8 +125,8 @@ class NetVLAD(nn.Module):
 import mee
 
 
-def same(mine, librarys, what):
-    assert_close(mine, librarys, rtol=1e-4, atol=1e-6)
+def same(mine, packaged, what):
+    assert_close(mine, packaged, rtol=1e-4, atol=1e-6)
     print(f"{what}: {tuple(mine.shape)}, equal to the library's")
 
 
@@ -224,7 +224,7 @@ print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 
 
 # %% slideshow={"slide_type": "skip"}
-# (texts, words, word_dim) -> expert -> (texts, dim); weights (texts, experts)
+# (texts, words, word_dim) -> {expert: (texts, dim)}, weights (texts, experts)
 def embed_text(self, words, mask):
     pooled = self.text_pooling(words, mask)
     vectors = {e: self.text_GU[e](pooled) for e in self.experts}
@@ -253,7 +253,7 @@ print("weights", weights.detach(), sep="\n")
 
 
 # %% slideshow={"slide_type": "skip"}
-# expert -> (rows, mask) -> expert -> (clips, dim); present (clips, experts)
+# {expert: (rows, mask)} -> {expert: (clips, dim)}, present (clips, experts)
 def embed_video(self, videos):
     present = torch.stack([videos[e][1].any(1) for e in self.experts], 1)
     vectors = {}
@@ -307,11 +307,11 @@ MEE.score = score
 
 # %% slideshow={"slide_type": "skip"}
 # a list of (length, dim) -> (items, longest, dim), and which rows are real
-def pad(rows):
-    longest = max(1, *map(len, rows))
-    mask = torch.arange(longest) < torch.tensor([[len(x)] for x in rows])
-    out = torch.zeros(*mask.shape, rows[0].shape[1])
-    out[mask] = torch.cat(rows).float()
+def pad(tables):
+    longest = max(1, *map(len, tables))
+    mask = torch.arange(longest) < torch.tensor([[len(x)] for x in tables])
+    out = torch.zeros(*mask.shape, tables[0].shape[1])
+    out[mask] = torch.cat(tables).float()
     return out, mask
 
 
@@ -319,8 +319,9 @@ padded, mask = pad([torch.ones(2, 3), torch.ones(0, 3), torch.ones(1, 3)])
 print(padded[..., 0], mask, sep="\n")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `words.ids` gives the numbers of the words in the vocabulary. An expert's `offsets` say where the rows of each clip
-# start and end ([lesson 01](01_clips_and_experts.ipynb)).
+# `words.ids` gives the vocabulary's number of each word, and leaves out words that the vocabulary lacks. A caption is
+# cut after 30 words. An expert's `offsets` say where the rows of each clip start and end ([lesson
+# 01](01_clips_and_experts.ipynb)).
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -330,23 +331,25 @@ def text_batch(clips, captions):
     return pad([clips.words.vectors[ids] for ids in known])
 
 
-# numbers of clips -> expert -> (clips, longest, dim), and which rows are real
-def video_batch(clips, rows):
+# numbers of clips -> {expert: (a block (clips, longest, dim), which rows are real)}
+def video_batch(clips, clip_ids):
     videos = {}
     for name, expert in clips.experts.items():
-        ends = zip(expert.offsets[rows], expert.offsets[rows + 1], strict=True)
+        ends = zip(expert.offsets[clip_ids], expert.offsets[clip_ids + 1], strict=True)
         videos[name] = pad([expert.features[start:end] for start, end in ends])
     return videos
 
 
-words, videos = text_batch(clips, captions), video_batch(clips, rows)
+words, videos = text_batch(clips, captions), video_batch(clips, clip_ids)
 same(words[0], few.words, "words")
 for name, (x, mask) in videos.items():
     print(f"{name:10} {tuple(x.shape)}, real rows {mask.sum(1).tolist()}")
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The shapes agree with those of the batch above. The first film shows no face, so no row of its face is real.
+# The shapes agree with those of the batch above, with one difference: here every expert has rows, so one vector per
+# clip, (3, 1280), has become one row per clip, (3, 1, 1280). The first film shows no face, so no row of its face is
+# real.
 #
 # > **Predict.** Take all four experts away from the second film. What does that film score with
 # > each of the three sentences?
@@ -366,7 +369,9 @@ with torch.no_grad():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Compare with the library
 #
-# Now compare the whole model: the same weights and the same 64 clips, in training mode. `draw_captions` draws one
+# Now compare the whole model: the same weights and the same 64 clips, in training mode, as a new model is. The
+# library's whole model is `VideoTextMEE`, which keeps its block in an attribute `mee`. So the names of the block's
+# parameters begin with `mee.`, and the dict `names` leads from your names to the library's. `draw_captions` draws one
 # caption for each clip. About half of these clips show no face, and some have no sound.
 
 # %% slideshow={"slide_type": "slide"}
@@ -384,8 +389,8 @@ words, videos = text_batch(clips, drawn), video_batch(clips, part)
 batch = clips.batch(part, drawn, max_words=30)
 
 mine = model.score(model.embed_text(*words), model.embed_video(videos))
-librarys = library(*batch.text, *batch.video)
-same(mine, librarys, "scores")
+packaged = library(*batch.text, *batch.video)
+same(mine, packaged, "scores")
 print({name: int((~mask.any(1)).sum()) for name, (_, mask) in videos.items()}, "absent")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -405,7 +410,7 @@ def max_margin(scores, margin=0.2):
     return hinge[~torch.eye(n, dtype=torch.bool)].sum() / (2 * n * (n - 1))
 
 
-loss, library_loss = max_margin(mine), mee.MaxMarginRankingLoss(0.2)(librarys)
+loss, library_loss = max_margin(mine), mee.MaxMarginRankingLoss(0.2)(packaged)
 print(f"loss ≈ {loss:.4f}, the library's ≈ {library_loss:.4f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -439,9 +444,9 @@ print(f"largest difference from the library's ≈ {difference:.8f}")
 # in percent, text to clip; tied clips share the mean of their ranks (lesson 07)
 @torch.no_grad()
 def recall_at_10(model, clips, split):
-    rows = clips.clips_in(split)
-    captions, positive_clip = clips.captions_of(rows)
-    video = model.embed_video(video_batch(clips, rows))
+    clip_ids = clips.clips_in(split)
+    captions, positive_clip = clips.captions_of(clip_ids)
+    video = model.embed_video(video_batch(clips, clip_ids))
     scores = model.score(model.embed_text(*text_batch(clips, captions)), video)
     right = scores.gather(1, positive_clip[:, None])
     ranks = (scores > right).sum(1) + ((scores == right).sum(1) + 1) / 2
@@ -460,19 +465,20 @@ print(f"untrained: R@10 ≈ {untrained:.1f} % of the validation captions")
 draw("08_step", "A training step: forward to one number, back to every parameter.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each epoch shuffles the clips and takes 64 at a time; after it, the learning rate falls by 5 %. (`fused=True` only
-# makes Adam faster.) [Lesson 09](09_training.ipynb) asks when to stop; ten epochs will do here.
+# Each epoch shuffles the clips and takes 64 at a time; the last 16, too few for a batch, are left out. After each epoch
+# the learning rate falls by 5 %. (`fused=True` only makes Adam faster.) [Lesson 09](09_training.ipynb) asks when to
+# stop; ten epochs will do here.
 
 
 # %% slideshow={"slide_type": "skip"}
 def train(model, clips, epochs=10, lr=2e-3, size=64, seed=0):
-    g, rows = torch.Generator().manual_seed(seed), clips.clips_in("train")
+    g, clip_ids = torch.Generator().manual_seed(seed), clips.clips_in("train")
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)
     for epoch in range(epochs):
-        order = rows[torch.randperm(len(rows), generator=g)]
+        order = clip_ids[torch.randperm(len(clip_ids), generator=g)]
         losses = []
-        for part in order.split(size)[: len(rows) // size]:
+        for part in order.split(size)[: len(clip_ids) // size]:
             words = text_batch(clips, clips.draw_captions(part, g))
             video = model.embed_video(video_batch(clips, part))
             loss = max_margin(model.score(model.embed_text(*words), video))
@@ -632,8 +638,8 @@ assert training[groups["neither"]].max() < 1e-5
 # ## All of it fits in one file
 #
 # The file [`mee_mini.py`](mee_mini.py) beside this notebook holds all the pieces: `python mee_mini.py` trains the
-# model, and tests compare it with this lesson and with the library. How many lines of code has it, without blank lines
-# and comments?
+# model, and tests compare it with this lesson and with the library. How many lines of code does it have, without blank
+# lines and comments?
 
 # %% slideshow={"slide_type": "skip"}
 from pathlib import Path
