@@ -522,7 +522,7 @@ assert recall(shared)[1] > recall(own)[1] - 5
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # For sentences that rank clips, perfect weights change little. For clips that rank sentences they are a disaster: v2t
-# R@10 falls from ≈ 81 to ≈ 21. With all weight on one expert, the score of *a car* is a single cosine, which is high
+# R@10 falls from ≈ 81 to ≈ 20. With all weight on one expert, the score of *a car* is a single cosine, which is high
 # for every clip in which appearance sees a car. A longer caption's score is a mean over several experts, and some of
 # their cosines are lower. So short, vague captions should come first everywhere. Count how many experts the winning
 # sentence talks about:
@@ -586,7 +586,7 @@ assert recall(wrong)[0] < recall(own)[0] - 4
 assert recall(wrong)[1] < recall(own)[1] - 4
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# R@10 falls from ≈ 61 to ≈ 49 and from ≈ 81 to ≈ 64, and the model still looks as if it had learnt something. Who would
+# R@10 falls from ≈ 61 to ≈ 49 and from ≈ 81 to ≈ 65, and the model still looks as if it had learnt something. Who would
 # look for the fault in the order of a dict?
 #
 # > **Trap.** Weights belong to names, not to positions.

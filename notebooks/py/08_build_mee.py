@@ -51,7 +51,7 @@ draw("08_shapes", "Each arrow changes a shape; in the score all shapes meet.")
 # of what comes out. None of the pieces has more than twenty lines.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
-draw("08_pieces", "An arrow leads to the piece that takes the result; all meet in the score.")
+draw("08_pieces", "Arrows lead to what takes the result; all meet in the score.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To follow the shapes, take a small [batch](glossary.md#batch) of TinyClips: three clips with one caption each.
