@@ -106,7 +106,9 @@ def test_python_says_what_a_run_sheet_quotes(sheet, names, monkeypatch):
         with pytest.raises(Exception) as error:
             exec(line.strip("`"), dict(names))
         first = str(error.value).splitlines()[0]
-        assert type(error.value).__name__ == kind, line
+        # PyTorch 2.15 puts the operation before the message, and has a subclass of RuntimeError for some of them
+        assert kind in [each.__name__ for each in type(error.value).__mro__], line
+        first = re.sub("^(add)?mm: ", "", first)
         assert first.startswith(said[:-4]) if said.endswith(" ...") else first == said, f"{sheet}: {first}"
 
 
