@@ -25,7 +25,8 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--output", help="the clip file to write; with --inspect, the picture")
     add("--inspect", metavar="CLIP", help="draw what each expert sees in this file, and stop")
     add("--face-box", nargs=4, type=float, metavar=("X0", "Y0", "X1", "Y1"), help="for --inspect: where the face is")
-    add("--experts", nargs="+", choices=ALL_EXPERTS, default=EXPERTS, help="which experts (default: all but text)")
+    which = f"which experts (default: {' '.join(EXPERTS)})"
+    add("--experts", nargs="+", choices=ALL_EXPERTS, default=EXPERTS, help=which)
     add(
         "--model",
         default=Options.model,

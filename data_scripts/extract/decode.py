@@ -70,7 +70,8 @@ def read_clip(path, frames: int = 8, audio_seconds: float = 30.0, experts=EXPERT
     if sounds and "audio" in experts:
         _read_sound(clip, audio_seconds)
     if not len(clip.frames) and clip.samples is None:
-        raise ClipError(f"{path.name}: nothing could be decoded ({'; '.join(clip.notes) or 'no picture, no sound'})")
+        nothing = "no picture, and its sound is not asked for" if sounds else "no picture, no sound"
+        raise ClipError(f"{path.name}: nothing could be decoded ({'; '.join(clip.notes) or nothing})")
     if streams and promised > 1 and clip.seconds < 0.9 * promised - 0.5:
         # sound often goes on after the picture, so this is a remark and not an error
         clip.notes.append(f"pictures for {clip.seconds:.1f} of {promised:.1f} seconds")

@@ -1,4 +1,4 @@
-"""The map of the model, once for each lesson, with what the lesson is about filled in: here_00.svg to here_17.svg."""
+"""The map of the model, once for each lesson, with what the lesson is about filled in: here_00.svg and so on."""
 
 from kit import ACCENT, PALE, Drawing
 
