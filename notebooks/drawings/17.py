@@ -80,11 +80,11 @@ def modality_dropout():
     drawing = Drawing(
         700,
         236,
-        "Modality dropout: each step takes other experts away",
+        "Modality dropout: each step takes different experts away",
         f"Left, eight clips in columns and four experts in rows; {int(present.sum())} of 32 cells are filled, "
         "the others "
         f"are absent. Right, the same batch in three training steps, one after the other: {counts[0]}, {counts[1]} and "
-        f"{counts[2]} cells are left, other ones each time, and the dropped ones are crossed out. No clip "
+        f"{counts[2]} cells are left, different ones each time, and the dropped ones are crossed out. No clip "
         "loses its last.",
         css="#NAME .m1, #NAME .m2 { opacity: 0; } "
         + " ".join(f"#NAME .m{i} {{ animation: NAME-m{i} 7.5s steps(1) infinite; }}" for i in range(3))

@@ -70,13 +70,17 @@ for line in loop.splitlines():
     print(line[4:80] + (" ..." if len(line) > 80 else ""))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `train_epoch` is your inner loop, and `scheduler.step()` lowers the learning rate by 5 %. `fit` adds four things. It
-# stops with an error if the loss of an epoch is not finite. It **validates** after each epoch. It **keeps the weights
-# of the best** epoch by validation, and loads them at the end. And it tells **callbacks**, objects with methods
-# `begin`, `epoch_end` or `end`, what has happened; whatever you want to see or save on the way goes there.
+# `train_epoch` is your inner loop, and `scheduler.step()` lowers the learning rate by 5 %. (`_tf32` lets a GPU multiply
+# faster and less exactly, if you ask for it.) `fit` adds four things. It stops with an error if the loss of an epoch is
+# not finite. It **validates** after each epoch. It **keeps the weights of the best** epoch by validation, and loads
+# them at the end. And it tells **callbacks**, objects with methods `begin`, `epoch_end` or `end`, what has happened;
+# whatever you want to see or save on the way goes there.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
-draw("09_best_epoch", "The best epoch is kept; those after it cost only time.")
+draw(
+    "09_best_epoch",
+    "An example. The best epoch is kept; those after it cost only time.",
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **Early stopping** ends a run when some epochs have brought nothing better. `fit` has no such rule: it runs all
@@ -184,11 +188,12 @@ show(
 # Both curves say that something is learnt, but they measure different things. The loss is in the unit of the score, and
 # is taken over batches of 64 films that are trained on. R@10, the percentage of queries with the right answer among the
 # first ten, is taken over all 500 films of a split that is not trained on, and is what you want in the end. When loss
-# and R@10 disagree, believe R@10.
+# and R@10 disagree, believe R@10. It also says when training is enough: when R@10 on validation has not risen for
+# several epochs. Here it is still rising, so eight epochs are not enough. They only keep the lesson short.
 #
-# What has moved? For *a bell rings in the city*, each validation film has a [similarity](glossary.md#similarity) by
-# appearance and one by audio. Use the two as coordinates, and training becomes a map on which the right films wander
-# to the top right.
+# What has moved? For *a bell rings in the city*, each validation film with a sound has a
+# [similarity](glossary.md#similarity) by appearance and one by audio. Use the two as coordinates, and training becomes
+# a map on which the right films wander to the top right.
 
 # %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 import io
@@ -385,8 +390,8 @@ show(
 # A result can be doubted in two ways. The **interval** (lesson 07) says what other *films* would have given, the
 # **spread over seeds** what other *luck in training* would have given. Neither contains the other. Here the intervals
 # are wide, because there are only 200 films, and the seeds differ little; in lesson 07 two seeds of one loss were
-# further apart than other clips could explain. If two methods differ by less than either, take more seeds or more clips
-# before you report the difference.
+# further apart than other clips could explain. To compare two methods, put one interval on their difference, over clips
+# and seeds, as in lesson 07. If it contains 0, take more seeds or more clips before you report the difference.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-cell", "check"]
 assert max(values) - min(values) > 0.1
@@ -497,8 +502,9 @@ print(f"best epoch: {run.best}, {len(words):,} words in the vocabulary")
 print(f"validation R@10: the log says ≈ {reported:.1f}, the file gives ≈ {again:.1f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The best epoch was chosen by validation. Choosing it by the *test* clips, as the published code does, reports a number
-# that is too good; [lesson 10](10_leaks.ipynb) measures by how much.
+# The best epoch was chosen by validation. It is the last of the eight, so a longer run would probably find a better
+# one. Choosing it by the *test* clips, as the published code does, reports a number that is too good; [lesson
+# 10](10_leaks.ipynb) measures how much such choices flatter.
 #
 # ## Fewer bits and a GPU change the time, not the method
 #
@@ -533,7 +539,7 @@ draw("09_waiting", "Recording a step removes the waiting (a sketch, not measured
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The price is [padding](glossary.md#padding): an ordinary batch is as long as its longest caption, a resident batch as
-# long as the longest caption of all.
+# long as the longest caption of all, which is cut after 30 words.
 
 # %% slideshow={"slide_type": "skip"}
 from mee.resident import ResidentClips

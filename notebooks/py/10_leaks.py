@@ -127,7 +127,7 @@ scores = honest[0].score(text, video)
 print(f"{tuple(scores.shape)}, R@10 ≈ {recall(ranks(scores)):.1f} %, chance 2 %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Let 100 of the 500 clips lose all their experts, as a broken download could do; `keep` takes experts away from
+# Let 100 of the 500 clips lose all their experts, as may happen when a download breaks; `keep` takes experts away from
 # embeddings. In the plain formula of the [weighted mean](glossary.md#weighted-mean) their score is 0/0, which is `nan`,
 # *not a number*.
 
@@ -165,8 +165,8 @@ draw(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Training that blows up looks like success for the same reason. `mee` gives a clip without experts the score -1, so
-# that the clip ranks last: in the last line of the output R@10 falls a little, as it should. And `mee.ranks` refuses a
-# NaN. The test: one NaN must raise an error.
+# that the clip ranks last: in the last line of the output R@10 falls a little, as it should. (The hundred are lost, and
+# the others have fewer rivals.) And `mee.ranks` refuses a NaN. The test: one NaN must raise an error.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -258,14 +258,15 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The choice flatters by ≈ 5 points with 25 clips, and by ≈ 0.8 with 250. A table of results seldom says how many tries
+# The choice flatters by ≈ 5 points with 25 clips, and by less than one with 250. A table of results seldom says how many tries
 # there were, and no test can tell the luck from the number afterwards. What helps is a habit: choose on a [validation
 # split](glossary.md#validation-split), and let the test split be ranked once.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(
     "10_who_sees_what",
-    "Above, the test split chooses the epoch, and flatters; below, it is ranked once.",
+    "An example. Above, the test split chooses the epoch, and flatters; below, it is "
+    "ranked once.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -332,8 +333,8 @@ assert known > new + 12
 #
 # > **Aside.** The other films gain a little, too: these models had a sixth more clips to learn from.
 #
-# Equal files are easy to find. A copy that was encoded again is not equal to the original, but close. So add ten per
-# cent of noise to the copies, and search for each test film's nearest training film, by the
+# Equal files are easy to find. A copy that was encoded again is not equal to the original, but close. To imitate that,
+# add ten per cent of noise to the copies, and search for each test film's nearest training film, by the
 # [cosine](glossary.md#cosine) of their appearance.
 
 # %% slideshow={"slide_type": "skip"}
@@ -440,8 +441,8 @@ for k, (wrong, right) in leak.items():
 #
 # How many are those? If the right clip has an optional expert, half of the others have it too, and the right clip's
 # chance doubles; if it has not, all others stay in the race. Each case is as frequent as the other, so an optional
-# expert multiplies chance by up to $(2 + 1) / 2$, and $k$ of them by up to $1.5^k$. The leak would reach this bound if
-# all similarities were the same.
+# expert multiplies chance by up to $(2 + 1) / 2$, and $k$ of them by up to $1.5^k$. The leak comes up to this bound if
+# the similarities of present experts hardly differ. (They must not be equal, or clips would tie.)
 
 # %% slideshow={"slide_type": "slide"} tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5.2, 3.3))
@@ -514,7 +515,7 @@ print(f"the same models, measured with the right mask: ≈ {actual:.0f} %")
 print(f"trained and measured with the right mask: ≈ {right:.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first number, ≈ 39 %, would have been reported, and it beats the honest models. The second, ≈ 25 %, is what a user
+# The first number, ≈ 39 %, would have been reported, and it beats the honest models. The second, ≈ 24 %, is what a user
 # gets. What did the leaky models learn instead of faces? Here are the cosines of the face expert, over all captions and
 # all clips with a face. Nearly all of these pairs are wrong, so most cosines should be small.
 
@@ -579,8 +580,8 @@ assert noise_is_chance(right_mask) and not noise_is_chance(wrong_mask)
 # - The best of many tries on the test split is partly luck, and more so with few test clips. Choose on validation.
 # - Test films that were in training are found far more often than others. Search for near twins by their features.
 # - A mask [leaks](glossary.md#leak) if the right clip's mask is used for a whole row. Such a mask finds several times
-#   chance in noise, and a model that trains on it looks good and is bad. Feed noise to whatever scores: R@10 must be at
-#   chance.
+#   chance in noise, and a model that trains with it looks good and is bad. Feed noise to whatever scores: R@10 must be
+#   at chance.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz

@@ -97,10 +97,10 @@ for label in ("all parts", "no gate"):
 #
 # Not every row is the setting of an option. The opposite of a *mixture* of experts is to put the features of all
 # experts side by side in one long vector, and to compare once: **concatenation**. Take two experts with vectors of two
-# numbers. The second film is silent, so it has zeros there.
+# numbers, one sentence and two films. The second film is silent, so it has zeros where its audio should be.
 #
-# > **Predict.** Sentence and film agree perfectly by appearance. What is the cosine of the sentence with the silent
-# > film?
+# > **Predict.** By appearance, the sentence agrees perfectly with both films. What is the cosine of its long vector
+# > with that of the silent film?
 
 # %%
 sentence = torch.tensor([1.0, 0.0, 0.0, 1.0]) / 2**0.5  # appearance, audio
@@ -109,14 +109,15 @@ silent = torch.tensor([1.0, 0.0, 0.0, 0.0])
 print(f"with sound {sentence @ with_sound:.2f}, silent {sentence @ silent:.2f}")
 
 # %% [markdown]
-# The film pays for its silence with a cosine of 0.71, as with zeros in [lesson 05](05_missing_faces.ipynb). And *how
-# much* a clip's expert counts is a matter of lengths, the same for all sentences: the model cannot trust sound more
-# when a sentence speaks of a bell.
+# The film pays for its silence with a cosine of 0.71, as with zeros in [lesson 05](05_missing_faces.ipynb). Nothing
+# leaves the audio out, as a mask would. A sentence about a bell can make its audio part longer, and so trust sound
+# more, but then the silent film loses even more.
 #
 # Three more rows need a network of their own: a **plain mean** of the words' vectors instead of
 # [NetVLAD](glossary.md#netvlad), a mean of the audio rows, and **one set of weights for all sentences**, which is
-# learnt without seeing the sentence. Their code is in the folder `experiments`. The last one takes the description of a
-# network and returns a network:
+# learnt without seeing the sentence. Their code is in the folder `experiments`. The last one is a function that takes
+# the description of a network and returns a network. In the layer that makes the weights, $W t + b$ ([lesson
+# 04](04_mixture_weights.ipynb)), it sets $W$ to zero and freezes it, so that only the bias $b$ is learnt:
 
 # %%
 sys.path.append("../experiments")
@@ -145,8 +146,8 @@ for label, network in networks.items():
         print(f"{label:<16}" + "  ".join(f"≈ {weight:.3f}" for weight in one))
 
 # %% [markdown]
-# With one set for all, both sentences have equal weights, but no longer 1/4 each: not seeing the sentence is not the
-# same as being uniform.
+# With one set for all, both sentences have the same four weights, but these are no longer 1/4 each: not seeing the
+# sentence is not the same as being uniform.
 
 # %% tags=["hide-cell", "check"]
 two_rows = {label: rows[label] for label in by_hand}
@@ -217,8 +218,8 @@ print(f"p = {p_value:.3f}")
 
 # %% [markdown]
 # Two of 64: coins alone do that in 3 % of cases, so **p = 0.03**. The usual threshold is 5 %, so the paired test can
-# say what the unpaired interval could not. It is called a *sign test*, and for found-or-not also McNemar's test
-# ([McNemar, 1947](references.md#mcnemar1947)). It used only six of the 24 queries.
+# say what the unpaired interval could not. It is called a *sign test* and, where each answer is found or not found,
+# also *McNemar's test* ([McNemar, 1947](references.md#mcnemar1947)). It used only six of the 24 queries.
 #
 # `difference` makes the same [paired comparison](glossary.md#paired-comparison) in another way, by drawing queries
 # again and again ([lesson 07](07_retrieval_metrics.ipynb)). It takes two `Result`s, which hold ranks. Its interval does
@@ -266,8 +267,8 @@ for label, result in live.items():
 
 # %% [markdown]
 # Concatenation and the mean of words lose around ten points, far more than a change of seeds does. The differences that
-# the gate and the weights make are of the size that a change of seeds makes. Small models, trained for seconds, cannot
-# tell what those two parts are worth.
+# the gate and the weights make are small beside that, and not much larger than what other seeds make. Small models,
+# trained for seconds, cannot tell what those two parts are worth.
 
 # %% tags=["hide-cell", "check"]
 assert against["concatenation"][2] < -3 and against["mean of words"][2] < -3
@@ -351,9 +352,9 @@ draw(
 )
 
 # %% [markdown]
-# In `mee.compare` the wider interval is `difference(..., level=1 - 0.05 / m)`, and the record has both. First come the
-# comparisons that leave out 0 at 95 %, but no longer when all are to hold together; then the row in which nothing was
-# changed.
+# In `mee.compare` the wider interval is `difference(..., level=1 - 0.05 / m)`, and the record has both, with $m = 34$.
+# First come the comparisons that leave out 0 at 95 %, but no longer when all are to hold together; then the row in
+# which nothing was changed.
 
 # %%
 doubtful = []
@@ -370,7 +371,7 @@ for way in ("t2v", "v2t"):
     print(f"{repeated}, {way}: {words}")
 
 # %% [markdown]
-# Losing the wider interval does not make a finding wrong. If several rows point in one direction, or if the same was
+# A finding that fails the strict test need not be wrong. If several rows point in one direction, or if the same was
 # found on other clips, it can still be likely; but this table alone cannot support the claim. The last lines show what
 # other random numbers do, which a table without that row would not tell. Three seeds are few, and the ends of an
 # interval are not walls.
@@ -436,7 +437,7 @@ handles = [
 figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=10)
 alone = "Single experts lie far to the left of 0, InfoNCE to the right of it. From "
 alone += "text to video, the differences in R@10 to the full model are: "
-claim = "No expert is enough alone; among the rows of the loss InfoNCE gains most."
+claim = "No expert is enough alone; InfoNCE is the only row that clearly gains."
 show(figure, alone + "; ".join(said) + ".", claim)
 
 # %% [markdown]
@@ -445,9 +446,11 @@ show(figure, alone + "; ".join(said) + ".", claim)
 # What can we say, for TinyClips and these settings?
 #
 # - **No expert is enough** alone, and appearance, audio and motion are missed when they are left out. **The face** is
-#   missed least: appearance sees beards and glasses too ([lesson 04](04_mixture_weights.ipynb)). An expert may be good
-#   and still be dispensable.
+#   missed least: appearance sees beards and glasses too ([lesson 04](04_mixture_weights.ipynb)). Alone, the face finds
+#   more than chance; beside the others it adds too little to be seen here.
 # - **The mixture** beats one long vector.
+# - **The gate** is worth about two points from sentence to film. Even the strict interval is clear of 0 there, but only
+#   just. From film to sentence the intervals contain 0. (Without gates the model also has fewer numbers to learn.)
 # - **The words** need NetVLAD badly; **the audio rows** do as well with a mean. We look at the reason below.
 # - [InfoNCE](glossary.md#infonce) ([van den Oord et al., 2018](references.md#oord2018)) gains most, and is not part of
 #   the paper. Most of what came after 2018 trains with this loss ([lesson 17](17_from_mee_to_today.ipynb)).
@@ -474,6 +477,7 @@ assert all(clear_of_0(label) == -1 for label in left_out if label != "without fa
 assert clear_of_0("concatenation") == clear_of_0("mean of words") == -1
 assert abs(points("mean of audio rows")) < 3
 assert clear_of_0("InfoNCE") == 1 and max(differences, key=points) == "InfoNCE"
+assert clear_of_0("no gate") == -1 and clear_of_0("no gate", "v2t") == 0
 for label in ("concatenation", "mean of words"):
     assert against[label][0] * points(label) > 0
 assert sorted(sum(groups.values(), [])) == sorted(differences)
@@ -584,7 +588,8 @@ for label, result in (("wrong switch", wrong), ("right switch", right)):
 # > other seeds for each row, the mistake would not show. Here it does: **no two trainings that differ in anything agree
 # > on every rank**. A difference of exactly 0 is a bug.
 #
-# The fix is a switch that takes no value, and a look at what was built:
+# (The right switch even gains here. These models saw 100 films for two epochs, and say nothing about the gate.) The fix
+# is a switch that takes no value, and a look at what was built:
 
 # %%
 from mee.cli import parse

@@ -213,6 +213,9 @@ show(
 # directions, and four about growing and turning, all as square roots. That makes 360 numbers. A motion between two of
 # the eight directions is shared between them, so the squares of the eight add up to the mean speed. The unit of speed
 # is the longer side of the frame (in `beach.grey` 128 pixels) per second.
+#
+# The next cell computes the mean speed of each segment from the flow, and checks that the squares for the whole frame,
+# place 0, add up to it. Then it asks which of the eight directions is strongest.
 
 # %%
 numbers = extract.motion(beach.grey, beach.grey_times, beach.pairs).reshape(3, 10, 12)
@@ -572,7 +575,7 @@ show(
 #
 # So the *experts* carry over. What the model has *learnt* about looks carries over by luck at best, because it learnt
 # from sofas, kites and dunes. Our words (*woman, officer, uniform, photograph, portrait, flag*) have [word
-# vectors](glossary.md#word-vector), so there is no complaint, but none of them stands in any caption of TinyClips. A
+# vectors](glossary.md#word-vector), so nothing warns us, but none of them stands in any caption of TinyClips. A
 # model for your films has to be trained on films like yours, with captions. How many? With [ninety short films of
 # somebody else's](results.md) this same code reached an R@10 of 89 among 40 (chance 25). Until you have such a model,
 # ask the experts that carry over: `experts=["audio"]` leaves the others out, as if they were absent from every clip.
@@ -599,7 +602,8 @@ draw("13_leftovers", "An empty row holds the face that was in memory before.")
 
 # %% [markdown]
 # To measure the damage, make it happen on purpose. In TinyClips, give each film without a face the face of the last
-# film that had one; films that have a face keep it.
+# film that had one; films that have a face keep it. (Column 2 of `present` is the face, as experts stand in
+# alphabetical order.)
 
 # %%
 from dataclasses import replace
@@ -626,7 +630,7 @@ print(f"R@10: faces absent ≈ {recall:.1f}, with leftovers ≈ {with_leftovers:
 # %% [markdown]
 # R@10 loses half a point or so. Sentences trust appearance more than the face here ([lesson
 # 04](04_mixture_weights.ipynb)), so the number that you would look at hides the bug. Ask the face expert alone, as
-# somebody who looks for a person would.
+# somebody who looks for a person would. (`filter` keeps our own films out of the answers.)
 #
 # > **Predict.** Of the ten best films for each caption about a face, how many show a face at all?
 

@@ -162,8 +162,10 @@ fits = {f["id"] for f in clips.facts if shows(f, "boat") and f["sound"] == "bell
 results(clips, hits, fits, "Appearance found the boats, and audio the bell.")
 
 # %% [markdown]
-# Where a clip has no face, the other experts share its weight. The sentence asks two questions: appearance answers one,
-# audio the other. So all clips can be put on a map, by how well they fit the one and the other.
+# Where a clip has no face, the other experts share the face's weight. The sentence asks two questions: appearance
+# answers one, audio the other. So all clips can be put on a map, by how well they fit the one and the other. Along a
+# dashed line the weighted sum of the two similarities stays the same, and it grows towards the top right. The numbers
+# mark the four clips from above.
 
 # %% tags=["hide-input"]
 text, score = ask(sentence), scores(sentence)
@@ -322,12 +324,13 @@ street, alone = "a city street", "a city street without a person"
 for text in (street, "a city street with a person", alone, "nobody is there"):
     print(f"{faces(text):>2} of 20 show a person for: {text}")
 judge = {alone: lambda facts: facts["face"] is None and facts["place"] == "city"}
-strip(judge, "Asked for a street without a person, the search shows persons.")
+strip(judge, "Asked for a street without a person, the search shows people.")
 
 # %% [markdown]
-# *Without a person* finds more persons (14 of 20) than a sentence that does not mention them (8 of 20). The word
-# *person* is in the sentence, and no caption ever taught the model what *without* does to it. People who describe a
-# film seldom list what it lacks, and TinyClips' captions never do.
+# *Without a person* finds more clips with a person (14 of 20) than a sentence that does not mention one (8 of 20). The
+# word *person* is in the sentence, and no caption ever taught the model what *without* does to it. For *nobody is
+# there* even all twenty show a person: no caption has the word *nobody* either, and its word vector is near that of
+# *someone*. People who describe a film seldom list what it lacks, and TinyClips' captions never do.
 
 # %% tags=["remove-input"]
 draw(

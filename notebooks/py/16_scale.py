@@ -64,7 +64,7 @@ weight = torch.tensor([0.75, 0.25])
 # %% [markdown]
 # The [score](glossary.md#score) of [lesson 04](04_mixture_weights.ipynb) is a mean over the experts that are present,
 #
-# $$s(t, v) = \frac{\sum_e a_e(v)\, w_e(t)\, \langle t_e, v_e \rangle}{\sum_e a_e(v)\, w_e(t)}.$$
+# $$s(t, v) = \frac{\sum_n a_n(v)\, w_n(t)\, \langle t_n, v_n \rangle}{\sum_n a_n(v)\, w_n(t)}.$$
 #
 # > **Predict.** Clip 4 has only motion. Is its score 0.96 or 0.72?
 
@@ -125,7 +125,7 @@ print("merged:", [number for _, number in sorted(found, reverse=True)[:k]])
 print("by score:", score.topk(k).indices.tolist())
 
 # %% [markdown]
-# Nothing was approximated. With $n$ experts there are at most $2^n$ groups, and usually few of them have clips: if only
+# Nothing was approximated. With $N$ experts there are at most $2^N$ groups, and usually few of them have clips: if only
 # face and sound may be missing of four experts, there are four groups.
 #
 # The library's `ClipIndex` does the same, with FAISS for the products ([Johnson et al.,
@@ -294,8 +294,10 @@ for ef in (1, 2, 4, 8):
     print(f"ef {ef}: {right / 300:.0%} found, {looked:.0f} of 40 points looked at")
 
 # %% [markdown]
-# The part of the right answers that is found is called **recall**. Comparisons buy it: with `ef=8` every walk ends at
-# the right point, and has looked at half of all points.
+# The part of the right answers that is found is called **recall**. A right answer is here what an exact search would
+# have given. So this recall says nothing about the model, unlike the R@K of [lesson 07](07_retrieval_metrics.ipynb),
+# which asks for the caption's own clip. Comparisons buy recall: with `ef=8` every walk ends at the right point, and has
+# looked at half of all points.
 #
 # One more idea gives HNSW its name, *hierarchical navigable small world*. A walk over a million points would take very
 # many steps to get near. So a few points, drawn at random, make a second, coarser layer with longer links, a few of
@@ -448,14 +450,14 @@ show(
     "Right: recall against time at a million clips, with ef_search beside the points: "
     "where trust is spread it rises from 91 percent to nearly 100 within 10 ms, where "
     "it is in one expert from 64 to 98.",
-    "The graph hardly slows down as clips are added, "
+    "The graph slows down far less than exact search as clips are added, "
     "and a sentence that trusts one expert needs a larger ef_search.",
 )
 
 # %% [markdown]
 # The graph takes less than twice as long for ten times the clips. But an `ef_search` of 64, enough for spread trust,
 # misses one in nine of the best for a sentence that trusts one expert. With 256 it misses one in thirty. The graph also
-# costs memory and a long build. The next cell prints by how much the process grew, and how much that is beside the
+# costs memory and a long build. The next cell prints by how much the process grew, and how much that is compared with the
 # vectors alone.
 
 # %%
@@ -507,7 +509,8 @@ for label, rows in kinds.items():
 
 # %% [markdown]
 # Clips without a face pay: their captions find them less often. The captions of clips with a face find theirs *more*
-# often, as the others have stepped back, and so the total hides most of the loss. The fix is the grouping.
+# often, as clips without a face no longer stand before them, and so the total hides most of the loss. The fix is the
+# grouping.
 #
 # > **Aside.** The original code kept its denominator, and paid for it in another way: it divided the weights for each
 # > *pair* of sentence and clip, in a tensor of texts × clips × experts. For 10,000 of each and four experts that is
@@ -558,10 +561,11 @@ database.close()
 
 # %% [markdown]
 # With ten each some are missed: a clip can be good for all experts together and the best for none. Fifty each are
-# enough here; Exercise 3 says when it is proven that nothing was missed. In a folder with 100,000 drawn clips, 100
-# proposals of each expert gave 99 % of the best ten, and 1,000 gave all; a process that was killed while it added clips
-# had lost none of them. What ran is the core that a Qdrant server has too, but the server itself, or several that share
-# the clips, we have not tried. [Its page](api/search.md#qdrant) says how to start one, and what was measured.
+# enough here; Exercise 3 says when it is proven that nothing was missed. With 100,000 clips of `World` in a folder, 100
+# proposals of each expert gave 99 % of the best ten, and 1,000 gave all. When a process was killed while it added
+# clips, none of the clips that it had added were lost. What ran is the core that a Qdrant server has too, but the
+# server itself, or several that share the clips, we have not tried. [Its page](api/search.md#qdrant) says how to start
+# one, and what was measured.
 #
 # ## Train with two processes
 #
@@ -601,8 +605,10 @@ with tempfile.TemporaryDirectory() as folder:
 # ## Estimate a billion by arithmetic
 #
 # An estimate needs no billion clips. It needs numbers that were measured, and what each of them grows with. Memory and
-# the time of an exact search grow with the number of clips $n$. The graph's build grows a little faster, with
-# $n \log n$, and its search, we assume, with $\log n$. A machine has 256 GB.
+# the time of an exact search grow with the number of clips $g$. The graph's build grows a little faster, with
+# $g \log g$, and its search, we assume, with $\log g$. Let a machine have 256 GB of memory. For each index the cell
+# prints the memory, how many machines that takes, and what one core needs: days to build the index, and seconds to
+# answer one query.
 
 # %%
 for label, (kind, dtype, ef) in KINDS.items():

@@ -205,14 +205,18 @@ print("wrong:", wrong[1, 0].detach())
 
 # %% [markdown]
 # It gives numbers, and of a similar size. The audio of the second clip has now listened to the absent face and to
-# nothing else. No shape is wrong and nothing is NaN; only a comparison with a second implementation shows the mistake.
+# nothing else. No shape is wrong, and no number of this clip is NaN; a comparison with a second implementation shows
+# the mistake. (The first clip lacks nothing, so the wrong mask leaves it no expert to listen to. Older versions of
+# PyTorch give NaN there, newer ones give numbers.)
 #
 # ## Build a model whose experts look at each other
 #
 # Here is a small change to MEE: on the side of the clip, each [gated unit](glossary.md#gated-embedding-unit) becomes a
-# plain linear layer, and a transformer layer sees all tokens. Its outputs have length 1, as before. The text side, the
-# weights and the masked score stay. A learnt vector is added to each token, as nothing else in the layer knows which
-# expert is which.
+# plain linear layer, `Projection`. Like the unit, it gets a mask and gives zeros for absent experts. Then a transformer
+# layer sees all tokens. All experts need one width, `dim`, as their tokens stand in one tensor. The layer has four
+# *heads*: queries, keys and values are cut into four pieces, each piece attends by itself, and the four answers are put
+# side by side again. The outputs have length 1, as before. The text side, the weights and the masked score stay. A
+# learnt vector is added to each token, as nothing else in the layer knows which expert is which.
 
 # %%
 from mee import VideoEmbedding, VideoTextMEE
@@ -308,7 +312,7 @@ for name, model in models.items():
     print(f"{name:13} whole: R@10 ≈ {whole:.1f}, half deleted: ≈ {half:.1f}")
 
 # %% [markdown]
-# The weighted mean is ahead on whole clips, R@10 ≈ 65 against ≈ 60. With half of the experts deleted both fall to about
+# The weighted mean is ahead on whole clips, R@10 ≈ 65 against ≈ 59. With half of the experts deleted both fall to about
 # half of that.
 
 # %% [markdown]
@@ -345,7 +349,8 @@ assert after - before > 0.5  # of the transformer, the last of the loop
 # record is among the book's data. Both networks get the same films, text side, loss and batches, and 12 epochs. For
 # each, one learning rate out of the same six is chosen on the [validation films](glossary.md#validation-split). Then
 # several seeds are trained, and meet the test films once. The transformer had a little more help: validation also chose
-# that it has no dropout inside the layer, and that its tokens are not scaled to length 1.
+# that its layer has no dropout (PyTorch's, which sets single numbers to zero in training), and that its tokens are not
+# scaled to length 1.
 
 # %%
 record = json.loads(Path("data/attention.json").read_text())["tinyclips"]
@@ -410,7 +415,7 @@ show_difference("transformer", "weighted mean")
 # %% tags=["remove-input"]
 draw(
     "17_modality_dropout",
-    "Each step of training drops other experts, and no clip loses its last.",
+    "Each step of training drops different experts, and no clip loses its last.",
 )
 
 # %% [markdown]
@@ -435,7 +440,7 @@ counts = [sum(int(x.sum()) for x in b.ind.values()) for b in (batch, dropped)]
 print(f"together {counts[0]} -> {counts[1]}, {counts[1] / counts[0]:.0%}")
 
 # %% [markdown]
-# About 70 % stay. A different seed in each step makes other films lose other experts. The record has both networks,
+# About 70 % stay. A new seed in each step makes different films lose different experts. The record has both networks,
 # trained without modality dropout and with a share of 0.3.
 #
 # > **Predict.** Modality dropout makes training harder. Does it cost something on whole films? Does it pay with half
@@ -536,7 +541,8 @@ assert longer[0] > longer[1] + 1
 # In 2021 **CLIP** ([Radford et al., 2021](references.md#radford2021)) learnt from pictures and their texts on the web,
 # and became what many later works start from. You know its loss already. Take a batch's scores, rows texts, columns
 # pictures; divide by a [temperature](glossary.md#temperature); ask each row for its right column and each column for
-# its right row, by cross-entropy; take the mean of both.
+# its right row, by [cross entropy](glossary.md#cross-entropy), minus the logarithm of the right one's share; take the
+# mean of both.
 
 # %%
 from mee import InfoNCELoss
