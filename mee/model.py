@@ -320,8 +320,8 @@ class MEE(nn.Module):
             raise ValueError(f"videos is empty: give at least one of the experts {self.experts}")
         features = {name: self._rows(x, f"videos[{name!r}]") for name, x in videos.items()}
         sizes = {name: len(x) for name, x in features.items()}
-        clips = max(sizes.values())
-        if min(sizes.values()) < clips:
+        clips = max([*sizes.values()])  # a list: PyTorch 2.4 compiles no max of a dict's values
+        if min([*sizes.values()]) < clips:
             raise ValueError(f"videos has different numbers of clips: {sizes}")
         vectors, mask = {}, []
         for name, (in_dim, out_dim) in self.video_modality_dim.items():

@@ -258,9 +258,9 @@ show(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The choice flatters by ≈ 5 points with 25 clips, and by less than one with 250. A table of results seldom says how many tries
-# there were, and no test can tell the luck from the number afterwards. What helps is a habit: choose on a [validation
-# split](glossary.md#validation-split), and let the test split be ranked once.
+# The choice flatters by ≈ 5 points with 25 clips, and by less than one with 250. A table of results seldom says how
+# many tries there were, and no test can tell the luck from the number afterwards. What helps is a habit: choose on a
+# [validation split](glossary.md#validation-split), and let the test split be ranked once.
 
 # %% slideshow={"slide_type": "slide"} tags=["remove-input"]
 draw(

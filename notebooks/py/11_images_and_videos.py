@@ -571,7 +571,7 @@ for axis, direction in zip(panels, ("t2v", "v2t"), strict=True):
         mean, low, high = torch.tensor(values).T
         x = torch.tensor(counts) * 1.05 ** (shift - 1.5)  # so that bars stand apart
         how = {"color": colour, "linestyle": style, "marker": marker, "capsize": 3}
-        bars = torch.stack([mean - low, high - mean])
+        bars = torch.stack([mean - low, high - mean]).numpy()
         axis.errorbar(x, mean, yerr=bars, label=label, markersize=5, **how)
         ends = f"≈ {mean[0]:.0f} at 50 films, ≈ {mean[-1]:.0f} at 400"
         said.append(f"{direction}, {label}: {ends}")

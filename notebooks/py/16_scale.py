@@ -457,8 +457,8 @@ show(
 # %% [markdown]
 # The graph takes less than twice as long for ten times the clips. But an `ef_search` of 64, enough for spread trust,
 # misses one in nine of the best for a sentence that trusts one expert. With 256 it misses one in thirty. The graph also
-# costs memory and a long build. The next cell prints by how much the process grew, and how much that is compared with the
-# vectors alone.
+# costs memory and a long build. The next cell prints by how much the process grew, and how much that is compared with
+# the vectors alone.
 
 # %%
 for (size, kind, dtype), run in runs.items():

@@ -483,7 +483,7 @@ for axes, (score, title) in zip(panels, SCORES, strict=True):
         ]
         value, low, high = map(torch.tensor, zip(*cells, strict=True))
         where = [x + 1.2 * (shift - 1.5) for x in shares]
-        bars = torch.stack([value - low, high - value])
+        bars = torch.stack([value - low, high - value]).numpy()
         axes.errorbar(where, value, bars, label=name, capsize=2, markersize=6, **look)
     axes.axhline(record["chance"]["t2v"]["R@10"], color="0.5", linestyle=":")
     axes.set_title(title)
