@@ -17,7 +17,7 @@ h1 {{ font-size: 1.3em; }}
 li {{ margin: 0 0 0.8em; break-inside: avoid; }}
 ol ol {{ list-style: upper-alpha; margin-top: 0.3em; }}
 ol ol li {{ margin: 0.1em 0; }}
-pre {{ margin: 0.4em 0; }}
+pre {{ margin: 0.4em 0; overflow-x: auto; }}
 .key {{ break-before: page; border-top: 1px solid black; }}
 @media print {{ body {{ margin: 0; font-size: 10pt; }} .key {{ border: 0; }} }}
 </style>
