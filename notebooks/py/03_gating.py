@@ -43,7 +43,7 @@ draw("here_03", "You are here: the gated units, whose outputs are compared.")
 # Sentences and clips have to become vectors that can be compared. Is a linear layer enough for that? Take four
 # sentences and two clips. A lamp is on in one clip and off in the other, and the sentences never mention a lamp:
 #
-# | | in a room | in the street |
+# | the place is | in a room | in the street |
 # | --- | --- | --- |
 # | **bright** | the lamp is on | the sun shines: off |
 # | **dark** | off | the lamp is on |

@@ -296,7 +296,7 @@ recorded = {row["label"]: row for row in record["rows"]}
 differences = {row["label"]: row for row in record["differences"]}
 columns = [(way, name) for way in ("t2v", "v2t") for name in ("R@1", "R@10")]
 head = [f"{way} {name}" for way, name in columns] + ["t2v R@10 against all"]
-lines = ["| | " + " | ".join(head) + " |", "| --- |" + " --- |" * len(head)]
+lines = ["| row | " + " | ".join(head) + " |", "| --- |" + " --- |" * len(head)]
 for label, row in recorded.items():
     cells = [f"{row[way][name][0]:.1f}" for way, name in columns]
     gain = differences[label]["t2v"]["R@10"] if label in differences else None

@@ -587,7 +587,7 @@ for name, matrix in (("right pairs ahead", scores), ("two pairs wrong", confused
 #
 # The words *mixture of experts* have meant three things:
 #
-# | | what is an expert? | who weighs? | how many are computed? |
+# | model | what is an expert? | who weighs? | how many are computed? |
 # | --- | --- | --- | --- |
 # | [Jacobs et al., 1991](references.md#jacobs1991) | a small network | a gate that sees the input | all |
 # | MEE, [Miech et al., 2018](references.md#miech2018) | a source of features | the sentence | all present |
