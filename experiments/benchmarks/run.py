@@ -565,7 +565,8 @@ def part_clips(o):
 def part_make(o):
     """What is committed, in a fresh clone: wall-clock seconds of each command of `make book` and `make test`."""
     out = {}
-    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    ours = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *KEEP_FREED_MEMORY)
+    environment = {key: value for key, value in os.environ.items() if key not in ours}
     environment.pop("VIRTUAL_ENV", None)
 
     def timed(command, clone):
