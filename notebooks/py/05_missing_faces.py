@@ -687,6 +687,16 @@ assert (after(0.0)[0][~has_face] == 0).all()
 for each in (measured(title, file) for title, file in FILES.items()):
     lines, at = each["curves"], each["shares"].index(0.3)
     assert lines["calibrated"]["t2v R@10"][at] > lines["mask"]["t2v R@10"][at] + 1
+    t2v = {name: line["t2v R@10"][at] for name, line in lines.items()}
+    if "MeMAD" in each["name"]:
+        assert min(t2v, key=t2v.get) == "zeros"
+    else:
+        assert t2v["zeros"] > t2v["mask"]
+    v2t = {name: torch.tensor(line["v2t R@10"]) for name, line in lines.items()}
+    assert (v2t["calibrated"] - v2t["mask"]).abs().max() < 5
+    for name in ("zeros", "mean"):
+        for best in ("calibrated", "mask"):
+            assert (v2t[name] < v2t[best])[at:].all()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

@@ -206,8 +206,8 @@ print("wrong:", wrong[1, 0].detach())
 # %% [markdown]
 # It gives numbers, and of a similar size. The audio of the second clip has now listened to the absent face and to
 # nothing else. No shape is wrong, and no number of this clip is NaN; a comparison with a second implementation shows
-# the mistake. (The first clip lacks nothing, so the wrong mask leaves it no expert to listen to. Older versions of
-# PyTorch give NaN there, newer ones give numbers.)
+# the mistake. (The first clip lacks nothing, so the wrong mask leaves it no expert to listen to. PyTorch 2.4 gives NaN
+# there; 2.13 gives numbers, unless the layer is in `eval()` mode and without gradients.)
 #
 # ## Build a model whose experts look at each other
 #
